@@ -1,0 +1,348 @@
+"""The tables, the same on GeoPackage and PostGIS.
+
+Geometry is stored in longitude and latitude on WGS 84 (EPSG:4326); instants are aware and UTC.
+Tables with a geometry carry an integer `fid`, as GeoPackage asks; what the world refers to is a `uuid`
+or another id with a unique constraint.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from layers.store.types import Geometry, Instant, Key
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_unique",
+        "ck": "%(table_name)s_%(constraint_name)s",
+        "fk": "%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "%(table_name)s_key",
+    }
+)
+
+# What is true of the site as a whole: its metric CRS, its time zone, its salt
+site = Table(
+    "site",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
+migration = Table(
+    "migration",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("applied_at", Instant, nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("login", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("language", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+    CheckConstraint("role IN ('inspector', 'supervisor', 'admin')", name="role_known"),
+)
+
+# A bearer token; only the digest is kept, the token itself is shown once
+token = Table(
+    "token",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("label", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
+)
+
+# Append-only: triggers refuse update and delete
+history = Table(
+    "history",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("account_id", ForeignKey("account.id")),
+    Column("action", Text, nullable=False),
+    Column("noun", Text, nullable=False),
+    Column("noun_id", Text, nullable=False),
+    Column("version", Integer),
+    Column("details", JSON, nullable=False),
+    Index("history_noun_noun_id", "noun", "noun_id"),
+)
+
+# One run of an import: what came, what of it went in
+import_run = Table(
+    "import_run",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("content_hash", Text, nullable=False, index=True),
+    Column("options", JSON, nullable=False),
+    Column("account_id", ForeignKey("account.id")),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("n_read", Integer, nullable=False),
+    Column("n_added", Integer, nullable=False),
+    Column("n_same", Integer, nullable=False),
+    Column("n_refused", Integer, nullable=False),
+)
+
+# A version of the street network; the newest is in force, results of older ones stay
+network = Table(
+    "network",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("source", Text, nullable=False),
+    Column("attribution", Text),
+    Column("content_hash", Text, nullable=False, index=True),
+    Column("method_version", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("n_streets", Integer, nullable=False),
+    Column("n_blocks", Integer, nullable=False),
+    Column("length_m", Float, nullable=False),
+)
+
+street = Table(
+    "street",
+    metadata,
+    Column("fid", Key, primary_key=True),
+    Column("network_version", ForeignKey("network.version"), nullable=False, index=True),
+    Column("source_id", Text),
+    Column("name", Text),
+    Column("class", Text),
+    Column("one_way", Boolean, nullable=False),
+    Column("layer", Integer, nullable=False),
+    Column("bridge", Boolean, nullable=False),
+    Column("tunnel", Boolean, nullable=False),
+    Column("width_m", Float),
+    Column("lanes", Integer),
+    Column("geom", Geometry("LINESTRING"), nullable=False),
+)
+
+block = Table(
+    "block",
+    metadata,
+    Column("fid", Key, primary_key=True),
+    Column("network_version", ForeignKey("network.version"), nullable=False),
+    Column("block_id", Text, nullable=False),
+    Column("street_id", Text, nullable=False),
+    Column("corridor_id", Text),
+    Column("name", Text),
+    Column("class", Text),
+    Column("one_way", Boolean, nullable=False),
+    Column("layer", Integer, nullable=False),
+    Column("width_m", Float),
+    Column("lanes", Integer),
+    Column("length_m", Float, nullable=False),
+    Column("start_node", Text, nullable=False),
+    Column("end_node", Text, nullable=False),
+    Column("is_short", Boolean, nullable=False),
+    Column("geom", Geometry("LINESTRING"), nullable=False),
+    UniqueConstraint("network_version", "block_id"),
+    Index("block_network_version_street_id", "network_version", "street_id"),
+)
+
+# A place that matters: school, market, hospital, …; as a point or with its ground
+key_point = Table(
+    "key_point",
+    metadata,
+    Column("fid", Key, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("kind", Text, nullable=False, index=True),
+    Column("name", Text),
+    Column("removed_at", Instant),
+    Column("geom", Geometry("GEOMETRY"), nullable=False),
+    UniqueConstraint("source", "source_id"),
+)
+
+# A way into a key point's ground: main, student, side, fire_exit, entrance
+gate = Table(
+    "gate",
+    metadata,
+    Column("fid", Key, primary_key=True),
+    Column("key_point_id", ForeignKey("key_point.fid"), nullable=False, index=True),
+    Column("source_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text),
+    Column("removed_at", Instant),
+    Column("geom", Geometry("POINT"), nullable=False),
+    UniqueConstraint("key_point_id", "source_id"),
+)
+
+# Areas of every level: city, district, subdistrict, community, grid, duty_area, neighbourhood, estate, village
+district = Table(
+    "district",
+    metadata,
+    Column("fid", Key, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("level", Text, nullable=False, index=True),
+    Column("code", Text),
+    Column("name", Text),
+    Column("removed_at", Instant),
+    Column("geom", Geometry("MULTIPOLYGON"), nullable=False),
+    UniqueConstraint("source", "level", "source_id"),
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    Column("fid", Key, primary_key=True),
+    Column("uuid", Text, nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
+    Column("import_run_id", ForeignKey("import_run.id"), index=True),
+    Column("channel", Text, nullable=False),
+    Column("scheme", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("observed_at", Instant, nullable=False, index=True),
+    Column("received_at", Instant, nullable=False),
+    Column("note", Text),
+    Column("n_items", Integer),
+    # the position as it came, kept for ever
+    Column("raw_x", Float, nullable=False),
+    Column("raw_y", Float, nullable=False),
+    Column("frame", Text, nullable=False),
+    Column("accuracy_m", Float),
+    Column("accuracy_kind", Text, nullable=False),
+    Column("position_source", Text, nullable=False),
+    Column("fixed_at", Instant),
+    Column("heading_deg", Float),
+    Column("speed_ms", Float),
+    Column("is_mock", Boolean, nullable=False),
+    Column("device", Text),
+    Column("street_hint", Text),
+    Column("withdrawn_at", Instant),
+    Column("geom", Geometry("POINT"), nullable=False),
+    Index("finding_scheme_code", "scheme", "code"),
+)
+
+# Where a finding lies on one version of the network, by one version of the method
+placement = Table(
+    "placement",
+    metadata,
+    Column("finding_id", ForeignKey("finding.fid"), primary_key=True),
+    Column("network_version", ForeignKey("network.version"), primary_key=True),
+    Column("method_version", Text, primary_key=True),
+    Column("placed_at", Instant, nullable=False),
+    Column("block_id", Text),
+    Column("street_id", Text),
+    Column("corridor_id", Text),
+    Column("street_name", Text),
+    Column("chainage_m", Float),
+    Column("chainage_sd_m", Float),
+    Column("distance_m", Float),
+    Column("side", Text),
+    Column("p_block", Float),
+    Column("p_street", Float),
+    Column("p_corridor", Float),
+    Column("p_side", Float),
+    Column("p_none", Float),
+    Column("runner_up_block", Text),
+    Column("runner_up_p", Float),
+    Column("ambiguous", Boolean, nullable=False),
+    Column("outside", Boolean, nullable=False),
+    Column("s_used_m", Float),
+    Index("placement_network_version_block_id", "network_version", "block_id"),
+    Index("placement_network_version_street_id", "network_version", "street_id"),
+)
+
+finding_district = Table(
+    "finding_district",
+    metadata,
+    Column("finding_id", ForeignKey("finding.fid"), primary_key=True),
+    Column("district_id", ForeignKey("district.fid"), primary_key=True, index=True),
+)
+
+# Not exclusive: every key point within reach, with the chance that the finding lies inside its zone
+finding_key_point = Table(
+    "finding_key_point",
+    metadata,
+    Column("finding_id", ForeignKey("finding.fid"), primary_key=True),
+    Column("key_point_id", ForeignKey("key_point.fid"), primary_key=True, index=True),
+    Column("distance_m", Float, nullable=False),
+    Column("measured_from", Text, nullable=False),
+    Column("radius_m", Float, nullable=False),
+    Column("p_inside", Float, nullable=False),
+)
+
+photo = Table(
+    "photo",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("finding_id", ForeignKey("finding.fid"), nullable=False),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("role", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("n_bytes", Integer, nullable=False),
+    Column("width_px", Integer, nullable=False),
+    Column("height_px", Integer, nullable=False),
+    Column("taken_at", Instant),
+    Column("exif_lon", Float),
+    Column("exif_lat", Float),
+    Column("account_id", ForeignKey("account.id"), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    UniqueConstraint("finding_id", "sha256"),
+)
+
+# An outing; `fixes` holds the raw columns lon, lat, unix time, accuracy (float64, zlib), as they came
+track = Table(
+    "track",
+    metadata,
+    Column("fid", Key, primary_key=True),
+    Column("uuid", Text, nullable=False, unique=True),
+    Column("content_hash", Text, nullable=False),
+    Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
+    Column("import_run_id", ForeignKey("import_run.id"), index=True),
+    Column("device", Text),
+    Column("mode", Text),
+    Column("frame", Text, nullable=False),
+    Column("accuracy_kind", Text, nullable=False),
+    Column("started_at", Instant, nullable=False, index=True),
+    Column("ended_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("n_fixes", Integer, nullable=False),
+    Column("fixes", LargeBinary, nullable=False),
+    Column("geom", Geometry("LINESTRING"), nullable=False),
+)
+
+# A run of fixes of one track along one block
+block_pass = Table(
+    "block_pass",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("track_id", ForeignKey("track.fid"), nullable=False, index=True),
+    Column("network_version", ForeignKey("network.version"), nullable=False),
+    Column("method_version", Text, nullable=False),
+    Column("block_id", Text, nullable=False),
+    Column("from_m", Float, nullable=False),
+    Column("to_m", Float, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant, nullable=False),
+    Column("n_fixes", Integer, nullable=False),
+    Index("block_pass_network_version_block_id", "network_version", "block_id"),
+)
