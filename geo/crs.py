@@ -51,7 +51,7 @@ def check_lonlat(lonlat: ArrayLike, bounds: tuple[float, float, float, float] | 
     >>> check_lonlat([[117.135, 39.225], [39.225, 117.135]])
     Traceback (most recent call last):
     ...
-    geo.errors.CoordinateError: row 1: latitude 117.135 is beyond ±90 degrees; latitude and longitude look swapped
+    geo.errors.CoordinateError: row 1: latitude 117.135 is beyond ±90°; latitude and longitude look swapped
     """
     positions = as_pairs(lonlat)
     lon, lat = positions[:, 0], positions[:, 1]
@@ -61,7 +61,7 @@ def check_lonlat(lonlat: ArrayLike, bounds: tuple[float, float, float, float] | 
     _refuse(
         swapped,
         positions,
-        "row %(row)d: latitude %(lat)s is beyond ±90 degrees; latitude and longitude look swapped",
+        "row %(row)d: latitude %(lat)s is beyond ±90°; latitude and longitude look swapped",
     )
     _refuse(beyond, positions, "row %(row)d: latitude %(lat)s is beyond ±90 degrees; are these metres?")
     _refuse(np.abs(lon) > 180, positions, "row %(row)d: longitude %(lon)s is beyond ±180 degrees")
@@ -177,16 +177,14 @@ def as_metric(crs: Any) -> pyproj.CRS:
     >>> as_metric("EPSG:3435")
     Traceback (most recent call last):
     ...
-    geo.errors.NoCRSError: NAD83 / Illinois East (ftUS) is in US survey foot, not in metres: feet are not metres
+    geo.errors.NoCRSError: NAD83 / Illinois East (ftUS): unit is US survey foot, feet are not metres
     """
     known = read_crs(crs)
     if known.is_geographic or not known.is_projected:
         raise NoCRSError("%(crs)s is not a projected system in metres", crs=known.name)
     unit, factor = known.axis_info[0].unit_name, known.axis_info[0].unit_conversion_factor
     if factor != 1:
-        raise NoCRSError(
-            "%(crs)s is in %(unit)s, not in metres: feet are not metres", crs=known.name, unit=unit
-        )
+        raise NoCRSError("%(crs)s: unit is %(unit)s, feet are not metres", crs=known.name, unit=unit)
     return known
 
 
@@ -251,8 +249,9 @@ class Projection:
         """Return this thread's transformer."""
         transformer = getattr(self._threads, way, None)
         if transformer is None:
-            ends = (4326, self.crs) if way == "forward" else (self.crs, 4326)
-            transformer = pyproj.Transformer.from_crs(*ends, always_xy=True)
+            degrees = pyproj.CRS.from_epsg(4326)
+            source, target = (degrees, self.crs) if way == "forward" else (self.crs, degrees)
+            transformer = pyproj.Transformer.from_crs(source, target, always_xy=True)
             setattr(self._threads, way, transformer)
         return transformer
 

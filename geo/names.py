@@ -1,0 +1,210 @@
+"""One street name in many spellings: a key that they share, and how alike two names are."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+# Two names that share fewer than half of their letter pairs are not the same name misspelt
+_UNLIKE = 0.5
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_HAN_DIGITS = "零一二三四五六七八九"
+
+
+class NameTable(TypedDict, total=False):
+    """How names are spelt in a place; every part may be missing.
+
+    `directions` and `types` map short to full words (a direction counts as the first or last word, a
+    type as the last or last but one); `leading` expands the word that opens the proper name (`st` is
+    Saint there), `words` any word; `prefixes` are written together with the next word; `characters` replaces single
+    characters (traditional by simplified Chinese); `endings` replaces the end of a Chinese name.
+    """
+
+    directions: Mapping[str, str]
+    types: Mapping[str, str]
+    leading: Mapping[str, str]
+    words: Mapping[str, str]
+    prefixes: Sequence[str]
+    characters: Mapping[str, str]
+    endings: Mapping[str, str]
+
+
+_EMPTY = NameTable()
+
+
+def normalise(name: str | None, table: NameTable | None = None) -> str:
+    """Return the key that all spellings of a street name share.
+
+    Letters are compared without case, accents of typography, full-width forms or punctuation; words are
+    written out by `table`.  A Chinese name is compared without spaces, its Arabic numbers below 100 as
+    Chinese numerals.  None and blank give the empty key, which means *unnamed* and equals no name.
+
+    Parameters
+    ----------
+    name : str or None
+    table : NameTable, optional
+        Without one only case, width, spaces and punctuation are levelled.
+
+    Examples
+    --------
+    >>> table: NameTable = {"directions": {"w": "west"}, "types": {"st": "street"}}
+    >>> normalise("W TAYLOR ST", table), normalise("West Taylor Street", table)
+    ('west taylor street', 'west taylor street')
+    >>> normalise("St. Louis", {"leading": {"st": "saint"}}), normalise("京津路　１２号"), normalise(None)
+    ('saint louis', '京津路十二号', '')
+    """
+    if not isinstance(name, str):
+        return ""
+    text = unicodedata.normalize("NFKC", name).casefold()
+    text = re.sub(r"['’`´.]", "", text)
+    words = re.sub(r"[\W_]+", " ", text).split()
+    if not words:
+        return ""
+    known = _EMPTY if table is None else table
+    return _chinese("".join(words), known) if _HAN.search(text) else " ".join(_written_out(words, known))
+
+
+def _written_out(words: list[str], table: NameTable) -> list[str]:
+    """Replace the short forms by place: directions outside, the type at the end, Saint in front."""
+    directions, types = table.get("directions", {}), table.get("types", {})
+    front, core, back = [], list(words), []
+    if len(core) > 1 and core[0] in directions:
+        front = [directions[core.pop(0)]]
+    if len(core) > 1 and core[-1] in directions and not _is_letter_name(core, types):
+        back = [directions[core.pop()]]
+    if len(core) > 1 and core[-1] in types:
+        back = [types[core.pop()], *back]
+    core[0] = table.get("leading", {}).get(core[0], core[0])
+    every = table.get("words", {})
+    return [*front, *_together([full for word in core if (full := every.get(word, word))], table), *back]
+
+
+def _is_letter_name(words: list[str], types: Mapping[str, str]) -> bool:
+    """Tell `Avenue N`, a street called by a letter, from `Avenue North`."""
+    return len(words) == 2 and len(words[1]) == 1 and (words[0] in types or words[0] in types.values())
+
+
+def _together(words: list[str], table: NameTable) -> list[str]:
+    """Write prefixes together with the word they belong to: La Salle is LaSalle."""
+    prefixes, out = set(table.get("prefixes", ())), list[str]()
+    for word in words:
+        if out and out[-1] in prefixes:
+            out[-1] += word
+        else:
+            out.append(word)
+    return out
+
+
+def _chinese(name: str, table: NameTable) -> str:
+    """Level characters, numbers and endings of a Chinese name."""
+    characters = table.get("characters", {})
+    name = "".join(characters.get(character, character) for character in name)
+    name = re.sub(r"(?<!\d)\d{1,2}(?!\d)", lambda number: _numeral(int(number.group())), name)
+    for ending, full in table.get("endings", {}).items():
+        if name.endswith(ending) and not name.endswith(full):
+            return name[: -len(ending)] + full
+    return name
+
+
+def _numeral(number: int) -> str:
+    """Return a number below 100 in Chinese numerals."""
+    tens, ones = divmod(number, 10)
+    if not tens:
+        return _HAN_DIGITS[ones]
+    return (_HAN_DIGITS[tens] if tens > 1 else "") + "十" + (_HAN_DIGITS[ones] if ones else "")
+
+
+def similarity(one: str | None, other: str | None, table: NameTable | None = None) -> float:
+    """Return how alike two street names are, in [0, 1].
+
+    1 for equal keys.  Else the proper names (without directions and types) are compared by Dice's
+    coefficient of their letter pairs, below one half counting as 0, times 0.95 if directions or types
+    are missing on one side and 0.6 if they contradict each other.  An empty key is like nothing.
+
+    Examples
+    --------
+    >>> table: NameTable = {"types": {"st": "street", "ave": "avenue"}}
+    >>> similarity("Main St", "main street", table), similarity("Main St", "Elm St", table)
+    (1.0, 0.0)
+    >>> similarity("Main", "Main St", table), similarity("Main Ave", "Main St", table)
+    (0.95, 0.6)
+    >>> round(similarity("Cambridge", "Cambrige"), 3)  # 8 pairs in common of 10 and 9
+    0.8
+    """
+    keys = [normalise(one, table)], [normalise(other, table)]
+    return float(similarities(*keys, table).toarray()[0, 0])
+
+
+def similarities(keys: Sequence[str], others: Sequence[str], table: NameTable | None = None) -> csr_matrix:
+    """Return `similarity` of every normalised key with every other, as a sparse matrix.
+
+    Parameters
+    ----------
+    keys, others : sequence of str
+        Already normalised, lengths n and m.
+    table : NameTable, optional
+        The one they were normalised with.
+
+    Returns
+    -------
+    csr_matrix, shape (n, m)
+        Column indices ascending in each row.
+
+    Examples
+    --------
+    >>> similarities(["elm street"], ["elm street", "oak road"]).toarray().tolist()
+    [[1.0, 0.0]]
+    """
+    outer = frozenset(
+        [*(table or {}).get("directions", {}).values(), *(table or {}).get("types", {}).values()]
+    )
+    parts = [_split(key, outer) for key in [*keys, *others]]
+    pairs = [_letter_pairs(proper) for proper, _ in parts]
+    codes = {pair: code for code, pair in enumerate(sorted(set().union(*pairs)))} if pairs else {}
+    ones, twos = _indicator(pairs[: len(keys)], codes), _indicator(pairs[len(keys) :], codes)
+    shared = (ones @ twos.T).tocoo()
+    total = np.diff(ones.indptr)[shared.row] + np.diff(twos.indptr)[shared.col]
+    dice = 2.0 * shared.data / total
+    near = dice >= _UNLIKE
+    row, col, dice = shared.row[near], shared.col[near], dice[near]
+    for at, (i, k) in enumerate(zip(row.tolist(), col.tolist(), strict=True)):
+        dice[at] = 1.0 if keys[i] == others[k] else dice[at] * _agree(parts[i][1], parts[len(keys) + k][1])
+    matrix = csr_matrix((dice, (row, col)), shape=(len(keys), len(others)))
+    matrix.sort_indices()
+    return matrix
+
+
+def _split(key: str, outer: frozenset[str]) -> tuple[str, frozenset[str]]:
+    """Part a key into its proper name and its directions and types; a name of only those is proper."""
+    words = key.split()
+    proper = [word for word in words if word not in outer]
+    return (" ".join(proper), frozenset(words) & outer) if proper else (key, frozenset())
+
+
+def _agree(one: frozenset[str], other: frozenset[str]) -> float:
+    """Weigh how directions and types of two names fit: equal letters alone are not the same street."""
+    return 0.95 if one <= other or other <= one else 0.6
+
+
+def _letter_pairs(key: str) -> set[str]:
+    """Return the letter pairs of a key, repeated ones numbered, its ends marked."""
+    if not key:
+        return set()
+    marked, counts, pairs = f"\x02{key}\x03", dict[str, int](), set[str]()
+    for i in range(len(marked) - 1):
+        pair = marked[i : i + 2]
+        counts[pair] = counts.get(pair, 0) + 1
+        pairs.add(f"{pair}{counts[pair]}")
+    return pairs
+
+
+def _indicator(pairs: Sequence[set[str]], codes: Mapping[str, int]) -> csr_matrix:
+    """Return which name has which letter pair, as a sparse matrix of ones."""
+    columns: NDArray[np.int64] = np.array(
+        [codes[pair] for own in pairs for pair in sorted(own)], dtype=np.int64
+    )
+    starts = np.concatenate([[0], np.cumsum([len(own) for own in pairs])]).astype(np.int64)
+    return csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(pairs), max(len(codes), 1)))
