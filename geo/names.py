@@ -19,8 +19,8 @@ class NameTable(TypedDict, total=False):
 
     `directions` and `types` map short to full words (a direction counts as the first or last word, a
     type as the last or last but one); `leading` expands the word that opens the proper name (`st` is
-    Saint there), `words` any word; `prefixes` are written together with the next word; `characters` replaces single
-    characters (traditional by simplified Chinese); `endings` replaces the end of a Chinese name.
+    Saint there), `words` any word; `prefixes` are written together with the next word; `characters` replaces
+    single characters (traditional by simplified Chinese); `endings` the end of a Chinese name.
     """
 
     directions: Mapping[str, str]
@@ -132,7 +132,7 @@ def similarity(one: str | None, other: str | None, table: NameTable | None = Non
     >>> similarity("Main", "Main St", table), similarity("Main Ave", "Main St", table)
     (0.95, 0.6)
     >>> round(similarity("Cambridge", "Cambrige"), 3)  # 8 pairs in common of 10 and 9
-    0.8
+    0.842
     """
     keys = [normalise(one, table)], [normalise(other, table)]
     return float(similarities(*keys, table).toarray()[0, 0])
@@ -186,7 +186,9 @@ def _split(key: str, outer: frozenset[str]) -> tuple[str, frozenset[str]]:
 
 def _agree(one: frozenset[str], other: frozenset[str]) -> float:
     """Weigh how directions and types of two names fit: equal letters alone are not the same street."""
-    return 0.95 if one <= other or other <= one else 0.6
+    if one == other:
+        return 1.0
+    return 0.95 if one < other or other < one else 0.6
 
 
 def _letter_pairs(key: str) -> set[str]:
@@ -203,8 +205,6 @@ def _letter_pairs(key: str) -> set[str]:
 
 def _indicator(pairs: Sequence[set[str]], codes: Mapping[str, int]) -> csr_matrix:
     """Return which name has which letter pair, as a sparse matrix of ones."""
-    columns: NDArray[np.int64] = np.array(
-        [codes[pair] for own in pairs for pair in sorted(own)], dtype=np.int64
-    )
+    columns = np.array([codes[pair] for own in pairs for pair in sorted(own)], dtype=np.int64)
     starts = np.concatenate([[0], np.cumsum([len(own) for own in pairs])]).astype(np.int64)
     return csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(pairs), max(len(codes), 1)))
