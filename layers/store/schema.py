@@ -10,7 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Float,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -121,7 +121,7 @@ network = Table(
     Column("created_at", Instant, nullable=False),
     Column("n_streets", Integer, nullable=False),
     Column("n_blocks", Integer, nullable=False),
-    Column("length_m", Float, nullable=False),
+    Column("length_m", Double, nullable=False),
 )
 
 street = Table(
@@ -136,9 +136,10 @@ street = Table(
     Column("layer", Integer, nullable=False),
     Column("bridge", Boolean, nullable=False),
     Column("tunnel", Boolean, nullable=False),
-    Column("width_m", Float),
+    Column("width_m", Double),
     Column("lanes", Integer),
     Column("geom", Geometry("LINESTRING"), nullable=False),
+    sqlite_autoincrement=True,
 )
 
 block = Table(
@@ -153,15 +154,16 @@ block = Table(
     Column("class", Text),
     Column("one_way", Boolean, nullable=False),
     Column("layer", Integer, nullable=False),
-    Column("width_m", Float),
+    Column("width_m", Double),
     Column("lanes", Integer),
-    Column("length_m", Float, nullable=False),
+    Column("length_m", Double, nullable=False),
     Column("start_node", Text, nullable=False),
     Column("end_node", Text, nullable=False),
     Column("is_short", Boolean, nullable=False),
     Column("geom", Geometry("LINESTRING"), nullable=False),
     UniqueConstraint("network_version", "block_id"),
     Index("block_network_version_street_id", "network_version", "street_id"),
+    sqlite_autoincrement=True,
 )
 
 # A place that matters: school, market, hospital, …; as a point or with its ground
@@ -176,6 +178,7 @@ key_point = Table(
     Column("removed_at", Instant),
     Column("geom", Geometry("GEOMETRY"), nullable=False),
     UniqueConstraint("source", "source_id"),
+    sqlite_autoincrement=True,
 )
 
 # A way into a key point's ground: main, student, side, fire_exit, entrance
@@ -190,9 +193,11 @@ gate = Table(
     Column("removed_at", Instant),
     Column("geom", Geometry("POINT"), nullable=False),
     UniqueConstraint("key_point_id", "source_id"),
+    sqlite_autoincrement=True,
 )
 
-# Areas of every level: city, district, subdistrict, community, grid, duty_area, neighbourhood, estate, village
+# Areas of every level: city, district, subdistrict, community, grid, duty_area, neighbourhood, estate,
+# village
 district = Table(
     "district",
     metadata,
@@ -205,6 +210,7 @@ district = Table(
     Column("removed_at", Instant),
     Column("geom", Geometry("MULTIPOLYGON"), nullable=False),
     UniqueConstraint("source", "level", "source_id"),
+    sqlite_autoincrement=True,
 )
 
 finding = Table(
@@ -224,21 +230,22 @@ finding = Table(
     Column("note", Text),
     Column("n_items", Integer),
     # the position as it came, kept for ever
-    Column("raw_x", Float, nullable=False),
-    Column("raw_y", Float, nullable=False),
+    Column("raw_x", Double, nullable=False),
+    Column("raw_y", Double, nullable=False),
     Column("frame", Text, nullable=False),
-    Column("accuracy_m", Float),
+    Column("accuracy_m", Double),
     Column("accuracy_kind", Text, nullable=False),
     Column("position_source", Text, nullable=False),
     Column("fixed_at", Instant),
-    Column("heading_deg", Float),
-    Column("speed_ms", Float),
+    Column("heading_deg", Double),
+    Column("speed_ms", Double),
     Column("is_mock", Boolean, nullable=False),
     Column("device", Text),
     Column("street_hint", Text),
     Column("withdrawn_at", Instant),
     Column("geom", Geometry("POINT"), nullable=False),
     Index("finding_scheme_code", "scheme", "code"),
+    sqlite_autoincrement=True,
 )
 
 # Where a finding lies on one version of the network, by one version of the method
@@ -253,20 +260,20 @@ placement = Table(
     Column("street_id", Text),
     Column("corridor_id", Text),
     Column("street_name", Text),
-    Column("chainage_m", Float),
-    Column("chainage_sd_m", Float),
-    Column("distance_m", Float),
+    Column("chainage_m", Double),
+    Column("chainage_sd_m", Double),
+    Column("distance_m", Double),
     Column("side", Text),
-    Column("p_block", Float),
-    Column("p_street", Float),
-    Column("p_corridor", Float),
-    Column("p_side", Float),
-    Column("p_none", Float),
+    Column("p_block", Double),
+    Column("p_street", Double),
+    Column("p_corridor", Double),
+    Column("p_side", Double),
+    Column("p_none", Double),
     Column("runner_up_block", Text),
-    Column("runner_up_p", Float),
+    Column("runner_up_p", Double),
     Column("ambiguous", Boolean, nullable=False),
     Column("outside", Boolean, nullable=False),
-    Column("s_used_m", Float),
+    Column("s_used_m", Double),
     Index("placement_network_version_block_id", "network_version", "block_id"),
     Index("placement_network_version_street_id", "network_version", "street_id"),
 )
@@ -284,10 +291,10 @@ finding_key_point = Table(
     metadata,
     Column("finding_id", ForeignKey("finding.fid"), primary_key=True),
     Column("key_point_id", ForeignKey("key_point.fid"), primary_key=True, index=True),
-    Column("distance_m", Float, nullable=False),
+    Column("distance_m", Double, nullable=False),
     Column("measured_from", Text, nullable=False),
-    Column("radius_m", Float, nullable=False),
-    Column("p_inside", Float, nullable=False),
+    Column("radius_m", Double, nullable=False),
+    Column("p_inside", Double, nullable=False),
 )
 
 photo = Table(
@@ -302,8 +309,8 @@ photo = Table(
     Column("width_px", Integer, nullable=False),
     Column("height_px", Integer, nullable=False),
     Column("taken_at", Instant),
-    Column("exif_lon", Float),
-    Column("exif_lat", Float),
+    Column("exif_lon", Double),
+    Column("exif_lat", Double),
     Column("account_id", ForeignKey("account.id"), nullable=False),
     Column("received_at", Instant, nullable=False),
     UniqueConstraint("finding_id", "sha256"),
@@ -328,6 +335,7 @@ track = Table(
     Column("n_fixes", Integer, nullable=False),
     Column("fixes", LargeBinary, nullable=False),
     Column("geom", Geometry("LINESTRING"), nullable=False),
+    sqlite_autoincrement=True,
 )
 
 # A run of fixes of one track along one block
@@ -339,8 +347,8 @@ block_pass = Table(
     Column("network_version", ForeignKey("network.version"), nullable=False),
     Column("method_version", Text, nullable=False),
     Column("block_id", Text, nullable=False),
-    Column("from_m", Float, nullable=False),
-    Column("to_m", Float, nullable=False),
+    Column("from_m", Double, nullable=False),
+    Column("to_m", Double, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant, nullable=False),
     Column("n_fixes", Integer, nullable=False),

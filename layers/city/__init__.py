@@ -1,0 +1,1 @@
+"""What the city is made of: streets, key points, districts, categories."""

@@ -1,0 +1,5 @@
+"""All storage: schema, GeoPackage, PostGIS, migrations."""
+
+from layers.store.connection import Store
+
+__all__ = ["Store"]

@@ -1,0 +1,85 @@
+"""The database's errors, translated once into ours."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors as postgres
+from sqlalchemy import exc
+
+from layers.errors import BusyError, ConflictError, NoSpaceError, XunchaError
+
+_POSTGRES: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], type[XunchaError]], ...] = (
+    (postgres.UniqueViolation, ConflictError),
+    (
+        (
+            postgres.LockNotAvailable,
+            postgres.DeadlockDetected,
+            postgres.SerializationFailure,
+            postgres.QueryCanceled,
+            postgres.TooManyConnections,
+            postgres.CannotConnectNow,
+            postgres.AdminShutdown,
+            postgres.ConnectionTimeout,
+        ),
+        BusyError,
+    ),
+    ((postgres.DiskFull, postgres.OutOfMemory), NoSpaceError),
+)
+_SQLITE = {
+    sqlite3.SQLITE_BUSY: BusyError,
+    sqlite3.SQLITE_LOCKED: BusyError,
+    sqlite3.SQLITE_FULL: NoSpaceError,
+}
+_SQLITE_UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
+_MESSAGES = {
+    BusyError: "The store is busy; try again later",
+    NoSpaceError: "The store has no space left; nothing was written",
+    ConflictError: "The same record is there already",
+}
+
+
+def _of_sqlite(error: sqlite3.Error) -> type[XunchaError] | None:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code in _SQLITE_UNIQUE:
+        return ConflictError
+    return _SQLITE.get(code & 0xFF)
+
+
+def _of_postgres(error: psycopg.Error) -> type[XunchaError] | None:
+    for kinds, ours in _POSTGRES:
+        if isinstance(error, kinds):
+            return ours
+    # no SQLSTATE: the connection itself failed
+    lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    return BusyError if lost else None
+
+
+def explain(error: BaseException | None) -> XunchaError | None:
+    """Return our error for the driver's, or None for one that is a fault of the program."""
+    kind: type[XunchaError] | None = None
+    if isinstance(error, sqlite3.Error):
+        kind = _of_sqlite(error)
+    elif isinstance(error, psycopg.Error):
+        kind = _of_postgres(error)
+    elif isinstance(error, exc.TimeoutError):
+        kind = BusyError
+    return kind(_MESSAGES[kind]) if kind else None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise our errors in place of the database's."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        ours = explain(error.orig)
+        if ours is None:
+            raise
+        raise ours from error
+    except (sqlite3.Error, psycopg.Error, exc.TimeoutError) as error:
+        ours = explain(error)
+        if ours is None:
+            raise
+        raise ours from error

@@ -1,0 +1,156 @@
+"""Whole tables at a time: selects into frames, frames into tables, without an object per cell."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from sqlalchemy import JSON, Boolean, Column, Connection, Double, Integer, Select, Table, func, select, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+from layers.store import blobs
+from layers.store.types import Geometry, Instant, to_millisecond, to_text
+
+CRS = "EPSG:4326"
+Columns = Mapping[str, Any]
+
+
+def read(conn: Connection, statement: Select[Any]) -> gpd.GeoDataFrame | pd.DataFrame:
+    """Return the rows of a select: a GeoDataFrame (EPSG:4326) if it has a geometry, else a DataFrame.
+
+    Instants come as UTC timestamps; texts as objects, None where there is none; numbers with NaN, which
+    makes whole numbers floats where one is missing.
+    """
+    result = conn.execute(statement)
+    # the raw cursor: one conversion per column instead of one per cell
+    rows = result.cursor.fetchall() if result.cursor is not None else []
+    result.close()
+    chosen = list(statement.selected_columns)
+    cells: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else ([] for _ in chosen)
+    data = {
+        str(column.key): _decoder(column.type, conn.dialect)(values)
+        for column, values in zip(chosen, cells, strict=True)
+    }
+    shapes = [str(column.key) for column in chosen if isinstance(column.type, Geometry)]
+    frame = pd.DataFrame(data)
+    return gpd.GeoDataFrame(frame, geometry=shapes[0], crs=CRS) if shapes else frame
+
+
+def _decoder(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
+    sqlite = dialect.name == "sqlite"
+    choices: list[tuple[type[TypeEngine[Any]], Callable[[Sequence[Any]], Any]]] = [
+        (Geometry, blobs.decode if sqlite else blobs.from_wkb),
+        (Instant, _instants),
+        (Double, _numbers),
+        (Boolean, _booleans),
+        (Integer, _integers),
+        (JSON, _parsed if sqlite else _plain),
+    ]
+    return next((decode for one, decode in choices if isinstance(kind, one)), _plain)
+
+
+def _numbers(values: Sequence[Any]) -> Any:
+    return np.array(values, dtype=float)
+
+
+def _parsed(values: Sequence[Any]) -> Any:
+    return _plain([None if value is None else json.loads(value) for value in values])
+
+
+def _instants(values: Sequence[Any]) -> "pd.Series[Any]":
+    return pd.Series(
+        pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601"),
+        dtype="datetime64[ms, UTC]",
+    )
+
+
+def _booleans(values: Sequence[Any]) -> Any:
+    if any(value is None for value in values):
+        return pd.array([None if value is None else bool(value) for value in values], dtype="boolean")
+    return np.array(values, dtype=bool)
+
+
+def _plain(values: Sequence[Any]) -> Any:
+    # said outright, or pandas makes another kind of text of it
+    return pd.Series(values, dtype=object)
+
+
+def _integers(values: Sequence[Any]) -> Any:
+    return np.array(values, dtype=float if any(value is None for value in values) else np.int64)
+
+
+def reserve(conn: Connection, table: Table, n: int) -> list[int]:
+    """Return `n` fresh values of the table's integer key, ascending; nobody else will get them."""
+    key = next(iter(table.primary_key))
+    if n == 0:
+        return []
+    if conn.dialect.name == "sqlite":
+        # the writer is alone here
+        last = conn.execute(select(func.max(key))).scalar() or 0
+        used = conn.execute(
+            text("SELECT seq FROM sqlite_sequence WHERE name = :name"), {"name": table.name}
+        ).scalar()
+        first = max(last, used or 0) + 1
+        return list(range(first, first + n))
+    sequence = text("SELECT nextval(pg_get_serial_sequence(:table, :key)) FROM generate_series(1, :n)")
+    return sorted(conn.execute(sequence, {"table": table.name, "key": key.name, "n": n}).scalars())
+
+
+def insert_many(conn: Connection, table: Table, columns: Columns | pd.DataFrame) -> int:
+    """Insert rows given as columns (a mapping or a frame); return how many.
+
+    Missing values may be None, NaN or NaT; columns of the table that are not given stay null.
+    """
+    names = [str(name) for name in columns]
+    cells = [_encoder(table.c[name], conn.dialect)(columns[name]) for name in names]
+    n = len(cells[0]) if cells else 0
+    if n == 0:
+        return 0
+    rows = zip(*cells, strict=True)
+    quote = conn.dialect.identifier_preparer.quote
+    listed = ", ".join(quote(name) for name in names)
+    if conn.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(names))
+        conn.exec_driver_sql(f"INSERT INTO {table.name} ({listed}) VALUES ({marks})", list(rows))
+    else:
+        _copy(conn, f"COPY {table.name} ({listed}) FROM STDIN", rows)
+    return n
+
+
+def _copy(conn: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    driver: Any = conn.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _encoder(column: Column[Any], dialect: Dialect) -> Callable[[Any], list[Any]]:
+    sqlite = dialect.name == "sqlite"
+    if isinstance(column.type, Geometry):
+        return blobs.encode if sqlite else blobs.to_ewkb
+    if isinstance(column.type, Instant):
+        write: Callable[[datetime], Any] = to_text if sqlite else to_millisecond
+        return lambda values: [write(value) if value is not None else None for value in _objects(values)]
+    if isinstance(column.type, JSON):
+        return lambda values: [
+            None if value is None else json.dumps(value, ensure_ascii=False) for value in values
+        ]
+    return _objects
+
+
+def _objects(values: Any) -> list[Any]:
+    """Return plain Python values, None where there is none."""
+    series = values if isinstance(values, pd.Series) else pd.Series(values, dtype=_dtype_of(values))
+    if series.dtype.kind in "biu":
+        plain: list[Any] = series.tolist()
+        return plain
+    objects = series.astype(object)
+    return list(objects.where(series.notna(), None))
+
+
+def _dtype_of(values: Any) -> Any:
+    return getattr(values, "dtype", object)

@@ -1,0 +1,85 @@
+"""Numbered changes of the schema, each in one transaction together with its row.
+
+A new store is made from the schema as it stands and marked as having every number; an older one runs
+what it lacks, in order.  A step that rebuilds a table with a geometry calls `rebuilt` afterwards:
+the GeoPackage triggers went with the old table.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select
+
+from layers.errors import MigrationError
+from layers.store import geopackage, postgis, schema
+from layers.store.types import Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step; `run` changes the schema of an existing store."""
+
+    number: int
+    name: str
+    run: Callable[[Connection], None]
+
+
+def layers_of(metadata: MetaData = schema.metadata) -> list[Table]:
+    """Return the tables with a geometry, parents first."""
+    return [table for table in metadata.sorted_tables if "geom" in table.c]
+
+
+def create(conn: Connection) -> None:
+    """Create every table, layer and trigger."""
+    if conn.dialect.name == "sqlite":
+        schema.metadata.create_all(conn)
+        for table in layers_of():
+            geopackage.register(conn, table)
+        geopackage.register_attributes(conn, schema.network)
+        geopackage.protect_history(conn)
+        return
+    postgis.require(conn)
+    schema.metadata.create_all(conn)
+    for table in layers_of():
+        postgis.register(conn, table)
+    postgis.protect_history(conn)
+
+
+def rebuilt(conn: Connection, table: Table) -> None:
+    """Give a layer that a migration has made anew its index and triggers back."""
+    if not isinstance(table.c.geom.type, Geometry):
+        raise TypeError(f"{table.name} has no geometry")
+    if conn.dialect.name == "sqlite":
+        geopackage.fill_index(conn, table.name)
+        geopackage.create_triggers(conn, table.name)
+    else:
+        postgis.register(conn, table)
+
+
+# The first entry is the schema itself; later ones bring older stores up to it
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "create", create),)
+
+
+def applied(conn: Connection) -> int | None:
+    """Return the number of the last step a store has had; None for an empty store."""
+    if not inspect(conn).has_table(schema.migration.name):
+        return None
+    return conn.execute(select(func.max(schema.migration.c.number))).scalar() or 0
+
+
+def stamp(conn: Connection, step: Migration, now: datetime) -> None:
+    """Note that a step has been applied."""
+    conn.execute(insert(schema.migration).values(number=step.number, name=step.name, applied_at=now))
+
+
+def pending(conn: Connection, steps: Sequence[Migration] = MIGRATIONS) -> list[Migration]:
+    """Return the steps that a store lacks; refuse a store made by a later version of the program."""
+    last = applied(conn) or 0
+    if last > steps[-1].number:
+        raise MigrationError(
+            "The store is of version %(found)s; this program knows versions up to %(known)s",
+            found=last,
+            known=steps[-1].number,
+        )
+    return [step for step in steps if step.number > last]
