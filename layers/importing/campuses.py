@@ -1,0 +1,157 @@
+"""Key points as they are on the ground: one row a place, with the gates of its own outline."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from geo.crs import LonLat, Projection, metric_crs
+
+# A gate is mapped on the outline; a few metres allow for a wall drawn beside the plot
+GATE_REACH_M = 5.0
+# Below this a point beside an outline of the same kind and name is the same place
+TWIN_REACH_M = 15.0
+# Stairs down to a metro lie around the station, whose outline is under ground
+METRO_REACH_M = 250.0
+WITH_GATES = frozenset(
+    "kindergarten primary secondary school college market supermarket hospital clinic park".split()
+)
+_SCHOOLS = frozenset({"primary", "secondary", "school"})
+
+
+def in_metres(frame: gpd.GeoDataFrame) -> NDArray[np.object_]:
+    """Return the geometries of a frame in longitude and latitude, in the metric CRS of their middle."""
+    if frame.empty:
+        return np.empty(0, dtype=object)
+    corners = LonLat(frame.total_bounds.reshape(2, 2))
+    projection = Projection(metric_crs(corners))
+    return np.asarray(
+        shapely.transform(frame.geometry.to_numpy(), lambda lonlat: projection.to_metres(LonLat(lonlat)))
+    )
+
+
+def drop_twins(key_points: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, int]:
+    """Leave one row for a place that is given as a point and as an area, or as an area inside another.
+
+    Twins are of the same kind (a school whose level is not given is of any level), lie inside or within
+    `TWIN_REACH_M` of the area, and do not have different names.  The area stays and takes over the
+    name and the more exact kind.  Two points, or two areas side by side, stay two places.
+
+    Returns
+    -------
+    GeoDataFrame, int
+        The rows left, and how many went.
+    """
+    if key_points.empty:
+        return key_points, 0
+    shapes = in_metres(key_points)
+    size = shapely.area(shapes)
+    areas = np.flatnonzero(size > 0)
+    tree = shapely.STRtree(shapes[areas])
+    small, large = tree.query(shapes, predicate="dwithin", distance=TWIN_REACH_M)
+    large = areas[large]
+    kinds, names = key_points["kind"].to_numpy(dtype=object), key_points["name"].to_numpy(dtype=object)
+    keeper: dict[int, int] = {}
+    for twin, area in zip(small.tolist(), large.tolist(), strict=True):
+        if twin not in keeper and _is_twin(shapes, size, twin, area, kinds, names):
+            keeper[twin] = area
+    return _merged(key_points, keeper), len(keeper)
+
+
+def _is_twin(
+    shapes: NDArray[np.object_],
+    size: NDArray[np.float64],
+    twin: int,
+    area: int,
+    kinds: NDArray[np.object_],
+    names: NDArray[np.object_],
+) -> bool:
+    # of two areas the smaller goes; of two equal ones the later, so that one stays
+    if (size[twin], -twin) >= (size[area], -area):
+        return False
+    if size[twin] > 0 and not shapes[area].buffer(1.0).contains(shapes[twin]):
+        return False
+    same_kind = kinds[twin] == kinds[area] or (
+        {kinds[twin], kinds[area]} <= _SCHOOLS and "school" in (kinds[twin], kinds[area])
+    )
+    return same_kind and (not names[twin] or not names[area] or names[twin] == names[area])
+
+
+def _merged(key_points: gpd.GeoDataFrame, keeper: dict[int, int]) -> gpd.GeoDataFrame:
+    merged = key_points.copy()
+    for twin, area in sorted(keeper.items()):
+        while area in keeper:
+            area = keeper[area]  # noqa: PLW2901 (the chain ends at the largest)
+        if not merged.at[area, "name"]:
+            merged.at[area, "name"] = merged.at[twin, "name"]
+        if merged.at[area, "kind"] == "school":
+            merged.at[area, "kind"] = merged.at[twin, "kind"]
+    return merged.drop(index=list(keeper)).reset_index(drop=True)
+
+
+def attach_gates(
+    key_points: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame
+) -> tuple[gpd.GeoDataFrame, int]:
+    """Keep gates and entrances with the key point whose outline they lie on or beside.
+
+    A gate within `GATE_REACH_M` of the outlines of two campuses belongs to both; a metro entrance
+    belongs to the nearest station within `METRO_REACH_M`.  Doors inside a campus are not its gates.
+
+    Parameters
+    ----------
+    key_points : GeoDataFrame
+        Columns `source_id`, `kind`.
+    candidates : GeoDataFrame
+        Points with `source_id`, `kind`, `name`, `is_metro`, in the CRS of `key_points`.
+
+    Returns
+    -------
+    GeoDataFrame, int
+        Columns `key_point_source_id, source_id, kind, name, geom`; and how many candidates are no gate.
+    """
+    both = gpd.GeoDataFrame(
+        geometry=pd.concat([key_points.geometry, candidates.geometry]).to_numpy(), crs=key_points.crs
+    )
+    shapes = in_metres(both)
+    places, points = shapes[: len(key_points)], shapes[len(key_points) :]
+    pairs = np.concatenate(
+        [_at_outlines(key_points, places, candidates, points), _at_stations(key_points, places, candidates, points)]
+    )
+    gates = candidates.iloc[pairs[:, 1]].drop(columns="is_metro")
+    owners = key_points["source_id"].to_numpy()[pairs[:, 0]]
+    gates.insert(0, "key_point_source_id", owners)
+    gates = gates.sort_values(["key_point_source_id", "source_id"], ignore_index=True)
+    return gates, len(candidates) - len(np.unique(pairs[:, 1]))
+
+
+def _at_outlines(
+    key_points: gpd.GeoDataFrame,
+    places: NDArray[np.object_],
+    candidates: gpd.GeoDataFrame,
+    points: NDArray[np.object_],
+) -> NDArray[np.intp]:
+    with_gates = key_points["kind"].isin(WITH_GATES).to_numpy() & (shapely.area(places) > 0)
+    campuses = np.flatnonzero(with_gates)
+    others = np.flatnonzero(~candidates["is_metro"].to_numpy(dtype=bool))
+    outlines = shapely.boundary(places[campuses])
+    point, outline = shapely.STRtree(outlines).query(
+        points[others], predicate="dwithin", distance=GATE_REACH_M
+    )
+    return np.column_stack([campuses[outline], others[point]])
+
+
+def _at_stations(
+    key_points: gpd.GeoDataFrame,
+    places: NDArray[np.object_],
+    candidates: gpd.GeoDataFrame,
+    points: NDArray[np.object_],
+) -> NDArray[np.intp]:
+    stations = np.flatnonzero(key_points["kind"].to_numpy(dtype=object) == "metro")
+    stairs = np.flatnonzero(candidates["is_metro"].to_numpy(dtype=bool))
+    if not len(stations) or not len(stairs):
+        return np.empty((0, 2), dtype=np.intp)
+    stair, station = shapely.STRtree(places[stations]).query_nearest(
+        points[stairs], max_distance=METRO_REACH_M, all_matches=False
+    )
+    return np.column_stack([stations[station], stairs[stair]])
