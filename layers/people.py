@@ -1,0 +1,222 @@
+"""Accounts, roles, passwords and bearer tokens; both apps ask here who is asking."""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import Connection, Row, insert, or_, select, update
+
+from layers import history
+from layers.errors import ConflictError, InvalidError, NotFoundError, UnauthorisedError
+from layers.language import LANGUAGES
+from layers.store.schema import account, token
+
+ROLES = ("inspector", "supervisor", "admin")
+_LOGIN = re.compile(r"[\w.@+-]{1,64}")
+_SHORTEST_PASSWORD, _LONGEST_PASSWORD = 8, 256
+# a token's last use is noted no more often than this, so that reading stays reading
+_USE_NOTED_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person who may ask; `language` is None where the site's holds."""
+
+    id: int
+    login: str
+    name: str
+    role: str
+    language: str | None = None
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    return PasswordHasher()
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Return a hash to check against when there is no account, so that both cases take as long."""
+    return _hasher().hash(secrets.token_hex(16))
+
+
+def _account(row: Row[tuple[object, ...]]) -> Account:
+    return Account(row.id, row.login, row.name, row.role, row.language)
+
+
+def check_password(login: str, password: str) -> None:
+    """Refuse a password that is too short, too long, or the login itself."""
+    if len(password) < _SHORTEST_PASSWORD:
+        raise InvalidError("A password has at least %(n)s characters", field="password", n=_SHORTEST_PASSWORD)
+    if len(password) > _LONGEST_PASSWORD:
+        raise InvalidError("A password has at most %(n)s characters", field="password", n=_LONGEST_PASSWORD)
+    if password.casefold() == login.casefold():
+        raise InvalidError("The password must not be the login", field="password")
+
+
+def create(
+    conn: Connection,
+    login: str,
+    name: str,
+    role: str,
+    password: str | None,
+    *,
+    now: datetime,
+    language: str | None = None,
+) -> Account:
+    """Create an account; without a password it can only use tokens."""
+    if not _LOGIN.fullmatch(login):
+        raise InvalidError(
+            "A login is 1 to 64 letters, digits or . @ + - _; this is %(given)s", field="login", given=login
+        )
+    if role not in ROLES:
+        raise InvalidError("%(given)s is not a role; roles: %(known)s", field="role", given=role, known=ROLES)
+    if language is not None and language not in LANGUAGES:
+        raise InvalidError("%(given)s is not a language", field="language", given=language)
+    if password is not None:
+        check_password(login, password)
+    if conn.execute(select(account.c.id).where(account.c.login == login)).first():
+        raise ConflictError("There is an account %(login)s already", field="login", login=login)
+    values = {
+        "login": login,
+        "name": name.strip() or login,
+        "role": role,
+        "language": language,
+        "created_at": now,
+        "password_hash": _hasher().hash(password) if password is not None else None,
+    }
+    made = conn.execute(insert(account).values(**values).returning(account.c.id)).scalar_one()
+    history.append(
+        conn,
+        at=now,
+        account_id=made,
+        action="create",
+        noun="account",
+        noun_id=str(made),
+        details={"role": role},
+    )
+    return Account(made, login, str(values["name"]), role, language)
+
+
+def by_id(conn: Connection, account_id: int) -> Account:
+    """Return the account of an id, if it may still come in."""
+    row = conn.execute(
+        select(account).where(account.c.id == account_id, account.c.disabled_at.is_(None))
+    ).first()
+    if row is None:
+        raise NotFoundError("There is no such account")
+    return _account(row)
+
+
+def by_login(conn: Connection, login: str) -> Account:
+    """Return the account of a login."""
+    row = conn.execute(select(account).where(account.c.login == login)).first()
+    if row is None:
+        raise NotFoundError("There is no account %(login)s", field="login", login=login)
+    return _account(row)
+
+
+def all_accounts(conn: Connection) -> list[Account]:
+    """Return the accounts that may come in, by login."""
+    rows = conn.execute(select(account).where(account.c.disabled_at.is_(None)).order_by(account.c.login))
+    return [_account(row) for row in rows]
+
+
+def authenticate(conn: Connection, login: str, password: str) -> Account:
+    """Return who this is, or refuse without telling whether login or password was wrong."""
+    row = conn.execute(
+        select(account).where(account.c.login == login, account.c.disabled_at.is_(None))
+    ).first()
+    known = row.password_hash if row is not None and row.password_hash else _nobodys_hash()
+    try:
+        _hasher().verify(known, password[: _LONGEST_PASSWORD + 1])
+    except (VerifyMismatchError, InvalidHashError) as error:
+        raise UnauthorisedError("Login or password is wrong") from error
+    if row is None or not row.password_hash:
+        raise UnauthorisedError("Login or password is wrong")
+    return _account(row)
+
+
+def set_password(conn: Connection, account_id: int, password: str, *, now: datetime) -> None:
+    """Give an account a new password."""
+    check_password(by_id(conn, account_id).login, password)
+    conn.execute(
+        update(account).where(account.c.id == account_id).values(password_hash=_hasher().hash(password))
+    )
+    history.append(
+        conn, at=now, account_id=account_id, action="set_password", noun="account", noun_id=str(account_id)
+    )
+
+
+def disable(conn: Connection, account_id: int, *, by: int | None, now: datetime) -> None:
+    """Shut an account out, tokens and all; its records stay."""
+    conn.execute(
+        update(account)
+        .where(account.c.id == account_id, account.c.disabled_at.is_(None))
+        .values(disabled_at=now)
+    )
+    history.append(conn, at=now, account_id=by, action="disable", noun="account", noun_id=str(account_id))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def issue_token(conn: Connection, account_id: int, label: str, *, now: datetime) -> str:
+    """Return a new bearer token, to be shown this once; only its digest is kept."""
+    secret = secrets.token_urlsafe(32)
+    values = {"account_id": account_id, "digest": _digest(secret), "label": label, "created_at": now}
+    made = conn.execute(insert(token).values(**values).returning(token.c.id)).scalar_one()
+    history.append(
+        conn,
+        at=now,
+        account_id=account_id,
+        action="issue",
+        noun="token",
+        noun_id=str(made),
+        details={"label": label},
+    )
+    return secret
+
+
+def by_token(conn: Connection, secret: str, *, now: datetime) -> Account:
+    """Return whose token this is, if neither token nor account has been shut out by `now`."""
+    row = conn.execute(
+        select(account)
+        .join(token, token.c.account_id == account.c.id)
+        .where(
+            token.c.digest == _digest(secret),
+            or_(token.c.revoked_at.is_(None), token.c.revoked_at > now),
+            or_(account.c.disabled_at.is_(None), account.c.disabled_at > now),
+        )
+    ).first()
+    if row is None:
+        raise UnauthorisedError("The token is not known or has been revoked")
+    return _account(row)
+
+
+def note_use(conn: Connection, secret: str, *, now: datetime) -> bool:
+    """Note that a token was used, unless that was noted within the hour; tell whether it was."""
+    stale = or_(token.c.last_used_at.is_(None), token.c.last_used_at < now - _USE_NOTED_EVERY)
+    noted = conn.execute(
+        update(token).where(token.c.digest == _digest(secret), stale).values(last_used_at=now)
+    )
+    return noted.rowcount == 1
+
+
+def revoke_token(conn: Connection, secret: str, *, by: int | None, now: datetime) -> None:
+    """Shut out a token from now on."""
+    revoked = conn.execute(
+        update(token)
+        .where(token.c.digest == _digest(secret), token.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(token.c.id)
+    ).scalar()
+    if revoked is None:
+        raise NotFoundError("There is no such token")
+    history.append(conn, at=now, account_id=by, action="revoke", noun="token", noun_id=str(revoked))

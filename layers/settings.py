@@ -1,0 +1,216 @@
+"""The settings of a site: one frozen object, read once from `HOME/xuncha.toml`, loud on nonsense."""
+
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from layers.errors import NotFoundError, SettingError
+from layers.language import LANGUAGES
+
+FILE_NAME = "xuncha.toml"
+SECRET_NAME = "secret.key"  # noqa: S105  the name of the file, not a secret
+SOURCES = ("phone", "geocoded", "parcel", "map", "exif")
+
+
+@dataclass(frozen=True, slots=True)
+class PositionError:
+    """How far positions of one source lie from the truth.
+
+    `sd_m` is the standard deviation per axis, used where a position states no accuracy of its own;
+    `offset_m` is how far the place lies beyond the kerb, as the point of a parcel lies inside it.
+    """
+
+    sd_m: float
+    offset_m: float = 0.0
+
+
+# Phone: 5-20 m radius in streets. The others are our choice, for a site to set by its own data.
+POSITION_ERRORS: Mapping[str, PositionError] = MappingProxyType(
+    {
+        "phone": PositionError(8.0),
+        "geocoded": PositionError(10.0, 8.0),
+        "parcel": PositionError(10.0, 12.0),
+        "map": PositionError(5.0),
+        "exif": PositionError(10.0),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a site may choose; everything has a default that suits a laptop."""
+
+    home: Path
+    store_url: str | None = None
+    language: str = "zh"
+    time_zone: str = "Asia/Shanghai"
+    tile_url: str | None = None
+    tile_attribution: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8737
+    max_upload_bytes: int = 20_000_000
+    max_photo_pixels: int = 60_000_000
+    busy_timeout_s: float = 10.0
+    outside_m: float = 100.0
+    key_point_reach_m: float = 300.0
+    school_radius_m: float = 200.0
+    position_errors: Mapping[str, PositionError] = field(default_factory=lambda: POSITION_ERRORS)
+
+    def __post_init__(self) -> None:
+        for name, (holds, expected) in _RULES.items():
+            if not holds(getattr(self, name)):
+                raise _nonsense(name, getattr(self, name), expected)
+
+    @classmethod
+    def read(cls, home: Path) -> "Settings":
+        """Read the settings of the site in the folder `home`."""
+        path = home / FILE_NAME
+        if not path.exists():
+            raise NotFoundError(
+                "There is no site in %(home)s: %(file)s is missing", home=home, file=FILE_NAME
+            )
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingError("%(path)s cannot be read: %(reason)s", path=path, reason=error) from error
+        return cls(home=home, **_checked(given))
+
+    def write(self) -> None:
+        """Write what differs from the defaults; the file may hold a password, so it is the owner's alone."""
+        default = Settings(home=self.home)
+        chosen = [
+            f"{name} = {json.dumps(getattr(self, name), ensure_ascii=False)}"
+            for name in sorted(_NAMES - {"position_errors"})
+            if getattr(self, name) != getattr(default, name)
+        ]
+        errors = [
+            f"\n[position_errors.{source}]\nsd_m = {error.sd_m}\noffset_m = {error.offset_m}"
+            for source, error in self.position_errors.items()
+            if error != POSITION_ERRORS[source]
+        ]
+        heading = "# Settings of this site; what is not named here has its default."
+        _write_private(self.home / FILE_NAME, "\n".join([heading, *chosen, *errors]) + "\n")
+
+    @property
+    def store_place(self) -> Path | str:
+        """Return where the store is: a URL, or the GeoPackage in the site's folder."""
+        return self.store_url or self.home / "site.gpkg"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone in which people read and give dates."""
+        return ZoneInfo(self.time_zone)
+
+    def secret_key(self) -> str:
+        """Return the key that signs sessions; it is made by `make_secret_key` when the site is."""
+        path = self.home / SECRET_NAME
+        if not path.exists():
+            raise NotFoundError(
+                "There is no site in %(home)s: %(file)s is missing", home=self.home, file=path.name
+            )
+        key = path.read_text(encoding="ascii").strip()
+        if len(key) < 32:
+            raise SettingError("%(path)s is too short to be a secret", path=path)
+        return key
+
+    def make_secret_key(self) -> None:
+        """Make the secret key unless there is one."""
+        path = self.home / SECRET_NAME
+        if not path.exists():
+            _write_private(path, secrets.token_hex(32) + "\n")
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _nonsense(name: str, given: object, expected: str) -> SettingError:
+    return SettingError(
+        "Setting %(name)s: expected %(expected)s, found %(given)s",
+        field=name,
+        name=name,
+        expected=expected,
+        given=repr(given),
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _positive(value: object) -> bool:
+    return _is_number(value) and 0 < float(value) < float("inf")  # type: ignore[arg-type]
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _text_or_none(value: object) -> bool:
+    return value is None or (isinstance(value, str) and bool(value))
+
+
+def _is_zone(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(ZoneInfo(value))
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+
+
+def _are_errors(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(error, PositionError) and _positive(error.sd_m) and _is_number(error.offset_m)
+        for error in value.values()
+    )
+
+
+_METRES = (_positive, "a number of metres above 0")
+_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "store_url": (_text_or_none, "an address such as postgresql+psycopg://user:password@host/database"),
+    "language": (lambda value: value in LANGUAGES, "zh or en"),
+    "time_zone": (_is_zone, "a zone such as Asia/Shanghai"),
+    "tile_url": (_text_or_none, "an address with {z}, {x} and {y}"),
+    "tile_attribution": (_text_or_none, "a text"),
+    "host": (lambda value: isinstance(value, str) and bool(value), "an address such as 127.0.0.1"),
+    "port": (lambda value: _count(value) and value < 65536, "a whole number from 1 to 65535"),  # type: ignore[operator]
+    "max_upload_bytes": (_count, "a whole number above 0"),
+    "max_photo_pixels": (_count, "a whole number above 0"),
+    "busy_timeout_s": (_positive, "a number of seconds above 0"),
+    "outside_m": _METRES,
+    "key_point_reach_m": _METRES,
+    "school_radius_m": _METRES,
+    "position_errors": (_are_errors, "for each source sd_m above 0 and offset_m, in metres"),
+}
+_NAMES = {one.name for one in fields(Settings)} - {"home"}
+
+
+def _checked(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the constructor takes; an unknown key is named."""
+    for name in given.keys() - _NAMES:
+        raise SettingError("Setting %(name)s is not known", field=name, name=name)
+    if "position_errors" not in given:
+        return given
+    return {**given, "position_errors": _position_errors(given["position_errors"])}
+
+
+def _position_errors(given: object) -> Mapping[str, PositionError]:
+    if not isinstance(given, dict):
+        raise _nonsense("position_errors", given, _RULES["position_errors"][1])
+    errors = dict(POSITION_ERRORS)
+    for source, parts in given.items():
+        name = f"position_errors.{source}"
+        if source not in SOURCES:
+            raise SettingError("Setting %(name)s is not known", field=name, name=name)
+        if not isinstance(parts, dict) or parts.keys() - {"sd_m", "offset_m"}:
+            raise _nonsense(name, parts, _RULES["position_errors"][1])
+        errors[source] = replace(errors[source], **parts)
+    return MappingProxyType(errors)
