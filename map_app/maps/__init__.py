@@ -1,0 +1,1 @@
+"""Records to Folium maps: pure, no request, no store, no clock."""

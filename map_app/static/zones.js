@@ -1,0 +1,91 @@
+"use strict";
+// Zones around schools: grounds, zones, the findings inside, and a list to walk through.
+(function () {
+  const xuncha = (window.xuncha = window.xuncha || {});
+
+  // answer.layer: {schools: [{name, kind, from, lon, lat, zone, ground, n}], findings: columns as findings.js}
+  xuncha.zones = function (map, options) {
+    const group = L.layerGroup().addTo(map);
+    let layer = null;
+    let hidden = new Set();
+
+    function ring(packed) {
+      const lon = xuncha.unpack(packed[0]);
+      const lat = xuncha.unpack(packed[1]);
+      return Array.from(lon, (value, i) => [lat[i], value]);
+    }
+
+    function rings(polygons) {
+      return polygons.map((polygon) => polygon.map(ring));
+    }
+
+    function draw() {
+      group.clearLayers();
+      layer.schools.forEach((school) => {
+        const zone = L.polygon(rings(school.zone), {
+          color: layer.colours.zone, weight: 1.4, fillColor: layer.colours.zone,
+          fillOpacity: school.n ? 0.14 : 0.05, dashArray: school.from === "point" ? "5 4" : null,
+        });
+        zone.on("click", () => open(school));
+        group.addLayer(zone);
+        if (school.ground) {
+          group.addLayer(L.polygon(rings(school.ground), {
+            color: layer.colours.ground, weight: 1.2, fillColor: layer.colours.ground, fillOpacity: 0.3, interactive: false,
+          }));
+        } else {
+          group.addLayer(L.circleMarker([school.lat, school.lon], {
+            radius: 4, weight: 2, color: layer.colours.ground, fillColor: "#ffffff", fillOpacity: 1, interactive: false,
+          }));
+        }
+      });
+      const { entries, entry } = layer.findings;
+      const number = layer.findings.number || null;
+      const lon = xuncha.unpack(layer.findings.lon);
+      const lat = xuncha.unpack(layer.findings.lat);
+      entry.forEach((k, i) => {
+        if (hidden.has(k)) return;
+        const marker = L.circleMarker([lat[i], lon[i]], {
+          radius: 5, weight: 1.2, color: "#ffffff", fillColor: entries[k].colour, fillOpacity: 0.95,
+        });
+        marker.on("click", () => openFinding(marker.getLatLng(), entries[k], number ? number[i] : null));
+        group.addLayer(marker);
+      });
+    }
+
+    function open(school) {
+      const box = xuncha.element("article", { class: "card" }, xuncha.element("h3", {}, school.name));
+      xuncha.fillCard(box, school, "List its findings");
+      xuncha.popup(map, [school.lat, school.lon], box);
+    }
+
+    function openFinding(place, entry, number) {
+      const box = xuncha.card(entry);
+      if (number !== null && options.details) xuncha.fetchCard(box, xuncha.at(options.details, number), "Open finding");
+      xuncha.popup(map, place, box);
+    }
+
+    function list() {
+      xuncha.panel.list(
+        layer.schools.map((school) => ({
+          text: school.name,
+          note: school.from_text,
+          n: school.n,
+          open: () => {
+            map.fitBounds(L.latLngBounds(ring(school.zone[0][0])), { maxZoom: 17 });
+            open(school);
+          },
+        })),
+      );
+    }
+
+    return xuncha.dataLayer(map, options.source, (answer) => {
+      layer = answer.layer;
+      draw();
+      list();
+      xuncha.panel.entries(layer.findings.entries, hidden, (now) => {
+        hidden = now;
+        draw();
+      });
+    });
+  };
+})();

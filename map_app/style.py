@@ -1,0 +1,78 @@
+"""One table of what things look like and are called: colours, icons, classes, labels.
+
+The colours are told apart by readers with colour-blindness: categories from Okabe and Ito's set
+(https://jfly.uni-koeln.de/color/), counts by one ramp of rising darkness, ages from blue to brown.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# Okabe and Ito, the yellow darkened so that it shows on a pale map
+CATEGORY_COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#b0578d",
+    "#e69f00",
+    "#4fa3d8",
+    "#8c7a00",
+    "#5b6470",
+)
+OTHER_COLOUR = "#5b6470"
+
+# Counts, from few to many
+COUNT_COLOURS = ("#fbe0a5", "#f6b46a", "#e8803f", "#c14a2b", "#7a1f2b")
+
+ACCENT = "#0b5d6b"
+ZONE_COLOUR = "#6a4c93"
+CAMPUS_COLOUR = "#2f7d5b"
+
+
+@dataclass(frozen=True, slots=True)
+class AgeClass:
+    """A class of the coverage map: patrolled at most `days` ago."""
+
+    days: float
+    label: str
+    colour: str
+
+
+AGES = (
+    AgeClass(1, "Within a day", "#08519c"),
+    AgeClass(3, "Up to 3 days ago", "#3a83c3"),
+    AgeClass(7, "Up to 7 days ago", "#7fb6d9"),
+    AgeClass(14, "Up to 14 days ago", "#c3cfa0"),
+    AgeClass(30, "Up to 30 days ago", "#e9b44c"),
+    AgeClass(float("inf"), "Longer ago", "#c4622d"),
+)
+NEVER = AgeClass(float("nan"), "Never seen", "#8d8a94")
+
+
+def breaks(values: Sequence[float], n_classes: int = len(COUNT_COLOURS)) -> list[float]:
+    """Return the upper bounds of all classes but the last: round numbers near the values' upper quantiles.
+
+    >>> breaks([1] * 50 + [2] * 25 + [4] * 15 + [9] * 8 + [40] * 2)
+    [1.0, 2.0, 5.0, 10.0]
+    >>> breaks([])
+    []
+    """
+    ordered = sorted(values)
+    shares = (0.5, 0.75, 0.9, 0.975)[: n_classes - 1]
+    bounds: list[float] = []
+    for share in shares:
+        if ordered:
+            bound = _round_up(ordered[math.ceil(share * len(ordered)) - 1])
+            if not bounds or bound > bounds[-1]:
+                bounds.append(bound)
+    return [bound for bound in bounds if bound < ordered[-1]]
+
+
+def _round_up(value: float) -> float:
+    """Return the next of 1, 2, 3, 5, 7.5 times a power of ten."""
+    step = 1e-6
+    while True:
+        for factor in (1.0, 2.0, 3.0, 5.0, 7.5):
+            if value <= factor * step * (1 + 1e-9):
+                return round(factor * step, 9)
+        step *= 10
