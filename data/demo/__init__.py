@@ -1,0 +1,1 @@
+"""The demo city: an invented district with the truth beside it."""
