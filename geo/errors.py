@@ -52,3 +52,7 @@ class MissingColumnError(GeoError):
 
 class GeometryKindError(GeoError):
     """A geometry of a kind that the question cannot use."""
+
+
+class AccuracyError(GeoError):
+    """An accuracy of a kind that is not known, or a position error that is not positive."""

@@ -1,5 +1,7 @@
 """Key points as they are on the ground: one row a place, with the gates of its own outline."""
 
+from collections.abc import Callable
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -14,13 +16,13 @@ GATE_REACH_M = 5.0
 TWIN_REACH_M = 15.0
 # Stairs down to a metro lie around the station, whose outline is under ground
 METRO_REACH_M = 250.0
-WITH_GATES = frozenset(
-    "kindergarten primary secondary school college market supermarket hospital clinic park".split()
-)
+Objects = NDArray[np.object_]
+
 _SCHOOLS = frozenset({"primary", "secondary", "school"})
+WITH_GATES = _SCHOOLS | {"kindergarten", "college", "market", "supermarket", "hospital", "clinic", "park"}
 
 
-def in_metres(frame: gpd.GeoDataFrame) -> NDArray[np.object_]:
+def in_metres(frame: gpd.GeoDataFrame) -> Objects:
     """Return the geometries of a frame in longitude and latitude, in the metric CRS of their middle."""
     if frame.empty:
         return np.empty(0, dtype=object)
@@ -51,31 +53,27 @@ def drop_twins(key_points: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, int]:
     tree = shapely.STRtree(shapes[areas])
     small, large = tree.query(shapes, predicate="dwithin", distance=TWIN_REACH_M)
     large = areas[large]
-    kinds, names = key_points["kind"].to_numpy(dtype=object), key_points["name"].to_numpy(dtype=object)
+    agree = _agreement(key_points)
     keeper: dict[int, int] = {}
     for twin, area in zip(small.tolist(), large.tolist(), strict=True):
-        if twin not in keeper and _is_twin(shapes, size, twin, area, kinds, names):
+        # of two areas the smaller goes; of two equal ones the later, so that one stays
+        smaller = (size[twin], -twin) < (size[area], -area)
+        inside = size[twin] == 0 or shapes[area].buffer(1.0).contains(shapes[twin])
+        if twin not in keeper and smaller and agree(twin, area) and inside:
             keeper[twin] = area
     return _merged(key_points, keeper), len(keeper)
 
 
-def _is_twin(
-    shapes: NDArray[np.object_],
-    size: NDArray[np.float64],
-    twin: int,
-    area: int,
-    kinds: NDArray[np.object_],
-    names: NDArray[np.object_],
-) -> bool:
-    # of two areas the smaller goes; of two equal ones the later, so that one stays
-    if (size[twin], -twin) >= (size[area], -area):
-        return False
-    if size[twin] > 0 and not shapes[area].buffer(1.0).contains(shapes[twin]):
-        return False
-    same_kind = kinds[twin] == kinds[area] or (
-        {kinds[twin], kinds[area]} <= _SCHOOLS and "school" in (kinds[twin], kinds[area])
-    )
-    return same_kind and (not names[twin] or not names[area] or names[twin] == names[area])
+def _agreement(key_points: gpd.GeoDataFrame) -> Callable[[int, int], bool]:
+    """Return a test whether kinds and names of two rows can be those of one place."""
+    kinds, names = key_points["kind"].tolist(), key_points["name"].tolist()
+
+    def agree(one: int, other: int) -> bool:
+        both = {kinds[one], kinds[other]}
+        same_kind = len(both) == 1 or ("school" in both and both <= _SCHOOLS)
+        return same_kind and (not names[one] or not names[other] or names[one] == names[other])
+
+    return agree
 
 
 def _merged(key_points: gpd.GeoDataFrame, keeper: dict[int, int]) -> gpd.GeoDataFrame:
@@ -90,9 +88,7 @@ def _merged(key_points: gpd.GeoDataFrame, keeper: dict[int, int]) -> gpd.GeoData
     return merged.drop(index=list(keeper)).reset_index(drop=True)
 
 
-def attach_gates(
-    key_points: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame
-) -> tuple[gpd.GeoDataFrame, int]:
+def attach_gates(key_points: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, int]:
     """Keep gates and entrances with the key point whose outline they lie on or beside.
 
     A gate within `GATE_REACH_M` of the outlines of two campuses belongs to both; a metro entrance
@@ -115,8 +111,10 @@ def attach_gates(
     )
     shapes = in_metres(both)
     places, points = shapes[: len(key_points)], shapes[len(key_points) :]
+    kinds = key_points["kind"].to_numpy(dtype=object)
+    is_metro = np.array(candidates["is_metro"], dtype=bool)
     pairs = np.concatenate(
-        [_at_outlines(key_points, places, candidates, points), _at_stations(key_points, places, candidates, points)]
+        [_at_outlines(kinds, places, points, ~is_metro), _at_stations(kinds, places, points, is_metro)]
     )
     gates = candidates.iloc[pairs[:, 1]].drop(columns="is_metro")
     owners = key_points["source_id"].to_numpy()[pairs[:, 0]]
@@ -126,29 +124,21 @@ def attach_gates(
 
 
 def _at_outlines(
-    key_points: gpd.GeoDataFrame,
-    places: NDArray[np.object_],
-    candidates: gpd.GeoDataFrame,
-    points: NDArray[np.object_],
+    kinds: Objects, places: Objects, points: Objects, chosen: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
-    with_gates = key_points["kind"].isin(WITH_GATES).to_numpy() & (shapely.area(places) > 0)
-    campuses = np.flatnonzero(with_gates)
-    others = np.flatnonzero(~candidates["is_metro"].to_numpy(dtype=bool))
-    outlines = shapely.boundary(places[campuses])
-    point, outline = shapely.STRtree(outlines).query(
-        points[others], predicate="dwithin", distance=GATE_REACH_M
-    )
-    return np.column_stack([campuses[outline], others[point]])
+    """Return pairs (key point, gate) of campuses and the chosen points at their outlines."""
+    campuses = np.flatnonzero(np.isin(kinds, list(WITH_GATES)) & (shapely.area(places) > 0))
+    gates = np.flatnonzero(chosen)
+    outlines = shapely.STRtree(shapely.boundary(places[campuses]))
+    gate, campus = outlines.query(points[gates], predicate="dwithin", distance=GATE_REACH_M)
+    return np.column_stack([campuses[campus], gates[gate]])
 
 
 def _at_stations(
-    key_points: gpd.GeoDataFrame,
-    places: NDArray[np.object_],
-    candidates: gpd.GeoDataFrame,
-    points: NDArray[np.object_],
+    kinds: Objects, places: Objects, points: Objects, chosen: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
-    stations = np.flatnonzero(key_points["kind"].to_numpy(dtype=object) == "metro")
-    stairs = np.flatnonzero(candidates["is_metro"].to_numpy(dtype=bool))
+    """Return pairs (station, stair) of each chosen point and its nearest metro station."""
+    stations, stairs = np.flatnonzero(kinds == "metro"), np.flatnonzero(chosen)
     if not len(stations) or not len(stairs):
         return np.empty((0, 2), dtype=np.intp)
     stair, station = shapely.STRtree(places[stations]).query_nearest(

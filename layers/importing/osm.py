@@ -7,13 +7,12 @@ part that is inside; an area whose ring is not whole is left out and counted.
 import bz2
 import gzip
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import osmium
 import pandas as pd
 import shapely
@@ -36,7 +35,7 @@ _SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2", ".osm.xml", ".xm
 class OsmExtract:
     """What an extract holds; every frame is in longitude and latitude with the columns of the store.
 
-    `streets` also has `node_ids` (one integer array a row, aligned with the line's vertices), `name_zh`
+    `streets` also has `nodes` (a tuple of node ids a row, one for each vertex of the line), `name_zh`
     and `name_en`; `gates` name their key point by `key_point_source_id`.  `skipped` counts what was
     left out, by reason; `cut_areas` names the areas among it that the edge of the extract cuts.
     """
@@ -106,7 +105,7 @@ def read(
 
 def _open(path: Path) -> Any:
     if not path.is_file():
-        raise UnreadableFileError("there is no file %(file)s", file=str(path))
+        raise UnreadableFileError("There is no file %(file)s", file=str(path))
     if not path.stat().st_size or _is_empty_inside(path):
         raise UnreadableFileError("%(file)s is empty", file=path.name)
     source = osmium.io.File(str(path), _format(path))
@@ -124,7 +123,8 @@ def _open(path: Path) -> Any:
 
 
 def _is_empty_inside(path: Path) -> bool:
-    opener = {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix)
+    openers: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open}
+    opener = openers.get(path.suffix)
     if opener is None:
         return False
     try:
@@ -137,7 +137,7 @@ def _is_empty_inside(path: Path) -> bool:
 
 
 def _format(path: Path) -> str:
-    """Some extracts are called plain `.gz`: they are XML. An empty answer lets osmium read the name."""
+    """Return osmium's word for the format; plain `.gz` is XML; an empty answer lets it read the name."""
     name = path.name.lower()
     if name.endswith(_SUFFIXES):
         return "xml.gz" if name.endswith(".xml.gz") else "xml" if name.endswith(".xml") else ""
@@ -203,7 +203,7 @@ def _take_way(way: Any, tags: Tags, rows: _Rows, levels: AreaLevels, language: s
                 "width_m": street.width_m,
                 "lanes": street.lanes,
                 **names,
-                "node_ids": np.array(refs[::turn], dtype=np.int64),
+                "nodes": tuple(refs[::turn]),
                 "geom": shapely.LineString(lonlat[::turn]),
             }
         )
@@ -264,7 +264,7 @@ def _outline(area: Any) -> shapely.MultiPolygon | None:
 
 def as_multipolygon(geometry: Any) -> shapely.MultiPolygon | None:
     """Return the polygonal part of a geometry as a multipolygon, None where it has none."""
-    parts = shapely.get_parts(shapely.get_parts(geometry)) if geometry is not None else []
+    parts: list[Any] = [] if geometry is None else list(shapely.get_parts(shapely.get_parts(geometry)))
     polygons = [part for part in parts if part.geom_type == "Polygon" and not part.is_empty]
     return shapely.MultiPolygon(polygons) if polygons else None
 
@@ -280,13 +280,21 @@ def _extract(rows: _Rows, data_until: str | None) -> OsmExtract:
     districts = _frame(rows.districts, ["source_id", "level", "code", "name", "geom"])
     cut = sorted(name for area, name in rows.wanted_areas.items() if area not in rows.met_areas)
     rows.skipped["area cut by the edge of the extract"] += len(cut)
-    skipped = {reason: n for reason, n in sorted(rows.skipped.items()) if n}
-    return OsmExtract(streets, key_points, gates, districts, skipped, [name for name in cut if name], data_until)
+    return OsmExtract(
+        streets=streets,
+        key_points=key_points,
+        gates=gates,
+        districts=districts,
+        skipped={reason: n for reason, n in sorted(rows.skipped.items()) if n},
+        cut_areas=[name for name in cut if name],
+        data_until=data_until,
+    )
 
 
-_STREET_COLUMNS = (
-    "source_id name class one_way layer bridge tunnel width_m lanes name_zh name_en node_ids geom".split()
-)
+_STREET_COLUMNS = [
+    *("source_id", "name", "class", "one_way", "layer", "bridge", "tunnel", "width_m", "lanes"),
+    *("name_zh", "name_en", "nodes", "geom"),
+]
 _TEXTS = frozenset({"name", "name_zh", "name_en", "code"})
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,9 +10,12 @@ Tags = Mapping[str, str]
 
 # Highway values that are streets, lanes or ways on foot; anything else is building site or furniture
 STREET_CLASSES = frozenset(
-    "motorway motorway_link trunk trunk_link primary primary_link secondary secondary_link tertiary"
-    " tertiary_link unclassified residential living_street service road busway pedestrian track footway path"
-    " cycleway steps bridleway".split()
+    {
+        *("motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link"),
+        *("secondary", "secondary_link", "tertiary", "tertiary_link", "unclassified", "residential"),
+        *("living_street", "service", "road", "busway", "pedestrian", "track"),
+        *("footway", "path", "cycleway", "steps", "bridleway"),
+    }
 )
 _OTHER_SPELLINGS = {"trail": "path", "minor": "unclassified", "byway": "track", "alley": "service"}
 # Parts of another street, or of a plot, that would compete with the street they belong to
@@ -131,7 +134,7 @@ def _one_way(tags: Tags, street_class: str) -> int:
 
 
 def _road_number(tags: Tags) -> str | None:
-    """A road without a name goes by its number, as on its signs."""
+    """Return the number by which a road without a name goes on its signs."""
     number = tags.get("ref", "").split(";")[0].strip()
     return number or None
 
@@ -141,9 +144,9 @@ def _is_set(tags: Tags, key: str) -> bool:
 
 
 def metres(text: str | None) -> float | None:
-    """Return a length as written in a tag, in metres; None where it says nothing we understand.
+    r"""Return a length as written in a tag, in metres; None where it says nothing we understand.
 
-    >>> metres("3.5"), metres("3,5 m"), round(metres("12 ft"), 4), round(metres("7'6\\""), 3), metres("wide")
+    >>> metres("3.5"), metres("3,5 m"), round(metres("12 ft"), 4), round(metres("7'6\""), 3), metres("wide")
     (3.5, 3.5, 3.6576, 2.286, None)
     """
     if not text:
@@ -210,7 +213,9 @@ def _fits(value: str | None, values: str) -> bool:
 
 
 _PRIMARY = re.compile(r"小学|primary|elementary|grade school", re.IGNORECASE)
-_SECONDARY = re.compile(r"中学|初中|高中|[一二三四五六七八九十]中(?!心)|secondary|high school|middle school", re.IGNORECASE)
+_SECONDARY = re.compile(
+    r"中学|初中|高中|[一二三四五六七八九十]中(?!心)|secondary|high school|middle school", re.IGNORECASE
+)
 
 
 def school_kind(tags: Tags) -> str:
@@ -219,7 +224,7 @@ def school_kind(tags: Tags) -> str:
     The level is that of the International Standard Classification of Education (UNESCO 2011): 1 is
     primary, 2 and 3 are secondary.
 
-    >>> school_kind({"isced:level": "1"}), school_kind({"name": "杨村第四中学"}), school_kind({"name": "普育"})
+    >>> school_kind({"isced:level": "1"}), school_kind({"name": "第四中学"}), school_kind({"name": "普育"})
     ('primary', 'secondary', 'school')
     """
     text = f"{tags.get('name', '')} {tags.get('name:en', '')} {tags.get('school', '')}"
@@ -231,12 +236,17 @@ def school_kind(tags: Tags) -> str:
     return "primary" if primary else "secondary"
 
 
-_GATES = frozenset({"gate", "lift_gate", "swing_gate", "sliding_gate", "kissing_gate", "entrance", "turnstile"})
-_GATE_KINDS: tuple[tuple[str, Callable[[Tags], bool]], ...] = (
-    ("main", lambda tags: tags.get("entrance") == "main"),
-    ("fire_exit", lambda tags: tags.get("entrance") in {"emergency", "fire_exit"} or "emergency" in tags.get("exit", "")),
-    ("service", lambda tags: tags.get("entrance") in {"service", "garage", "delivery"} or tags.get("access") == "delivery"),
+_GATES = frozenset(
+    {"gate", "lift_gate", "swing_gate", "sliding_gate", "kissing_gate", "entrance", "turnstile"}
 )
+_GATE_KINDS = {
+    "main": "main",
+    "emergency": "fire_exit",
+    "fire_exit": "fire_exit",
+    "service": "service",
+    "delivery": "service",
+    "garage": "service",
+}
 
 
 def gate_kind(tags: Tags) -> str | None:
@@ -249,7 +259,9 @@ def gate_kind(tags: Tags) -> str | None:
     is_entrance = tags.get("entrance", "no") != "no" or tags.get("railway") == "subway_entrance"
     if not (is_gate or is_entrance):
         return None
-    return next((kind for kind, fits in _GATE_KINDS if fits(tags)), "entrance")
+    if tags.get("access") == "delivery":
+        return "service"
+    return _GATE_KINDS.get(tags.get("entrance", ""), "entrance")
 
 
 def area_level(tags: Tags, levels: AreaLevels) -> str | None:

@@ -109,6 +109,17 @@ import_run = Table(
     Column("n_refused", Integer, nullable=False),
 )
 
+# Categories of this site: names of its own for shipped codes, or schemes of its own
+category = Table(
+    "category",
+    metadata,
+    Column("scheme", Text, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+)
+
 # A version of the street network; the newest is in force, results of older ones stay
 network = Table(
     "network",
@@ -124,6 +135,7 @@ network = Table(
     Column("length_m", Double, nullable=False),
 )
 
+# `one_way` is 1 along the line, -1 against it, 0 both ways, here and on blocks
 street = Table(
     "street",
     metadata,
@@ -132,7 +144,7 @@ street = Table(
     Column("source_id", Text),
     Column("name", Text),
     Column("class", Text),
-    Column("one_way", Boolean, nullable=False),
+    Column("one_way", Integer, nullable=False),
     Column("layer", Integer, nullable=False),
     Column("bridge", Boolean, nullable=False),
     Column("tunnel", Boolean, nullable=False),
@@ -152,8 +164,10 @@ block = Table(
     Column("corridor_id", Text),
     Column("name", Text),
     Column("class", Text),
-    Column("one_way", Boolean, nullable=False),
+    Column("one_way", Integer, nullable=False),
     Column("layer", Integer, nullable=False),
+    Column("bridge", Boolean, nullable=False),
+    Column("tunnel", Boolean, nullable=False),
     Column("width_m", Double),
     Column("lanes", Integer),
     Column("length_m", Double, nullable=False),

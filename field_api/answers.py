@@ -1,0 +1,34 @@
+"""How an answer is put: JSON from a model, GeoJSON for features, nothing kept by caches in between."""
+
+from flask import Blueprint, Response
+
+from field_api.wire.features import MEDIA_TYPE
+from field_api.wire.kinds import Outgoing
+
+# An answer is data, never a page: nothing in it may run, whatever it is opened with
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def json(answer: Outgoing, status: int = 200, **headers: str) -> Response:
+    """Answer a model as JSON."""
+    return Response(answer.model_dump_json(), status, headers=headers, content_type="application/json")
+
+
+def geojson(answer: Outgoing) -> Response:
+    """Answer a feature or a collection of them."""
+    return Response(answer.model_dump_json(exclude_none=False), content_type=MEDIA_TYPE)
+
+
+def _finish(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def register(api: Blueprint) -> None:
+    """Give every answer of `api` the headers of data; those that a handler has set stay."""
+    api.after_request(_finish)

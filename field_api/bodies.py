@@ -1,0 +1,71 @@
+"""What a request may bring: which types, how much of it, and JSON that is JSON."""
+
+from dataclasses import dataclass
+
+from flask import Request, request
+from pydantic_core import from_json
+from werkzeug.exceptions import UnsupportedMediaType
+
+from layers.errors import XunchaError
+
+KIB = 1024
+JSON = frozenset({"application/json"})
+TRACK = JSON | {"application/gpx+xml"}
+PHOTO = frozenset({"image/jpeg", "image/png", "image/webp", "image/heic", "image/heif"}) | {
+    "application/octet-stream",
+    "multipart/form-data",
+}
+
+
+class NotJSONError(XunchaError):
+    """A body that says it is JSON and is not, by the letter of RFC 8259."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The media types an operation takes; `max_bytes` None leaves the limit to the site's setting."""
+
+    types: frozenset[str]
+    max_bytes: int | None
+
+
+# By endpoint.  A finding is well under 8 KiB, so a batch of 500 fits; what is not listed takes no body
+INTAKES = {
+    "api.findings.put_finding": Intake(JSON, 64 * KIB),
+    "api.findings.post_findings": Intake(JSON, 4096 * KIB),
+    "api.photos.put_photo": Intake(PHOTO, None),
+    "api.photos.post_photo": Intake(PHOTO, None),
+    "api.tracks.put_track": Intake(TRACK, None),
+}
+NOTHING = Intake(frozenset(), 0)
+
+
+class _Strict:
+    """JSON without NaN, lone surrogates or bottomless nesting."""
+
+    @staticmethod
+    def loads(data: bytes) -> object:
+        try:
+            return from_json(data, allow_inf_nan=False)
+        except ValueError as error:
+            raise NotJSONError("The body is not JSON: %(reason)s", reason=error) from None
+
+
+def admit(site_limit: int) -> None:
+    """Refuse a body of the wrong type or size before any of it is read; then read JSON strictly."""
+    if request.method not in ("POST", "PUT"):
+        return
+    intake = INTAKES.get(request.endpoint or "", NOTHING)
+    if request.mimetype not in intake.types:
+        raise UnsupportedMediaType
+    limit(request, site_limit if intake.max_bytes is None else intake.max_bytes)
+    if request.is_json:
+        request.json_module = _Strict
+        request.get_json()
+
+
+def limit(asked: Request, max_bytes: int) -> None:
+    """Let no more than `max_bytes` of the body in, declared or chunked."""
+    asked.max_content_length = max_bytes
+    asked.max_form_memory_size = 64 * KIB
+    asked.max_form_parts = 10

@@ -1,0 +1,67 @@
+"""How to speak to the API: the OpenAPI document and a page to try it, all from our own origin."""
+
+from pathlib import Path
+from typing import Any
+
+import flask_openapi3_swagger
+from flask import Blueprint, Response, jsonify, make_response, render_template
+from flask_openapi3 import APIBlueprint, Info, OpenAPI
+
+from field_api.service import service
+from layers.language import current
+
+VERSION = "1.0.0"
+DESCRIPTION = """\
+Findings of inspectors, placed on street blocks and beside the key points that matter.
+
+Every address but `/health` and this document needs `Authorization: Bearer <token>`.  Coordinates that come
+in name their frame; coordinates that go out are longitude and latitude on WGS 84.  Every error has the one
+shape `{"error": {"code", "message", "field", "row", "details"}}`, its message in the language of
+`Accept-Language` (`zh` or `en`).
+"""
+SECURITY = {"token": {"type": "http", "scheme": "bearer"}}
+
+# Nothing from elsewhere and no inline script.  Swagger UI writes style attributes and has its icons inside
+# its style sheet
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+documentation = Blueprint(
+    "documentation",
+    __name__,
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/docs/static",
+)
+assets = Blueprint(
+    "assets",
+    __name__,
+    static_folder=Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger",
+    static_url_path="/docs/assets",
+)
+documentation.register_blueprint(assets)
+
+
+def describe(api: APIBlueprint) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of `api`, read from its models and docstrings."""
+    info = Info(title="Xuncha 巡查", version=VERSION, description=DESCRIPTION)
+    collector = OpenAPI(__name__, info=info, security_schemes=SECURITY, doc_ui=False)
+    collector.register_api(api)
+    document: dict[str, Any] = collector.api_doc
+    return document
+
+
+@documentation.get("/openapi.json")
+def openapi() -> Response:
+    """Return the OpenAPI document."""
+    return jsonify(service().document)
+
+
+@documentation.get("/docs")
+def page() -> Response:
+    """Show the document as a page from which every call can be tried."""
+    response = make_response(render_template("field_api/try.html", language=current()))
+    response.headers["Content-Security-Policy"] = POLICY
+    return response

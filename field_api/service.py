@@ -1,0 +1,47 @@
+"""What a request stands on: the opened site, a clock and the allowance of requests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app
+from flask_limiter import Limiter
+
+from layers.site import Site
+
+# Every URL of the API begins with this
+PREFIX = "/api/v1"
+
+Clock = Callable[[], datetime]
+
+
+def clock() -> datetime:
+    """Return the present instant; the only place of the API that looks at a clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The site that a Flask app serves, the clock it goes by, who has asked how often, and the OpenAPI document."""
+
+    site: Site
+    clock: Clock
+    limiter: Limiter
+    document: dict[str, Any]
+
+
+def service() -> Service:
+    """Return what stands behind this request."""
+    found: Service = current_app.extensions["field_api"]
+    return found
+
+
+def site() -> Site:
+    """Return the site behind this request."""
+    return service().site
+
+
+def now() -> datetime:
+    """Return the instant of this request."""
+    return service().clock()

@@ -1,0 +1,5 @@
+"""Where more is found than the patrols explain."""
+
+
+
+

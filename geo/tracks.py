@@ -1,0 +1,442 @@
+"""Recordings of a patrol before they are matched: reading, ordering, cleaning."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas
+import numpy as np
+import pandas as pd
+import shapely
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from geo.crs import Projection, as_metric
+from geo.errors import CoordinateError, GeometryKindError, GeoError, MissingColumnError
+
+Floats = NDArray[np.float64]
+
+# Radius over standard deviation per axis for an isotropic error, P(distance < r) = 1 - exp(-r²/2s²)
+RADIUS_OVER_SD = {"r68": 1.515, "r95": 2.448, "rms2d": 1.414, "cep50": 1.177, "sd": 1.0, "unknown": 1.515}
+SD_FLOOR_M = 3.0
+SD_LIMIT_M = 50.0
+STOP_AFTER_S = 20.0
+
+REASONS = ("", "repeat", "impossible", "outside", "inaccurate", "clock", "spike", "stop")
+"""Why a fix was taken out; the empty text means that it was kept."""
+
+_REPEAT, _IMPOSSIBLE, _OUTSIDE, _INACCURATE, _CLOCK, _SPIKE, _STOP = range(1, 8)
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a patrol moves, speeds in metres per second.
+
+    `inspecting_mps` is the range in which somebody looks while moving, `fastest_mps` what the mode can do
+    at all.
+    """
+
+    name: str
+    inspecting_mps: tuple[float, float]
+    fastest_mps: float
+    on_foot: bool
+
+
+MODES = {
+    "walking": Mode("walking", (0.3, 2.5), 5.0, on_foot=True),
+    "driving": Mode("driving", (1.0, 8.0), 40.0, on_foot=False),
+}
+
+
+def mode_named(name: str) -> Mode:
+    """Return the mode of that name.
+
+    Raises
+    ------
+    GeoError
+        If there is none.
+
+    Examples
+    --------
+    >>> mode_named("walking").inspecting_mps
+    (0.3, 2.5)
+    """
+    if name not in MODES:
+        raise GeoError("%(given)s is no way to patrol: walking or driving", given=name)
+    return MODES[name]
+
+
+def axis_sd(accuracy_m: ArrayLike, kind: ArrayLike = "unknown") -> Floats:
+    """Return the standard deviation per axis that a reported accuracy means, metres, at least 3.
+
+    Parameters
+    ----------
+    accuracy_m : array, shape (n,)
+        As the device reported it; not finite or not positive counts as 15 m of kind `r68`.
+    kind : str or array of str, shape (n,)
+        `r68` (Android), `r95` (Web Geolocation), `rms2d`, `cep50`, `sd` or `unknown` (read as `r68`).
+
+    Raises
+    ------
+    GeoError
+        For a kind that is none of these.
+
+    Examples
+    --------
+    >>> axis_sd([12.24, 1.0, float("nan")], ["r95", "r95", "r68"]).round(3).tolist()
+    [5.0, 3.0, 9.901]
+    """
+    radius = np.atleast_1d(np.asarray(accuracy_m, dtype=np.float64))
+    kinds = np.broadcast_to(np.asarray(kind, dtype=object), radius.shape)
+    known = pd.Series(kinds).fillna("unknown")
+    ratio = known.map(RADIUS_OVER_SD).to_numpy(np.float64)
+    if np.isnan(ratio).any():
+        raise GeoError("%(given)s is no kind of accuracy", given=str(known[np.isnan(ratio)].iloc[0]))
+    missing = ~np.isfinite(radius) | (radius <= 0)
+    sd = np.where(missing, 15.0 / RADIUS_OVER_SD["r68"], radius / ratio)
+    return np.maximum(sd, SD_FLOOR_M)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Fixes as arrays, one entry per row of the frame they came from.
+
+    `x`, `y` are metres, `t` seconds since 1970, `s` metres per axis; `heading` is radians against the x
+    axis of the grid, NaN where unknown or slower than 1 m/s; `track` indexes `track_ids`.
+    """
+
+    x: Floats
+    y: Floats
+    t: Floats
+    s: Floats
+    heading: Floats
+    track: NDArray[np.int64]
+    track_ids: pd.Index[Any]
+    sequence: Floats | None
+
+
+def read(fixes: pd.DataFrame, crs: Any) -> Recording:
+    """Return the fixes as arrays in metres of `crs`.
+
+    Parameters
+    ----------
+    fixes : DataFrame or GeoDataFrame
+        `time` (aware datetimes or seconds since 1970) and either point geometry or `lon`, `lat` in degrees;
+        optional `accuracy_m`, `accuracy_kind`, `track_id`, `sequence`, `heading_deg` (clockwise from north),
+        `speed_mps`.
+    crs : anything pyproj reads
+        Metric.
+
+    Raises
+    ------
+    MissingColumnError, GeometryKindError, NoCRSError, CoordinateError
+
+    Examples
+    --------
+    >>> two = pd.DataFrame({"time": [0, 1], "lon": [117.135, 117.135], "lat": [39.225, 39.226]})
+    >>> recording = read(two, "EPSG:4548")
+    >>> np.diff(recording.y).round(1).tolist(), recording.s.round(1).tolist()
+    ([111.0], [9.9, 9.9])
+    """
+    if "time" not in fixes:
+        raise MissingColumnError("fixes have no column %(column)s", column="time")
+    metres = _metres(fixes, crs)
+    accuracy = fixes["accuracy_m"] if "accuracy_m" in fixes else np.full(len(fixes), np.nan)
+    kind = fixes["accuracy_kind"] if "accuracy_kind" in fixes else "unknown"
+    names = fixes["track_id"] if "track_id" in fixes else pd.Series(0, index=fixes.index)
+    track, track_ids = pd.factorize(names, sort=True)
+    return Recording(
+        x=metres[:, 0].copy(),
+        y=metres[:, 1].copy(),
+        t=seconds(fixes["time"]),
+        s=axis_sd(np.asarray(accuracy, dtype=np.float64), np.asarray(kind, dtype=object)),
+        heading=_grid_heading(fixes, metres, crs),
+        track=np.asarray(track, dtype=np.int64),
+        track_ids=pd.Index(track_ids),
+        sequence=fixes["sequence"].to_numpy(np.float64) if "sequence" in fixes else None,
+    )
+
+
+def seconds(time: pd.Series[Any]) -> Floats:
+    """Return aware datetimes, or numbers as they are, as seconds since 1970; missing becomes NaN.
+
+    Examples
+    --------
+    >>> seconds(pd.Series(["1970-01-01T08:01:00+08:00"], dtype="datetime64[s, Asia/Shanghai]")).tolist()
+    [60.0]
+    """
+    if pd.api.types.is_numeric_dtype(time):
+        return np.asarray(time, dtype=np.float64)
+    if not isinstance(time.dtype, pd.DatetimeTZDtype):
+        raise GeoError("times must be aware or seconds since 1970, got %(given)s", given=str(time.dtype))
+    since = time - pd.Timestamp(0, tz="UTC")
+    return np.asarray(since.dt.total_seconds(), dtype=np.float64)
+
+
+def _metres(fixes: pd.DataFrame, crs: Any) -> Floats:
+    """Project degrees, or take the geometry as it is; a missing point becomes NaN."""
+    if isinstance(fixes, geopandas.GeoDataFrame) and fixes.active_geometry_name:
+        if fixes.crs is None:
+            raise CoordinateError("the fixes have a geometry but no reference system")
+        points = fixes.geometry.to_crs(as_metric(crs)).to_numpy()
+        if (~np.isin(shapely.get_type_id(points), (-1, 0))).any():
+            raise GeometryKindError("fixes must be points")
+        return np.column_stack([shapely.get_x(points), shapely.get_y(points)]).reshape(-1, 2)
+    if "lon" not in fixes or "lat" not in fixes:
+        raise MissingColumnError("fixes have no column %(column)s", column="lon, lat or geometry")
+    degrees = fixes[["lon", "lat"]].to_numpy(np.float64)
+    lon, lat = degrees[:, 0], degrees[:, 1]
+    nowhere = (np.hypot(lon, lat) < 0.005) | (np.abs(lon) > 180) | (np.abs(lat) > 90)
+    return Projection(crs).to_metres(np.where(nowhere[:, None], np.nan, degrees))
+
+
+def _grid_heading(fixes: pd.DataFrame, metres: Floats, crs: Any) -> Floats:
+    """Turn headings clockwise from north into angles from the x axis; NaN where slow or unknown."""
+    if "heading_deg" not in fixes or not len(fixes):
+        return np.full(len(fixes), np.nan)
+    projection = Projection(crs)
+    placed = metres[np.isfinite(metres).all(axis=1)]
+    turn = projection.north_deg(projection.to_lonlat(placed[:1])) if len(placed) else 0.0
+    angle = np.radians(90.0 - (fixes["heading_deg"].to_numpy(np.float64) - turn))
+    if "speed_mps" not in fixes:
+        return np.asarray(angle)
+    return np.where(fixes["speed_mps"].to_numpy(np.float64) >= 1.0, angle, np.nan)
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What cleaning made of a recording: arrays with one entry per row.
+
+    `reason` indexes `REASONS`; `dwell_s` is how long a kept fix stood; `segment` numbers the stretches
+    between jumps of the clock; `order` lists the rows kept, merged or repeated by track, segment and time.
+    """
+
+    reason: NDArray[np.int64]
+    dwell_s: Floats
+    segment: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+
+def clean(
+    fixes: pd.DataFrame, crs: Any, *, mode: str = "walking", outing: tuple[float, float] | None = None
+) -> pd.DataFrame:
+    """Return the fixes worth matching in order, and beside each row why it was taken out.
+
+    A fix is taken out as *repeat* (same track, time and place), *impossible* (no place or no time),
+    *outside* (its time is not within the outing), *inaccurate* (above 50 m per axis), *clock* (its time
+    disagrees with both neighbours in the sequence), *spike* (it needs more than three times the mode's
+    speed from both neighbours, noise allowed for) or *stop* (merged into the first fix of a stop: at
+    least 20 s within twice the standard deviation of their mean and without drift).  A clock that is set
+    back starts a new segment.  Nothing is moved or invented; cleaning what was kept changes nothing.
+
+    Parameters
+    ----------
+    fixes : DataFrame
+        As `read` takes it; `dwell_s` of an earlier cleaning is kept.
+    crs : anything pyproj reads
+        Metric.
+    mode : {"walking", "driving"}
+    outing : (start, end), optional
+        Seconds since 1970, both included.
+
+    Returns
+    -------
+    DataFrame
+        `fixes` in its own order with `reason` (empty: kept), `dwell_s` and `segment`.
+
+    Examples
+    --------
+    >>> walk = pd.DataFrame({"time": [0, 10, 20, 30], "lon": [117.0, 117.0001, 117.02, 117.0003],
+    ...                      "lat": 39.0, "accuracy_m": 5.0})
+    >>> clean(walk, "EPSG:4548")["reason"].tolist()
+    ['', '', 'spike', '']
+    """
+    cleaned = cleaned_arrays(read(fixes, crs), mode_named(mode), outing, _known_dwell(fixes))
+    return fixes.assign(
+        reason=np.array(REASONS, dtype=object)[cleaned.reason],
+        dwell_s=cleaned.dwell_s,
+        segment=cleaned.segment,
+    )
+
+
+def _known_dwell(fixes: pd.DataFrame) -> Floats:
+    """Return the dwell of an earlier cleaning, or zeros."""
+    known = fixes["dwell_s"].to_numpy(np.float64) if "dwell_s" in fixes else np.zeros(len(fixes))
+    return np.nan_to_num(known)
+
+
+def cleaned_arrays(
+    recording: Recording, mode: Mode, outing: tuple[float, float] | None = None, dwell_s: Floats | None = None
+) -> Cleaned:
+    """Clean arrays; see `clean`.
+
+    What one rule takes out can make another rule speak, so all are asked until none does: that is why
+    cleaning twice is cleaning once.
+    """
+    reason = _hopeless(recording, outing)
+    dwell = np.zeros(len(reason)) if dwell_s is None else dwell_s.copy()
+    order = _ordered(recording, np.flatnonzero(reason == 0))
+    _repeats(recording, order, reason)
+    usable = order
+    while True:
+        kept = usable[reason[usable] == 0]
+        before = len(kept)
+        kept = kept[
+            ~_marked(
+                reason, kept, _CLOCK, _wrong_clock(recording.t[kept], dwell[kept], recording.track[kept])
+            )
+        ]
+        chain = _chains(recording, usable, reason, dwell)
+        kept = kept[~_marked(reason, kept, _SPIKE, _spikes(recording, kept, chain[kept], mode))]
+        kept = _without_stops(recording, kept, chain, reason, dwell)
+        usable = usable[np.isin(reason[usable], (0, _REPEAT, _STOP))]
+        if len(kept) == before:
+            break
+    return Cleaned(
+        reason, dwell, _segments(recording, usable, _chains(recording, usable, reason, dwell)), usable
+    )
+
+
+def _marked(
+    reason: NDArray[np.int64], rows: NDArray[np.int64], why: int, found: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Write the reason of the rows found, and return which they are."""
+    reason[rows[found]] = why
+    return found
+
+
+def _hopeless(recording: Recording, outing: tuple[float, float] | None) -> NDArray[np.int64]:
+    """Mark fixes that are wrong by themselves."""
+    reason = np.zeros(len(recording.t), dtype=np.int64)
+    reason[recording.s > SD_LIMIT_M] = _INACCURATE
+    if outing is not None:
+        reason[(recording.t < outing[0]) | (recording.t > outing[1])] = _OUTSIDE
+    placed = np.isfinite(recording.x) & np.isfinite(recording.y) & np.isfinite(recording.t)
+    reason[~placed] = _IMPOSSIBLE
+    return reason
+
+
+def _ordered(recording: Recording, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Order rows by track and sequence, or by track and time where the device counted nothing.
+
+    Position decides between equals, so that the order of the rows never matters.
+    """
+    later = (recording.y[rows], recording.x[rows], recording.s[rows])
+    first = (
+        (recording.t[rows],) if recording.sequence is None else (recording.t[rows], recording.sequence[rows])
+    )
+    return np.asarray(rows[np.lexsort((*later, *first, recording.track[rows]))])
+
+
+def _wrong_clock(t: Floats, dwell: Floats, track: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Find fixes whose time alone is out of line: their neighbours agree with each other."""
+    wrong = np.zeros(len(t), dtype=bool)
+    if len(t) >= 3:
+        before, here, after = (t + dwell)[:-2], t[1:-1], t[2:]
+        alone = (before <= after) & ((here < before) | ((t + dwell)[1:-1] > after))
+        wrong[1:-1] = alone & (track[:-2] == track[1:-1]) & (track[1:-1] == track[2:])
+        wrong[1:] &= ~wrong[:-1]
+    return wrong
+
+
+def _repeats(recording: Recording, order: NDArray[np.int64], reason: NDArray[np.int64]) -> None:
+    """Mark the second and later of fixes with the same track, time and place."""
+    columns = np.column_stack(
+        [recording.track[order], recording.t[order], recording.x[order], recording.y[order]]
+    )
+    again = pd.DataFrame(columns).duplicated().to_numpy()
+    reason[order[again]] = _REPEAT
+
+
+def _chains(
+    recording: Recording, usable: NDArray[np.int64], reason: NDArray[np.int64], dwell: Floats
+) -> NDArray[np.int64]:
+    """Number the stretches between tracks and between backward jumps of the clock, in order.
+
+    Rows merged or repeated belong to the kept row before them.
+    """
+    chain = np.full(len(reason), -1, dtype=np.int64)
+    kept = reason[usable] == 0
+    rows = usable[kept]
+    until, t, track = (recording.t + dwell)[rows], recording.t[rows], recording.track[rows]
+    new = np.ones(len(rows), dtype=bool)
+    new[1:] = (t[1:] < until[:-1]) | (track[1:] != track[:-1])
+    number = np.cumsum(new) - 1
+    chain[usable] = number[np.maximum(np.cumsum(kept) - 1, 0)] if len(rows) else -1
+    return chain
+
+
+def _segments(recording: Recording, usable: NDArray[np.int64], chain: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the chains of each track from 0."""
+    segment = np.zeros(len(chain), dtype=np.int64)
+    if len(usable):
+        track = recording.track[usable]
+        segment[usable] = chain[usable] - chain[usable][np.searchsorted(track, track)]
+    return segment
+
+
+def _spikes(
+    recording: Recording, kept: NDArray[np.int64], chain: NDArray[np.int64], mode: Mode
+) -> NDArray[np.bool_]:
+    """Find fixes that are too far from both neighbours while these are near each other."""
+    spiky = np.zeros(len(kept), dtype=bool)
+    if len(kept) < 3:
+        return spiky
+    x, y, t, s = recording.x[kept], recording.y[kept], recording.t[kept], recording.s[kept]
+    fast = 3.0 * mode.inspecting_mps[1]
+    beyond = _beyond(x, y, t, s, 1, fast) & (chain[1:] == chain[:-1])
+    spiky[1:-1] = beyond[:-1] & beyond[1:] & ~_beyond(x, y, t, s, 2, fast)
+    spiky[1:] &= ~spiky[:-1]
+    return spiky
+
+
+def _without_stops(
+    recording: Recording,
+    kept: NDArray[np.int64],
+    chain: NDArray[np.int64],
+    reason: NDArray[np.int64],
+    dwell: Floats,
+) -> NDArray[np.int64]:
+    """Merge stops into their first fix, which keeps how long they took."""
+    x, y, t, s = recording.x[kept], recording.y[kept], recording.t[kept], recording.s[kept]
+    head = _stops(x, y, t, s, chain[kept], dwell[kept])
+    merged = head != np.arange(len(kept))
+    _marked(reason, kept, _STOP, merged)
+    np.maximum.at(dwell, kept[head], t - t[head])
+    return np.asarray(kept[~merged])
+
+
+def _beyond(x: Floats, y: Floats, t: Floats, s: Floats, step: int, fast: float) -> NDArray[np.bool_]:
+    """Tell between which fixes `step` apart the way is longer than `fast` and twice the noise explain."""
+    way = np.hypot(x[step:] - x[:-step], y[step:] - y[:-step])
+    noise = 2.0 * np.hypot(s[step:], s[:-step])
+    return np.asarray(way - noise > fast * (t[step:] - t[:-step]))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _stops(
+    x: Floats, y: Floats, t: Floats, s: Floats, chain: NDArray[np.int64], dwell: Floats
+) -> NDArray[np.int64]:
+    """Return for each fix the first fix of its stop, or itself."""
+    n = len(x)
+    head = np.arange(n)
+    i = 0
+    while i < n:
+        mean_x, mean_y, j = x[i], y[i], i + 1
+        # a stop that an earlier cleaning merged is never merged again
+        while j < n and chain[j] == chain[i] and dwell[i] == 0.0 and dwell[j] == 0.0:
+            if np.hypot(x[j] - mean_x, y[j] - mean_y) > 2.0 * s[j]:
+                break
+            mean_x += (x[j] - mean_x) / (j - i + 1)
+            mean_y += (y[j] - mean_y) / (j - i + 1)
+            j += 1
+        third = (j - i) // 3
+        stood = t[j - 1] - t[i]
+        if stood >= 20.0 and third >= 1:
+            drift_x = x[j - third : j].mean() - x[i : i + third].mean()
+            drift_y = y[j - third : j].mean() - y[i : i + third].mean()
+            if np.hypot(drift_x, drift_y) < 0.2 * stood:
+                head[i:j] = i
+                i = j
+                continue
+        i += 1
+    return head

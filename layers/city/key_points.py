@@ -1,0 +1,124 @@
+"""Places that matter, their ground and their gates."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+from sqlalchemy import Connection, select
+
+from geo.errors import GeometryKindError
+from layers.city import layer, taxonomy, versions
+from layers.city.layer import Changes
+from layers.errors import InvalidError
+from layers.store import frames
+from layers.store.schema import gate, key_point
+
+if TYPE_CHECKING:
+    from layers.site import Site
+
+
+def read(conn: Connection, kinds: tuple[str, ...] | None = None) -> gpd.GeoDataFrame:
+    """Return the key points in force: fid, source, source_id, kind, name, geom."""
+    chosen = [key_point.c[name] for name in ("fid", "source", "source_id", "kind", "name", "geom")]
+    where = [key_point.c.removed_at.is_(None)]
+    if kinds is not None:
+        where.append(key_point.c.kind.in_(kinds))
+    return frames.read(conn, select(*chosen).where(*where).order_by(key_point.c.fid))
+
+
+def read_gates(conn: Connection) -> gpd.GeoDataFrame:
+    """Return the gates in force of key points in force: fid, key_point_id, kind, name, geom."""
+    chosen = [gate.c[name] for name in ("fid", "key_point_id", "source_id", "kind", "name", "geom")]
+    both = select(*chosen).join(key_point, key_point.c.fid == gate.c.key_point_id)
+    alive = both.where(gate.c.removed_at.is_(None), key_point.c.removed_at.is_(None))
+    return frames.read(conn, alive.order_by(gate.c.fid))
+
+
+def replace(
+    site: "Site",
+    source: str,
+    places: gpd.GeoDataFrame,
+    gates: gpd.GeoDataFrame | None = None,
+    *,
+    now: datetime,
+    account_id: int | None = None,
+) -> Changes:
+    """Make the key points of `source`, and their gates, those of the frames.
+
+    Parameters
+    ----------
+    places : GeoDataFrame
+        Points or polygons in any CRS, with `source_id`, `kind`, and perhaps `name`.
+    gates : GeoDataFrame, optional
+        Points with `key_point_source_id`, `source_id`, `kind`, and perhaps `name`; None leaves them alone.
+    """
+    given = _tidied(places)
+    with site.store.write() as conn:
+        site.choose_crs(conn, given.total_bounds)
+        changes = layer.replace(
+            conn,
+            key_point,
+            given,
+            within=key_point.c.source == source,
+            fixed={"source": source},
+            now=now,
+        )
+        if gates is not None:
+            changes += _replace_gates(conn, source, gates, now)
+        if changes:
+            versions.raise_one(conn, "key_points")
+            layer.tell(conn, "key_points", source, changes, now=now, account_id=account_id)
+    return changes
+
+
+def _replace_gates(conn: Connection, source: str, gates: gpd.GeoDataFrame, now: datetime) -> Changes:
+    owners = select(key_point.c.source_id, key_point.c.fid).where(key_point.c.source == source)
+    ids = {row.source_id: row.fid for row in conn.execute(owners)}
+    return layer.replace(
+        conn,
+        gate,
+        _tidied_gates(gates, ids),
+        within=gate.c.key_point_id.in_(select(key_point.c.fid).where(key_point.c.source == source)),
+        fixed={},
+        keys=("key_point_id", "source_id"),
+        now=now,
+    )
+
+
+def _tidied(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    given = layer.in_degrees(places)
+    for row, kind in enumerate(given["kind"]):
+        if kind not in taxonomy.KEY_POINT_KINDS:
+            raise InvalidError(
+                "Row %(row)s: %(given)s is not a kind of key point", field="kind", row=row, given=kind
+            )
+    if given.geometry.is_empty.any() or given.geometry.isna().any():
+        raise GeometryKindError("a key point without a place")
+    columns: dict[str, Any] = {
+        "source_id": given["source_id"].astype(str).astype(object),
+        "kind": given["kind"].astype(object),
+        "name": layer.texts(given["name"] if "name" in given else [None] * len(given)),
+    }
+    return gpd.GeoDataFrame(
+        pd.DataFrame(columns), geometry=given.geometry.to_numpy(), crs=layer.WGS84
+    ).rename_geometry("geom")
+
+
+def _tidied_gates(gates: gpd.GeoDataFrame, ids: dict[str, int]) -> gpd.GeoDataFrame:
+    given = layer.in_degrees(gates)
+    if not bool((given.geometry.geom_type == "Point").all()):
+        raise GeometryKindError("a gate must be a point")
+    owners = given["key_point_source_id"].astype(str)
+    unknown = [owner for owner in owners if owner not in ids]
+    if unknown:
+        raise InvalidError("A gate of the unknown key point %(id)s", field="key_point_source_id", id=unknown[0])
+    columns: dict[str, Any] = {
+        "key_point_id": owners.map(ids).astype(int),
+        "source_id": given["source_id"].astype(str).astype(object),
+        "kind": given["kind"].astype(object),
+        "name": layer.texts(given["name"] if "name" in given else [None] * len(given)),
+    }
+    return gpd.GeoDataFrame(
+        pd.DataFrame(columns), geometry=given.geometry.to_numpy(), crs=layer.WGS84
+    ).rename_geometry("geom")

@@ -1,0 +1,225 @@
+"""What findings are about, and what kinds of key points there are: codes, names in both languages.
+
+A code means nothing without its scheme. The shipped schemes are data (`data/taxonomy.json`); a site may
+name shipped codes in its own words and add schemes of its own.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, tuple_
+
+from layers import language
+from layers.city import versions
+from layers.errors import InvalidError
+from layers.store import schema
+
+KINDS = ("state", "behaviour", "part", "mobile")
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One code of one scheme."""
+
+    scheme: str
+    code: str
+    name_zh: str
+    name_en: str
+    kind: str
+    main_class: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Return scheme and code in one word: ``gbt30428-2013-event.0406``."""
+        return f"{self.scheme}.{self.code}"
+
+    def name(self) -> str:
+        """Return the name in the language in use."""
+        return self.name_zh if language.current() == "zh" else self.name_en
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A list of codes with its title."""
+
+    id: str
+    title_zh: str
+    title_en: str
+
+    def title(self) -> str:
+        """Return the title in the language in use."""
+        return self.title_zh if language.current() == "zh" else self.title_en
+
+
+@dataclass(frozen=True, slots=True)
+class Taxonomy:
+    """The categories that a site knows."""
+
+    categories: Mapping[tuple[str, str], Category]
+    schemes: Mapping[str, Scheme]
+
+    def category(self, scheme: str, code: str) -> Category:
+        """Return a category; an unknown one is refused by name."""
+        found = self.categories.get((scheme, code))
+        if found is not None:
+            return found
+        if scheme not in self.schemes:
+            raise InvalidError(
+                "%(given)s is not a scheme of categories; schemes: %(known)s",
+                field="scheme",
+                given=scheme,
+                known=", ".join(self.schemes),
+            )
+        raise InvalidError(
+            "%(given)s is not a code of scheme %(scheme)s", field="code", given=code, scheme=scheme
+        )
+
+    def parse(self, text: str) -> Category:
+        """Return the category of ``scheme.code``."""
+        scheme, dot, code = text.partition(".")
+        if not dot:
+            raise InvalidError(
+                "A category is written scheme.code; this is %(given)s", field="category", given=text
+            )
+        return self.category(scheme, code)
+
+    def all(self) -> list[Category]:
+        """Return every category, by scheme and code."""
+        return sorted(self.categories.values(), key=lambda category: (category.scheme, category.code))
+
+
+@cache
+def _shipped_data() -> Any:
+    return json.loads(files("data").joinpath("taxonomy.json").read_text(encoding="utf-8"))
+
+
+@cache
+def shipped() -> Taxonomy:
+    """Return the taxonomy that comes with the product.
+
+    >>> shipped().category("gbt30428-2013-event", "0406").name_en
+    'trading on the road'
+    """
+    data = _shipped_data()
+    classes = {(one["scheme"], one["code"]): one["name_en"] for one in data["classes"]}
+    categories = {
+        (one["scheme"], one["code"]): Category(
+            one["scheme"],
+            one["code"],
+            one["name_zh"],
+            one["name_en"],
+            one["kind"],
+            one["class_code"] if (one["scheme"], one["class_code"]) in classes else None,
+        )
+        for one in data["items"]
+    }
+    schemes = {one["id"]: Scheme(one["id"], one["title_zh"], one["title_en"]) for one in data["schemes"]}
+    return Taxonomy(categories, schemes)
+
+
+def of_site(conn: Connection) -> Taxonomy:
+    """Return the shipped taxonomy with the site's own names and schemes laid over it."""
+    base = shipped()
+    categories, schemes = dict(base.categories), dict(base.schemes)
+    for row in conn.execute(select(schema.category)):
+        known = categories.get((row.scheme, row.code))
+        main_class = known.main_class if known else None
+        categories[row.scheme, row.code] = Category(
+            row.scheme, row.code, row.name_zh, row.name_en, row.kind, main_class
+        )
+        schemes.setdefault(row.scheme, Scheme(row.scheme, row.scheme, row.scheme))
+    return Taxonomy(categories, schemes)
+
+
+def name_for_site(conn: Connection, categories: Iterable[Category]) -> int:
+    """Keep names of the site's own, for shipped codes or new ones; return how many."""
+    rows = [
+        {"scheme": one.scheme, "code": one.code, "name_zh": one.name_zh, "name_en": one.name_en, "kind": one.kind}
+        for one in categories
+    ]
+    for row in rows:
+        _check(row)
+    if rows:
+        table = schema.category
+        keys = [(row["scheme"], row["code"]) for row in rows]
+        conn.execute(delete(table).where(tuple_(table.c.scheme, table.c.code).in_(keys)))
+        conn.execute(insert(table), rows)
+        versions.raise_one(conn, "categories")
+    return len(rows)
+
+
+def _check(row: Mapping[str, str]) -> None:
+    for name, value in row.items():
+        if not value or not value.isprintable() or len(value) > 200:
+            raise InvalidError("A category needs %(name)s", field=name, name=name)
+    if "." in row["scheme"]:
+        raise InvalidError("The name of a scheme has no dot: %(given)s", field="scheme", given=row["scheme"])
+    if row["kind"] not in KINDS:
+        raise InvalidError("%(given)s is not a kind of category", field="kind", given=row["kind"])
+
+
+# Kinds of key points: the words of the store, with what people call them
+KEY_POINT_KINDS: Mapping[str, tuple[str, str]] = {
+    "kindergarten": ("幼儿园", "kindergarten"),
+    "primary": ("小学", "primary school"),
+    "secondary": ("中学", "secondary school"),
+    "school": ("学校", "school"),
+    "college": ("大专院校", "college or university"),
+    "market": ("集贸市场", "market"),
+    "supermarket": ("超市", "supermarket"),
+    "hospital": ("医院", "hospital"),
+    "clinic": ("诊所", "clinic"),
+    "metro": ("地铁站", "metro station"),
+    "rail_station": ("火车站", "railway station"),
+    "bus_station": ("公交场站", "bus station"),
+    "bus_stop": ("公交站", "bus stop"),
+    "parking": ("停车场", "parking"),
+    "park": ("公园", "park"),
+    "square": ("广场", "square"),
+    "toilet": ("公共厕所", "public toilet"),
+    "internet_cafe": ("网吧", "internet cafe"),
+    "game_hall": ("游戏厅", "game hall"),
+    "entertainment": ("娱乐场所", "entertainment venue"),
+    "tobacco": ("烟草零售点", "tobacco shop"),
+    "alcohol": ("酒类零售点", "alcohol shop"),
+    "lottery": ("彩票销售点", "lottery shop"),
+    "construction_site": ("工地", "construction site"),
+    "government": ("政务大厅", "government service hall"),
+    "library": ("图书馆", "library"),
+    "worship": ("宗教场所", "place of worship"),
+    "other": ("其他重点部位", "other key point"),
+}
+SCHOOL_KINDS = ("kindergarten", "primary", "secondary", "school")
+
+# Levels of areas, from the widest
+DISTRICT_LEVELS: Mapping[str, tuple[str, str]] = {
+    "city": ("市", "city"),
+    "district": ("区", "district"),
+    "subdistrict": ("街道、镇", "subdistrict or town"),
+    "community": ("社区、村", "community or village committee"),
+    "grid": ("网格", "grid"),
+    "duty_area": ("责任区", "duty area"),
+    "neighbourhood": ("片区", "neighbourhood"),
+    "estate": ("小区", "estate"),
+    "village": ("村庄", "village"),
+    "campus": ("院区", "campus"),
+}
+
+
+def kind_name(kind: str) -> str:
+    """Return what a kind of key point is called in the language in use; an unknown one by itself."""
+    return _named(KEY_POINT_KINDS, kind)
+
+
+def level_name(level: str) -> str:
+    """Return what a level of areas is called in the language in use."""
+    return _named(DISTRICT_LEVELS, level)
+
+
+def _named(names: Mapping[str, tuple[str, str]], key: str) -> str:
+    in_chinese, in_english = names.get(key, (key, key))
+    return in_chinese if language.current() == "zh" else in_english

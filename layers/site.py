@@ -1,0 +1,158 @@
+"""One opened site: its settings, its store, and what is kept in memory to answer quickly."""
+
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pyproj
+from sqlalchemy import Connection
+
+from geo.crs import Projection, as_metric, metric_crs
+from layers.city import districts, key_points, networks, taxonomy, versions
+from layers.city.districts import Districts
+from layers.city.networks import Network
+from layers.city.taxonomy import Taxonomy
+from layers.errors import ConflictError, NotFoundError
+from layers.settings import FILE_NAME, Settings
+from layers.store import Store
+
+
+class Site:
+    """A site, opened; reading from several threads is fine.
+
+    Streets, key points, districts and categories are kept in memory and read again when the store has
+    newer ones, also when another process wrote them.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self._lock = Lock()
+        self._kept: dict[str, tuple[Any, Any]] = {}
+
+    @classmethod
+    def create(cls, settings: Settings, *, now: datetime, crs: str | None = None) -> "Site":
+        """Make a new site in `settings.home`; its CRS is chosen from the first data unless given."""
+        home = settings.home
+        if (home / FILE_NAME).exists():
+            raise ConflictError("There is a site in %(home)s already", home=home)
+        chosen = as_metric(crs).to_string() if crs else None
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "photos").mkdir(exist_ok=True)
+        store = Store.create(settings.store_place, now=now, busy_timeout_s=settings.busy_timeout_s)
+        with store.write() as conn:
+            versions.begin(conn)
+            if chosen:
+                versions.put(conn, "crs", chosen)
+        settings.make_secret_key()
+        settings.write()
+        return cls(settings, store)
+
+    @classmethod
+    def open(cls, home: Path, *, now: datetime) -> "Site":
+        """Open the site in `home`, bringing its store up to date if an older version made it."""
+        settings = Settings.read(home)
+        store = Store.open(settings.store_place, busy_timeout_s=settings.busy_timeout_s)
+        store.migrate(now=now)
+        return cls(settings, store)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    def facts(self) -> dict[str, Any]:
+        """Return the small facts of the site: its CRS and its counters."""
+        with self.store.read() as conn:
+            return versions.read(conn)
+
+    def choose_crs(self, conn: Connection, bounds: Any) -> pyproj.CRS:
+        """Return the metric CRS of the site, chosen now from data within `bounds` if there is none."""
+        known = versions.read(conn).get("crs")
+        if known is not None:
+            return as_metric(known)
+        if not np.isfinite(np.asarray(bounds, dtype=float)).all():
+            raise NotFoundError("The site has no coordinate system yet, and there is no data to choose one from")
+        chosen = metric_crs(np.asarray(bounds, dtype=float).reshape(2, 2))
+        versions.put(conn, "crs", chosen.to_string())
+        return chosen
+
+    @property
+    def crs(self) -> pyproj.CRS | None:
+        """Return the metric CRS of the site; None before the first data."""
+        projection = self.projection
+        return projection.crs if projection else None
+
+    @property
+    def projection(self) -> Projection | None:
+        """Return the projection of the site, kept ready; None before the first data."""
+        return self._projection(self.facts())
+
+    def _projection(self, facts: dict[str, Any]) -> Projection | None:
+        name = facts.get("crs")
+        if name is None:
+            return None
+        projection: Projection = self._keep("projection", name, lambda: Projection(as_metric(name)))
+        return projection
+
+    @property
+    def network(self) -> Network:
+        """Return the newest version of the streets."""
+        network = self.network_or_none()
+        if network is None:
+            raise NotFoundError("There are no streets yet: import some first")
+        return network
+
+    def network_or_none(self, facts: dict[str, Any] | None = None) -> Network | None:
+        """Return the newest version of the streets, or None where there are none."""
+        known = facts or self.facts()
+        projection = self._projection(known)
+        if not known["network"] or projection is None:
+            return None
+        version = int(known["network"])
+
+        def load() -> Network:
+            with self.store.read() as conn:
+                return networks.load(conn, version, projection)
+
+        network: Network = self._keep("network", version, load)
+        return network
+
+    def districts_as_of(self, facts: dict[str, Any]) -> Districts:
+        """Return the areas as of these facts."""
+
+        def load() -> Districts:
+            with self.store.read() as conn:
+                return districts.load(conn, facts["districts"])
+
+        kept: Districts = self._keep("districts", facts["districts"], load)
+        return kept
+
+    @property
+    def districts(self) -> Districts:
+        """Return the areas in force."""
+        return self.districts_as_of(self.facts())
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Return the categories that this site knows."""
+
+        def load() -> Taxonomy:
+            with self.store.read() as conn:
+                return taxonomy.of_site(conn)
+
+        kept: Taxonomy = self._keep("taxonomy", self.facts()["categories"], load)
+        return kept
+
+    def _keep(self, name: str, version: Any, load: Any) -> Any:
+        """Return what is kept under `name`, read anew if it is not of this version."""
+        kept = self._kept.get(name)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        with self._lock:
+            kept = self._kept.get(name)
+            if kept is None or kept[0] != version:
+                kept = (version, load())
+                self._kept[name] = kept
+            return kept[1]
