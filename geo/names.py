@@ -158,23 +158,45 @@ def similarities(keys: Sequence[str], others: Sequence[str], table: NameTable | 
     >>> similarities(["elm street"], ["elm street", "oak road"]).toarray().tolist()
     [[1.0, 0.0]]
     """
-    outer = frozenset(
-        [*(table or {}).get("directions", {}).values(), *(table or {}).get("types", {}).values()]
-    )
-    parts = [_split(key, outer) for key in [*keys, *others]]
-    pairs = [_letter_pairs(proper) for proper, _ in parts]
-    codes = {pair: code for code, pair in enumerate(sorted(set().union(*pairs)))} if pairs else {}
-    ones, twos = _indicator(pairs[: len(keys)], codes), _indicator(pairs[len(keys) :], codes)
-    shared = (ones @ twos.T).tocoo()
-    total = np.diff(ones.indptr)[shared.row] + np.diff(twos.indptr)[shared.col]
-    dice = 2.0 * shared.data / total
-    near = dice >= _UNLIKE
-    row, col, dice = shared.row[near], shared.col[near], dice[near]
-    for at, (i, k) in enumerate(zip(row.tolist(), col.tolist(), strict=True)):
-        dice[at] = 1.0 if keys[i] == others[k] else dice[at] * _agree(parts[i][1], parts[len(keys) + k][1])
-    matrix = csr_matrix((dice, (row, col)), shape=(len(keys), len(others)))
-    matrix.sort_indices()
-    return matrix
+    return NameMatcher(others, table).similarities(keys)
+
+
+class NameMatcher:
+    """Names of a place, ready to be compared with any others.
+
+    Examples
+    --------
+    >>> NameMatcher(["elm street", "oak road"]).similarities(["oak road"]).toarray().tolist()
+    [[0.0, 1.0]]
+    """
+
+    def __init__(self, others: Sequence[str], table: NameTable | None = None) -> None:
+        known = table or _EMPTY
+        self._outer = frozenset([*known.get("directions", {}).values(), *known.get("types", {}).values()])
+        self._others = tuple(others)
+        parts = [_split(other, self._outer) for other in others]
+        pairs = [_letter_pairs(proper) for proper, _ in parts]
+        self._outside = [outside for _, outside in parts]
+        self._codes = {pair: code for code, pair in enumerate(sorted(set().union(*pairs)))} if pairs else {}
+        self._pairs = _indicator(pairs, self._codes).T.tocsr()
+        self._counts = np.array([len(own) for own in pairs])
+
+    def similarities(self, keys: Sequence[str]) -> csr_matrix:
+        """Return the likeness of normalised keys to the names, shape (keys, names)."""
+        parts = [_split(key, self._outer) for key in keys]
+        pairs = [_letter_pairs(proper) for proper, _ in parts]
+        counts = np.array([len(own) for own in pairs], dtype=np.int64)
+        known = [own & self._codes.keys() for own in pairs]
+        shared = (_indicator(known, self._codes) @ self._pairs).tocoo()
+        dice = 2.0 * shared.data / (counts[shared.row] + self._counts[shared.col])
+        near = dice >= _UNLIKE
+        row, col, dice = shared.row[near], shared.col[near], dice[near]
+        for at, (i, k) in enumerate(zip(row.tolist(), col.tolist(), strict=True)):
+            same = keys[i] == self._others[k]
+            dice[at] = 1.0 if same else min(dice[at] * _agree(parts[i][1], self._outside[k]), 0.99)
+        matrix = csr_matrix((dice, (row, col)), shape=(len(keys), len(self._others)))
+        matrix.sort_indices()
+        return matrix
 
 
 def _split(key: str, outer: frozenset[str]) -> tuple[str, frozenset[str]]:

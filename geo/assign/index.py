@@ -1,9 +1,8 @@
-"""Blocks as flat arrays on uniform grids: built once per network, asked by many threads."""
+"""Blocks ready for placing positions on them: built once per network, asked by many threads."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Unpack
 
 import geopandas as gpd
 import numpy as np
@@ -11,39 +10,12 @@ import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
-from geo.assign import kernels
-from geo.crs import LonLat, Projection, as_pairs
+from geo.assign import network
+from geo.assign.network import Floats
+from geo.assign.placement import Evidence, Placement, Request
+from geo.crs import Projection, as_pairs
 from geo.errors import MissingColumnError
-from geo.names import NameTable, normalise
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Codes = NDArray[np.int32]
-
-# A position finds everything within the first of these radii that holds its reach
-RADII_M = np.array([35.0, 50.0, 70.0, 140.0, 280.0, 560.0])
-_CELLS_PER_RADIUS = 1.5
-_MAX_CELLS = 4_000_000
-# Metres of street per square metre are averaged over three by three of these squares
-_DENSITY_CELL_M = 250.0
-# Away from all streets the density of the network at large would be too low to mean anything
-_MIN_DENSITY = 0.001
-
-# Half a carriageway is so many lanes of 3.25 m (CJJ 37-2012), and findings stand 1.5 m behind the kerb
-_LANE_M = 3.25
-_KERB_M = 1.5
-_LANES: Mapping[str, float] = {
-    "motorway": 6,
-    "trunk": 6,
-    "primary": 4,
-    "secondary": 4,
-    "service": 1,
-    "alley": 1,
-    "footway": 1,
-    "path": 1,
-    "living_street": 1,
-}
-_LANES_ONE_WAY = 2.0
+from geo.names import NameMatcher, NameTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,19 +72,19 @@ class BlockIndex:
             raise MissingColumnError("blocks lack the column %(column)s", column="block_id")
         projection = Projection(blocks.crs)
         frame = blocks.sort_values("block_id", ignore_index=True)
-        pieces, piece_block = _pieces(frame)
-        grid, references, n_max = _grids(pieces)
-        offset, keys, name_code = _offsets(frame), *_coded_names(frame, names)
+        pieces, piece_block = network.pieces(frame)
+        grid, references, n_max = network.grids(pieces)
+        offset, keys, name_code = network.offsets(frame), *network.coded_names(frame, names)
         length = np.asarray(shapely.length(frame.geometry.to_numpy()), dtype=np.float64)
-        street, corridor = _column(frame, "street_id"), _column(frame, "corridor_id")
-        density, density_frame = _density(pieces)
+        street, corridor = network.column(frame, "street_id"), network.column(frame, "corridor_id")
+        density, density_frame = network.density(pieces)
         net = (
             references,
             pieces,
             piece_block,
             offset,
-            _prior(frame, length),
-            _numbers(frame, "one_way", 0.0),
+            network.prior(frame, length),
+            network.numbers(frame, "one_way", 0.0),
             name_code,
             pd.factorize(street)[0].astype(np.int32),
             pd.factorize(corridor)[0].astype(np.int32),
@@ -123,12 +95,12 @@ class BlockIndex:
             block_id=frame["block_id"].to_numpy(dtype=object),
             street_id=street,
             corridor_id=corridor,
-            name=_column(frame, "name", otherwise=None),
+            name=network.column(frame, "name", otherwise=None),
             length_m=length,
             offset_m=offset,
             name_keys=keys,
             projection=projection,
-            north_deg=_north(projection, pieces),
+            north_deg=network.north(projection, pieces),
             names=names,
             grid=grid,
             net=net,
@@ -145,117 +117,59 @@ class BlockIndex:
     def __len__(self) -> int:
         return len(self.block_id)
 
+    @cached_property
+    def kerb_m(self) -> float:
+        """Return the farthest that a kerb lies from its centre line, for the reach of searches."""
+        return float(np.max(self.offset_m, initial=0.0))
 
-def _pieces(frame: gpd.GeoDataFrame) -> tuple[Floats, Codes]:
-    """Return the two-point pieces (x, y, direction, length, chainage of its start) and their blocks."""
-    coordinates, block = shapely.get_coordinates(frame.geometry.to_numpy(), return_index=True)
-    inside = block[1:] == block[:-1]
-    a, step = coordinates[:-1][inside], np.diff(coordinates, axis=0)[inside]
-    length = np.hypot(step[:, 0], step[:, 1])
-    own = block[:-1][inside]
-    upto = np.cumsum(length) - length
-    first = np.searchsorted(own, own)
-    real = length > 0
-    direction = step / np.where(real, length, 1.0)[:, None]
-    pieces = np.column_stack([a, direction, length, upto - upto[first] if len(own) else upto])
-    return np.ascontiguousarray(pieces[real]), own[real].astype(np.int32)
+    @cached_property
+    def matcher(self) -> NameMatcher:
+        """Return what compares name hints with the names of this network."""
+        return NameMatcher(self.name_keys, self.names)
 
+    def place(self, lonlat: ArrayLike, sd_m: ArrayLike, **evidence: Unpack[Evidence]) -> Placement:
+        """Place WGS-84 positions (degrees) on the network; see `place_metres`.
 
-def _grids(pieces: Floats) -> tuple[tuple[Any, ...], Codes, int]:
-    """Write each piece into every cell that lies within the radius of it, one grid per radius."""
-    end = pieces[:, :2] + pieces[:, 2:4] * pieces[:, 4:5]
-    low, high = np.minimum(pieces[:, :2], end), np.maximum(pieces[:, :2], end)
-    frames, shapes, starts, references, n_max = [], [], [], [], 1
-    n_starts = n_references = 0
-    for radius in RADII_M:
-        frame, columns, rows = _frame(low - radius, high + radius, radius / _CELLS_PER_RADIUS)
-        boxes = np.column_stack([low - radius, high + radius])
-        counts = np.zeros(columns * rows + 1, dtype=np.int64)
-        kernels.fill_cells(boxes, frame, columns, rows, counts, np.empty(0, dtype=np.int32), False)
-        n_max = max(n_max, int(counts.max(initial=0)))
-        start = np.concatenate([[0], np.cumsum(counts[:-1])])
-        own = np.empty(int(start[-1]), dtype=np.int32)
-        kernels.fill_cells(boxes, frame, columns, rows, start.copy(), own, True)
-        frames.append(frame)
-        shapes.append([columns, rows, n_starts])
-        starts.append(start + n_references)
-        references.append(own)
-        n_starts, n_references = n_starts + len(start), n_references + len(own)
-    grid = (RADII_M, np.array(frames), np.array(shapes, dtype=np.int64), np.concatenate(starts))
-    return grid, np.concatenate(references), n_max
+        Examples
+        --------
+        >>> from shapely import LineString
+        >>> line = LineString([(500_000, 4_000_000), (500_100, 4_000_000)])
+        >>> index = BlockIndex.of(gpd.GeoDataFrame({"block_id": ["a"]}, geometry=[line], crs="EPSG:32650"))
+        >>> index.place([[117.0005, 36.1448], [10.0, 50.0]], 3.0).outside.tolist()
+        [False, True]
+        """
+        return self.place_metres(self.projection.to_metres(lonlat), sd_m, **evidence)
 
+    def place_metres(self, metres: ArrayLike, sd_m: ArrayLike, **evidence: Unpack[Evidence]) -> Placement:
+        """Place positions in the CRS of the network: the posterior over blocks of each.
 
-def _frame(low: Floats, high: Floats, cell: float) -> tuple[Floats, int, int]:
-    """Return origin and cell size of a grid over boxes, and its columns and rows."""
-    if len(low) == 0:
-        return np.array([0.0, 0.0, 1.0]), 1, 1
-    origin, extent = low.min(axis=0), high.max(axis=0) - low.min(axis=0)
-    while (extent // cell + 1).prod() > _MAX_CELLS:
-        cell *= 1.5
-    columns, rows = (extent // cell + 1).astype(int)
-    return np.array([*origin, cell]), int(columns), int(rows)
+        The position is a point of the kerb, left or right, uniformly anywhere along a block, seen with an
+        isotropic error; the likelihood is integrated along the block in closed form, heavy tails are a
+        mixture of two errors, and one component has nothing to do with any street.  Heading, name
+        hint and track multiply the likelihood by their ratio to the background.  A position that is not
+        finite, or without a positive error, is not placed; one with no block within 100 m is outside.
 
+        Parameters
+        ----------
+        metres : array, shape (n, 2)
+        sd_m : float, or array, shape (n,)
+            Position error, standard deviation per axis in metres (`sd_of` makes it from accuracies).
+        **evidence
+            See `Evidence`; all optional.
 
-def _density(pieces: Floats) -> tuple[Floats, Floats]:
-    """Return the metres of street per square metre around each square of a coarse grid."""
-    middle = pieces[:, :2] + pieces[:, 2:4] * pieces[:, 4:5] / 2
-    frame, columns, rows = _frame(middle, middle, _DENSITY_CELL_M)
-    at = ((middle - frame[:2]) // frame[2]).astype(np.int64)
-    length = np.zeros((rows + 2, columns + 2))
-    np.add.at(length, (at[:, 1] + 1, at[:, 0] + 1), pieces[:, 4])
-    around = sum(length[i : i + rows, j : j + columns] for i in range(3) for j in range(3))
-    return np.maximum(around / (9 * frame[2] ** 2), _MIN_DENSITY), frame
+        Returns
+        -------
+        Placement
+            Arrays of length n, in the order of the positions, the same whatever the batch.
 
-
-def _offsets(frame: gpd.GeoDataFrame) -> Floats:
-    """Return how far from the centre line findings stand: half the carriageway and the kerb."""
-    one_way = _numbers(frame, "one_way", 0.0) != 0
-    kinds = _column(frame, "class", otherwise="")
-    usual = np.array([_LANES.get(str(kind).removesuffix("_link"), 2.0) for kind in kinds], dtype=np.float64)
-    usual = np.where(one_way, np.minimum(usual, np.maximum(usual / 2, _LANES_ONE_WAY)), usual)
-    lanes = np.clip(_numbers(frame, "lanes", np.nan), 1, 12)
-    width = _numbers(frame, "width_m", np.nan)
-    width = np.where((width > 1) & (width < 80), width, np.nan)
-    lanes = np.where(np.isnan(lanes), usual, lanes)
-    return np.asarray(np.where(np.isnan(width), lanes * _LANE_M, width) / 2 + _KERB_M)
-
-
-def _prior(frame: gpd.GeoDataFrame, length: Floats) -> Floats:
-    """Return the prior weight of a metre of each block, 1 on the average metre."""
-    prior = _numbers(frame, "prior", 1.0)
-    return np.asarray(prior * length.sum() / max(float(prior @ length), 1e-9))
-
-
-def _numbers(frame: gpd.GeoDataFrame, column: str, otherwise: float) -> Floats:
-    """Return a column as floats, `otherwise` where there is no column or no value."""
-    if column not in frame:
-        return np.full(len(frame), otherwise)
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isnan(values), otherwise, values)
-
-
-def _column(frame: gpd.GeoDataFrame, column: str, otherwise: Any = "block_id") -> NDArray[np.object_]:
-    """Return a column as objects; without it the block ids, or None."""
-    if column in frame:
-        values = frame[column].astype(object)
-        return values.where(values.notna(), None).to_numpy(dtype=object)
-    if otherwise == "block_id":
-        return frame["block_id"].to_numpy(dtype=object)
-    return np.full(len(frame), otherwise, dtype=object)
-
-
-def _coded_names(frame: gpd.GeoDataFrame, names: NameTable | None) -> tuple[tuple[str, ...], Codes]:
-    """Return the distinct name keys and the number of each block's; the unnamed is -1."""
-    given = pd.Series(_column(frame, "name", otherwise=None))
-    key = given.map({name: normalise(name, names) for name in given.unique()}).fillna("")
-    distinct = sorted(set(key) - {""})
-    number = {one: code for code, one in enumerate(distinct)}
-    return tuple(distinct), np.array([number.get(one, -1) for one in key], dtype=np.int32)
-
-
-def _north(projection: Projection, pieces: Floats) -> float:
-    """Return the angle from grid north to true north in the middle of the network."""
-    if len(pieces) == 0:
-        return 0.0
-    lonlat = projection.to_lonlat(pieces[:, :2].mean(axis=0, keepdims=True))
-    return projection.north_deg(lonlat)
+        Examples
+        --------
+        >>> from shapely import LineString
+        >>> streets = [LineString([(0, 0), (100, 0)]), LineString([(0, 20), (100, 20)])]
+        >>> frame = gpd.GeoDataFrame({"block_id": ["a", "b"]}, geometry=streets, crs="EPSG:32650")
+        >>> placed = BlockIndex.of(frame).place_metres([[50, 3], [50, 10], [np.nan, 0]], 3.0)
+        >>> placed.block_id.tolist(), placed.ambiguous.tolist(), placed.placed.tolist()
+        (['a', 'a', None], [False, True, False], [True, True, False])
+        """
+        request = Request.of(as_pairs(metres), sd_m, evidence, self)
+        return request.placed()

@@ -4,6 +4,7 @@ Flat arrays only.  Every result depends on its own position alone, so that it is
 whatever the batch and the number of threads; `fastmath` stays off, because it changes who wins a tie.
 """
 
+# ruff: noqa: PLR0917  # kernels take plain arrays, one by one
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call"
 
 import math
@@ -21,7 +22,9 @@ N_FLOATS = 9
 BLOCK, RUNNER, SIDE, OUTSIDE, CUT_SHORT = range(5)
 N_INTS = 5
 # positions in the vector of model settings
-EPS, ETA, TAIL, KAPPA, Q_HEADING, I0, Q_NAME, P_NAME, Q_TRACK, REACH_SD, REACH_M, OUTSIDE_M, KERB_M = range(13)
+EPS, ETA, TAIL, KAPPA, Q_HEADING, I0, Q_NAME, P_NAME, Q_TRACK, REACH_SD, REACH_M, OUTSIDE_M, KERB_M = range(
+    13
+)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -271,13 +274,15 @@ def _describe(x, y, reach, n, total, none, own, net, model, blocks, weights, flo
 @njit(cache=True, nogil=True)
 def rho_at(x, y, density, frame):
     """Return the metres of street per square metre around a position."""
-    column = min(max(int(math.floor((x - frame[0]) / frame[2])), 0), density.shape[1] - 1)
-    row = min(max(int(math.floor((y - frame[1]) / frame[2])), 0), density.shape[0] - 1)
+    column = min(max(math.floor((x - frame[0]) / frame[2]), 0), density.shape[1] - 1)
+    row = min(max(math.floor((y - frame[1]) / frame[2]), 0), density.shape[0] - 1)
     return density[row, column]
 
 
 @njit(cache=True, nogil=True)
-def place_range(begin, end, xy, each, ways, grid, net, hints, tracks, density, frame, model, n_max, floats, ints):
+def place_range(
+    begin, end, xy, each, ways, grid, net, hints, tracks, density, frame, model, n_max, floats, ints
+):
     """Place positions begin … end - 1, one after the other."""
     blocks, weights = np.empty((n_max, 3), dtype=np.int64), np.empty((n_max, 3))
     for i in range(begin, end):
@@ -327,10 +332,10 @@ def place_batch(xy, each, ways, grid, net, hints, tracks, density, frame, model,
 def fill_cells(boxes, frame, columns, rows, counts, references, filling):
     """Count, or write, the pieces whose boxes touch each cell."""
     for piece in range(len(boxes)):
-        c0 = min(max(int(math.floor((boxes[piece, 0] - frame[0]) / frame[2])), 0), columns - 1)
-        c1 = min(max(int(math.floor((boxes[piece, 2] - frame[0]) / frame[2])), 0), columns - 1)
-        r0 = min(max(int(math.floor((boxes[piece, 1] - frame[1]) / frame[2])), 0), rows - 1)
-        r1 = min(max(int(math.floor((boxes[piece, 3] - frame[1]) / frame[2])), 0), rows - 1)
+        c0 = min(max(math.floor((boxes[piece, 0] - frame[0]) / frame[2]), 0), columns - 1)
+        c1 = min(max(math.floor((boxes[piece, 2] - frame[0]) / frame[2]), 0), columns - 1)
+        r0 = min(max(math.floor((boxes[piece, 1] - frame[1]) / frame[2]), 0), rows - 1)
+        r1 = min(max(math.floor((boxes[piece, 3] - frame[1]) / frame[2]), 0), rows - 1)
         for row in range(r0, r1 + 1):
             for column in range(c0, c1 + 1):
                 at = row * columns + column

@@ -1,0 +1,312 @@
+"""What is asked about positions, and what is answered: plain arrays on both sides of the kernel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from geo.assign import kernels
+from geo.assign.accuracy import SourceError
+from geo.assign.model import Model
+from geo.assign.network import Floats, Ints
+from geo.errors import AccuracyError
+from geo.names import normalise
+
+if TYPE_CHECKING:
+    from geo.assign.index import BlockIndex
+
+# Below this speed a bearing is noise
+_MOVING_MS = 1.0
+# So many positions are worth waking the other threads
+_MANY = 2048
+# Numba's workqueue layer aborts the process when two parallel loops run at the same time
+_one_parallel_loop = Lock()
+
+
+class Track(TypedDict):
+    """Smoothed block probabilities of the tracks on which findings were made.
+
+    Finding i was made on blocks `block[begin[i]:begin[i + 1]]` (numbers of the index) with probabilities
+    `p` in the same places; an empty run means no track.
+    """
+
+    begin: NDArray[np.int64]
+    block: NDArray[np.int64]
+    p: Floats
+
+
+class Evidence(TypedDict, total=False):
+    """What is known about positions beside where they are; scalars hold for all.
+
+    `heading_deg`: direction of travel, degrees clockwise from true north, NaN unknown; ignored below 1 m/s
+    of `speed_ms` (a photo's azimuth is not a heading).  `driving`: with the traffic, so that one-way
+    streets have one sense.  `name_hint`: street name as the reporter gave it, None for none.  `offset_m`,
+    `offset_sd_m`: where true positions lie off the centre line, NaN for the kerb of each block.  `track`: see
+    `Track`.  `model`: parameters.  `parallel`: all threads, default from two thousand positions on.
+    """
+
+    heading_deg: ArrayLike | None
+    speed_ms: ArrayLike | None
+    driving: ArrayLike | None
+    name_hint: str | Sequence[str | None] | None
+    offset_m: ArrayLike | None
+    offset_sd_m: ArrayLike
+    source: SourceError
+    track: Track | None
+    model: Model
+    parallel: bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where positions lie on the network, one item per position in every array.
+
+    `block` and `runner_up` are numbers of the index, -1 for none.  `side` is left or right looking along
+    the block's chainage, None below the model's `side_sure`; `p_side` is kept.  `ambiguous` asks for a
+    review or for weights; it is not an error.  `outside`: no block within reach.  `placed` is False for
+    positions that are none.  Lengths in metres, NaN where nothing was placed.
+    """
+
+    index: "BlockIndex"
+    model: Model
+    floats: Floats
+    ints: Ints
+    s_used_m: Floats
+
+    @property
+    def block(self) -> Ints:
+        """Return the number of the best block, -1 for none."""
+        return self.ints[:, kernels.BLOCK]
+
+    @property
+    def runner_up(self) -> Ints:
+        """Return the number of the second block, -1 for none."""
+        return self.ints[:, kernels.RUNNER]
+
+    @property
+    def block_id(self) -> NDArray[np.object_]:
+        """Return the id of the best block, None for none."""
+        return _named(self.index.block_id, self.block)
+
+    @property
+    def runner_up_block(self) -> NDArray[np.object_]:
+        """Return the id of the second block, None for none."""
+        return _named(self.index.block_id, self.runner_up)
+
+    @property
+    def street_id(self) -> NDArray[np.object_]:
+        """Return the street of the best block."""
+        return _named(self.index.street_id, self.block)
+
+    @property
+    def corridor_id(self) -> NDArray[np.object_]:
+        """Return the corridor of the best block."""
+        return _named(self.index.corridor_id, self.block)
+
+    @property
+    def street_name(self) -> NDArray[np.object_]:
+        """Return the name of the best block's street, None if it has none."""
+        return _named(self.index.name, self.block)
+
+    @property
+    def chainage_m(self) -> Floats:
+        """Return the posterior mean of the metres along the block from its start."""
+        return self.floats[:, kernels.CHAINAGE]
+
+    @property
+    def chainage_sd_m(self) -> Floats:
+        """Return the standard deviation of the chainage."""
+        return self.floats[:, kernels.CHAINAGE_SD]
+
+    @property
+    def distance_m(self) -> Floats:
+        """Return the distance from the position as given to the best block's centre line."""
+        return self.floats[:, kernels.DISTANCE]
+
+    @property
+    def p_block(self) -> Floats:
+        """Return the probability of the best block."""
+        return self.floats[:, kernels.P_BLOCK]
+
+    @property
+    def p_street(self) -> Floats:
+        """Return the probability of its street."""
+        return self.floats[:, kernels.P_STREET]
+
+    @property
+    def p_corridor(self) -> Floats:
+        """Return the probability of its corridor."""
+        return self.floats[:, kernels.P_CORRIDOR]
+
+    @property
+    def p_side(self) -> Floats:
+        """Return the probability of the likelier side, given the block."""
+        return self.floats[:, kernels.P_SIDE]
+
+    @property
+    def p_none(self) -> Floats:
+        """Return the probability of having nothing to do with any block nearby."""
+        return self.floats[:, kernels.P_NONE]
+
+    @property
+    def runner_up_p(self) -> Floats:
+        """Return the probability of the second block."""
+        return self.floats[:, kernels.RUNNER_P]
+
+    @property
+    def likelier_side(self) -> NDArray[np.int64]:
+        """Return 1 left, -1 right, 0 none, however sure."""
+        return self.ints[:, kernels.SIDE]
+
+    @property
+    def side(self) -> NDArray[np.object_]:
+        """Return left or right where it is sure, else None."""
+        sure = self.p_side >= self.model.side_sure
+        words = np.array([None, "left", "right"], dtype=object)
+        return words[np.where(sure, self.likelier_side, 0)]
+
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Tell which positions have no block within reach."""
+        return np.asarray(self.ints[:, kernels.OUTSIDE] == 1)
+
+    @property
+    def placed(self) -> NDArray[np.bool_]:
+        """Tell which positions were placed on a block."""
+        return self.block >= 0
+
+    @property
+    def ambiguous(self) -> NDArray[np.bool_]:
+        """Tell which placements no statistic should take at face value."""
+        doubt = (self.p_block < self.model.sure) | (self.p_none > self.model.none_limit)
+        return np.asarray(self.placed & (doubt | (self.ints[:, kernels.CUT_SHORT] != 0)))
+
+    def __len__(self) -> int:
+        return len(self.floats)
+
+
+def _named(names: NDArray[np.object_], numbers: Ints) -> NDArray[np.object_]:
+    """Return the names of numbers, None for -1."""
+    out = np.full(len(numbers), None, dtype=object)
+    known = numbers >= 0
+    out[known] = names[numbers[known]]
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """The arrays that the kernel reads about positions."""
+
+    index: "BlockIndex"
+    model: Model
+    xy: Floats
+    each: Floats
+    ways: Ints
+    hints: tuple[Any, ...]
+    tracks: tuple[Any, ...]
+    parallel: bool | None
+
+    @classmethod
+    def of(cls, xy: Floats, sd_m: ArrayLike, evidence: Evidence, index: "BlockIndex") -> "Request":
+        """Bring positions and evidence into the kernel's shape."""
+        n, source = len(xy), evidence.get("source", SourceError(sd_m=np.nan))
+        each, ways = np.full((n, 5), np.nan), np.zeros((n, 4), dtype=np.int64)
+        each[:, 0] = sd_m
+        if n and np.nanmin(each[:, 0], initial=np.inf) <= 0:
+            raise AccuracyError(
+                "row %(row)d: position error must be positive", row=int(np.nanargmin(each[:, 0]))
+            )
+        offset = evidence.get("offset_m", source.offset_m)
+        each[:, 1] = np.nan if offset is None else offset
+        each[:, 2] = evidence.get("offset_sd_m", source.offset_sd_m)
+        _set_heading(each, ways, evidence, index.north_deg)
+        hints, ways[:, 1] = _hints(evidence.get("name_hint"), n, index)
+        tracks = _tracks(evidence.get("track"), ways)
+        model = evidence.get("model", _DEFAULT)
+        return cls(index, model, xy, each, ways, hints, tracks, evidence.get("parallel"))
+
+    def weighed(self) -> tuple[Ints, Floats, float]:
+        """Return candidates of the first position: blocks, weights (left, right, distance²), their sum."""
+        index, n_max = self.index, self.index.n_max
+        blocks, weights = np.empty((n_max, 3), dtype=np.int64), np.empty((n_max, 3))
+        floats, ints = np.empty(kernels.N_FLOATS), np.empty(kernels.N_INTS, dtype=np.int64)
+        x, y = self.xy[0].tolist()
+        own = (*self.each[0].tolist(), *self.ways[0].tolist())
+        known = np.isfinite(x + y)
+        rho = kernels.rho_at(x, y, index.density, index.density_frame) if known else 0.0
+        shared = (index.grid, index.net, self.hints, self.tracks, rho, self.model.vector(index.kerb_m))
+        n = kernels.place_one(x, y, own, *shared, blocks, weights, floats, ints)
+        total = float(weights[:n, :2].sum()) / max(1.0 - float(floats[kernels.P_NONE]), 1e-300) if n else 1.0
+        return blocks[:n, 0], weights[:n], total
+
+    def placed(self) -> Placement:
+        """Run the kernel: serially for a few, on all threads for many."""
+        n, index = len(self.xy), self.index
+        floats, ints = np.empty((n, kernels.N_FLOATS)), np.empty((n, kernels.N_INTS), dtype=np.int64)
+        arguments = (
+            self.xy,
+            self.each,
+            self.ways,
+            index.grid,
+            index.net,
+            self.hints,
+            self.tracks,
+            index.density,
+            index.density_frame,
+            self.model.vector(index.kerb_m),
+            index.n_max,
+            floats,
+            ints,
+        )
+        if self.parallel is True or (self.parallel is None and n >= _MANY):
+            with _one_parallel_loop:
+                kernels.place_batch(*arguments)
+        else:
+            kernels.place_range(0, n, *arguments)
+        return Placement(index, self.model, floats, ints, self.each[:, 0])
+
+
+_DEFAULT = Model()
+_NO_HINTS = (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
+_NO_TRACKS = (np.empty(0, dtype=np.int64), np.empty(0))
+
+
+def _set_heading(each: Floats, ways: Ints, evidence: Evidence, north_deg: float) -> None:
+    """Write unit vectors of grid headings where there is one at a speed that means something."""
+    heading = evidence.get("heading_deg")
+    if heading is None:
+        return
+    angle = np.radians(np.asarray(heading, dtype=np.float64) - north_deg)
+    speed = evidence.get("speed_ms")
+    if speed is not None:
+        angle = np.where(np.asarray(speed, dtype=np.float64) < _MOVING_MS, np.nan, angle)
+    each[:, 3], each[:, 4] = np.sin(angle), np.cos(angle)
+    ways[:, 0] = evidence.get("driving") or 0
+
+
+def _hints(
+    given: str | Sequence[str | None] | None, n: int, index: "BlockIndex"
+) -> tuple[tuple[Any, ...], Ints | int]:
+    """Return how alike each distinct hint is to the names of the network, and each position's hint."""
+    if given is None:
+        return _NO_HINTS, -1
+    texts = (
+        [given] * n if isinstance(given, str) else [one if isinstance(one, str) else None for one in given]
+    )
+    key_of = {text: normalise(text, index.names) for text in set(texts)}
+    keys = sorted(set(key_of.values()) - {""})
+    row_of = {key: row for row, key in enumerate(keys)}
+    alike = index.matcher.similarities(keys)
+    matrix = (alike.indptr.astype(np.int64), alike.indices.astype(np.int64), alike.data)
+    return matrix, np.array([row_of.get(key_of[text], -1) for text in texts], dtype=np.int64)
+
+
+def _tracks(track: Track | None, ways: Ints) -> tuple[Any, ...]:
+    """Return the track prior's arrays, each position's run written into `ways`."""
+    if track is None:
+        return _NO_TRACKS
+    ways[:, 2], ways[:, 3] = track["begin"][:-1], track["begin"][1:]
+    return np.asarray(track["block"], dtype=np.int64), np.asarray(track["p"], dtype=np.float64)
