@@ -1,0 +1,47 @@
+"""What the person says about a file; everything may be left out that the file itself tells."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+FRAMES = ("wgs84", "gcj02", "bd09")
+UNITS_M: Mapping[str, float] = {"m": 1.0, "ft": 0.3048, "us-ft": 1200 / 3937, "cm": 0.01}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """How to read a file.
+
+    Attributes
+    ----------
+    columns : mapping
+        The file's column for a field of ours; the rest is guessed from usual names.
+    constants : mapping
+        A value for a field of every row.
+    values : mapping of mappings
+        For a field, what each value of the file means.
+    encoding : str, optional
+        Of texts; UTF-8 without it, anything else is refused.
+    crs : str, optional
+        Reference system of the coordinates, where the file does not say it: `EPSG:4326`, a PROJ string.
+    frame : str, optional
+        `wgs84`, `gcj02` or `bd09` for longitudes and latitudes; stands in for `crs`.
+    where : mapping
+        Only rows that have this value in this column; the others are passed over.
+    layer : str, optional
+        Of a file that holds several.
+    width_unit : str, optional
+        Unit of a column of widths: m, ft, us-ft, cm.
+    language : str, optional
+        Prefer names in this language where the file has several.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    encoding: str | None = None
+    crs: str | None = None
+    frame: str | None = None
+    where: Mapping[str, str] = field(default_factory=dict)
+    layer: str | None = None
+    width_unit: str | None = None
+    language: str | None = None

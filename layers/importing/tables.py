@@ -1,0 +1,175 @@
+"""Tables as text: CSV and its relatives, compressed or not, in chunks, nothing guessed about values."""
+
+import csv
+import gzip
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from layers.errors import UnreadableFileError
+from layers.importing.progress import Progress, silent
+from layers.importing.refusals import Faults, Refusal
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+CHUNK_ROWS = 50_000
+_DELIMITERS = ",;\t|"
+_PROBE = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows of a table, all values text as they stand in the file; the index counts rows from 1."""
+
+    rows: pd.DataFrame
+    refused: list[Refusal]
+
+
+def suffix(path: Path) -> str:
+    """Return the suffix that tells the kind of file, without that of the compression.
+
+    >>> suffix(Path("violations.CSV.gz")), suffix(Path("streets.gpkg"))
+    ('.csv', '.gpkg')
+    """
+    name = path.name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
+def is_text_table(path: Path) -> bool:
+    """Tell whether a file is read as a table of text."""
+    return suffix(path) in TEXT_SUFFIXES
+
+
+def check_there(path: Path) -> None:
+    """Refuse a file that is missing, is a folder, or has nothing in it."""
+    if not path.is_file():
+        raise UnreadableFileError("There is no file %(file)s", file=str(path))
+    if path.stat().st_size == 0:
+        raise UnreadableFileError("%(file)s is empty", file=path.name)
+
+
+def chunks(
+    path: Path, *, encoding: str | None = None, size: int = CHUNK_ROWS, progress: Progress = silent
+) -> Iterator[Chunk]:
+    """Yield the rows of a text table.
+
+    The encoding is checked over the whole file before the first chunk, so that nothing is taken from a
+    file that turns out to be unreadable in the middle.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is missing, empty, damaged, or not in `encoding` (UTF-8 where none is given).
+    """
+    check_there(path)
+    encoding = check_encoding(path, encoding)
+    total = path.stat().st_size
+    with path.open("rb") as raw, _unpacked(raw, path) as content:
+        text = io.TextIOWrapper(content, encoding=encoding, newline="")
+        header, reader = _reader(text, path)
+        first = 1
+        while batch := _take(reader, size, path):
+            chunk = _chunk(batch, header, first)
+            first += len(batch)
+            progress("reading rows", raw.tell(), total)
+            yield chunk
+
+
+def check_encoding(path: Path, encoding: str | None) -> str:
+    """Return the encoding in which a whole file is good text, or refuse it naming the line.
+
+    UTF-8 (with or without byte order mark) is all that is tried without being told: most other
+    encodings take any bytes, and would turn names into rubbish in silence.
+    """
+    wanted = "utf-8-sig" if encoding is None or encoding.lower() in {"utf-8", "utf8"} else encoding
+    n = 0
+    try:
+        with path.open("rb") as raw, _unpacked(raw, path) as content:
+            _refuse_binary(content, path)
+            for line in io.TextIOWrapper(content, encoding=wanted, newline="\n"):
+                n += 1
+                del line
+    except LookupError:
+        raise UnreadableFileError(
+            "There is no encoding %(given)s", field="encoding", given=encoding
+        ) from None
+    except UnicodeError as error:
+        advice = "%(file)s is not %(encoding)s text near line %(line)d; name its encoding with --encoding"
+        raise UnreadableFileError(
+            advice + ", for Chinese texts often gb18030",
+            field="encoding",
+            file=path.name,
+            encoding="UTF-8" if wanted == "utf-8-sig" else wanted,
+            line=n + 1,
+        ) from error
+    except (gzip.BadGzipFile, EOFError, OSError) as error:
+        raise _damaged(path, error) from error
+    if n == 0:
+        raise UnreadableFileError("%(file)s is empty", file=path.name)
+    return wanted
+
+
+def _refuse_binary(content: Any, path: Path) -> None:
+    probe = content.read(_PROBE)
+    content.seek(0)
+    if b"\0" in probe and not probe.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableFileError("%(file)s is not a text file", file=path.name)
+
+
+def _damaged(path: Path, error: Exception) -> UnreadableFileError:
+    return UnreadableFileError(
+        "%(file)s is damaged or cut short: %(reason)s", file=path.name, reason=str(error)
+    )
+
+
+def _unpacked(raw: IO[bytes], path: Path) -> Any:
+    if path.name.lower().endswith(".gz"):
+        return gzip.GzipFile(fileobj=raw)
+    return io.BufferedReader(raw)
+
+
+def _reader(text: IO[str], path: Path) -> tuple[list[str], Any]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    heading = text.readline()
+    while heading and not heading.strip():
+        heading = text.readline()
+    delimiter = max(_DELIMITERS, key=heading.count)
+    names = [name.strip() for name in next(csv.reader([heading], delimiter=delimiter), [])]
+    header = [name or f"column {n}" for n, name in enumerate(names, 1)]
+    if repeated := sorted({name for name in header if header.count(name) > 1}):
+        raise UnreadableFileError(
+            "%(file)s has two columns called %(names)s", file=path.name, names=", ".join(repeated)
+        )
+    return header, csv.reader(text, delimiter=delimiter)
+
+
+def _take(reader: Any, size: int, path: Path) -> list[list[str]]:
+    """Return up to `size` rows that are not blank."""
+    batch: list[list[str]] = []
+    try:
+        for row in reader:
+            if row:
+                batch.append(row)
+            if len(batch) == size:
+                break
+    except (csv.Error, EOFError, OSError) as error:
+        raise _damaged(path, error) from error
+    return batch
+
+
+def _chunk(batch: list[list[str]], header: list[str], first: int) -> Chunk:
+    width = len(header)
+    counts = [len(row) for row in batch]
+    padded = [
+        row if n == width else (row + [""] * width)[:width] for row, n in zip(batch, counts, strict=True)
+    ]
+    index = pd.RangeIndex(first, first + len(batch))
+    rows = pd.DataFrame(padded, columns=header, index=index, dtype=object)
+    faults = Faults(rows)
+    count = pd.Series(counts, index=index)
+    faults.mark(count.ne(width), "%(given)d values for %(wanted)d columns", given=count, wanted=width)
+    return Chunk(rows[faults.good], faults.refusals())

@@ -1,0 +1,334 @@
+"""Whatever GDAL or a table holds as geometry: read, checked row by row, brought to WGS 84."""
+
+import gzip
+import re
+import shutil
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyogrio
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from geo.crs import LonLat
+from geo.datum import to_wgs84
+from geo.errors import NoCRSError
+from layers.errors import InvalidError, UnreadableFileError
+from layers.importing import columns as names
+from layers.importing import positions, tables
+from layers.importing.options import ImportOptions
+from layers.importing.progress import Progress, silent
+from layers.importing.refusals import Faults, Refusal
+
+_WGS84 = pyproj.CRS("EPSG:4326")
+LINES = frozenset({"LineString", "MultiLineString"})
+AREAS = frozenset({"Polygon", "MultiPolygon"})
+POINTS = frozenset({"Point"})
+_KIND_NAMES = {LINES: "a line", AREAS: "an area", POINTS: "a point", POINTS | AREAS: "a point or an area"}
+# Language driver ids in the header of a DBF file that name an encoding used in East Asia or UTF-8
+_DBF_ENCODINGS = {0x4D: "gb18030", 0x4F: "big5", 0x78: "big5", 0x7A: "gb18030"}
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Rows with a good geometry in longitude and latitude on WGS 84 (column `geom`), and the others.
+
+    The index counts the rows of the file from 1; other columns are as they came.  `unit` is that of the
+    file's coordinates: degree, metre, US survey foot, …
+    """
+
+    rows: gpd.GeoDataFrame
+    refused: list[Refusal]
+    columns: dict[str, str]
+    unit: str
+
+
+def read(path: Path, options: ImportOptions, kinds: Collection[str], progress: Progress = silent) -> Features:
+    """Read a layer whose geometries are of `kinds`.
+
+    Formats: what pyogrio reads (GeoPackage, shapefile also zipped, GeoJSON, FlatGeobuf, KML, GML, …),
+    GeoParquet, and CSV with a column of WKT or two of coordinates; `.gz` of any.  Heights are dropped.
+    A row whose geometry is missing, empty, of another kind, broken or nowhere on Earth is refused.
+
+    Raises
+    ------
+    NoCRSError
+        If the file does not say its reference system and `options` do not either.
+    UnreadableFileError
+        If it cannot be read, has no rows, or is in an encoding that was not named.
+    InvalidError
+        If an option does not fit the file.
+    """
+    progress("opening the file", 0, None)
+    refused: list[Refusal] = []
+    found: dict[str, str] = {}
+    table = _table(path, options, refused, progress)
+    if not isinstance(table, gpd.GeoDataFrame):
+        table, found = _with_geometry(table, options)
+    crs = _crs(table, options, path)
+    faults = Faults(table)
+    _mark_broken(faults, table.geometry.to_numpy(), frozenset(kinds))
+    good = table[faults.good]
+    lonlat = _to_wgs84(good.geometry.to_numpy(), crs, options.frame)
+    placed = Faults(good)
+    _mark_nowhere(placed, lonlat)
+    rows = good.rename_geometry("geom") if good.geometry.name != "geom" else good.copy()
+    rows = gpd.GeoDataFrame(rows.assign(geom=lonlat), geometry="geom", crs=_WGS84)
+    refused += faults.refusals() + placed.refusals()
+    refused.sort(key=lambda refusal: refusal.row)
+    return Features(rows[placed.good], _without_shapes(refused), found, crs.axis_info[0].unit_name)
+
+
+def _table(path: Path, options: ImportOptions, refused: list[Refusal], progress: Progress) -> pd.DataFrame:
+    """Return the file's rows numbered from 1, with geometries if the format has any."""
+    if tables.is_text_table(path):
+        parts = []
+        for chunk in tables.chunks(path, encoding=options.encoding, progress=progress):
+            parts.append(chunk.rows)
+            refused.extend(chunk.refused)
+        table = pd.concat(parts) if parts else pd.DataFrame()
+    else:
+        tables.check_there(path)
+        with _unzipped(path) as plain:
+            table = _read_plain(plain, options)
+        table.index = pd.RangeIndex(1, len(table) + 1)
+    table = names.chosen(table, options.where)
+    if table.empty:
+        raise UnreadableFileError("%(file)s has no rows", file=path.name)
+    return table
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[Path]:
+    """Give the file itself, or what its `.gz` holds in a temporary folder."""
+    if not path.name.lower().endswith(".gz"):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / path.name[: -len(".gz")]
+        try:
+            with gzip.open(path) as source, plain.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        except (OSError, EOFError) as error:
+            raise UnreadableFileError(
+                "%(file)s is damaged or cut short: %(reason)s", file=path.name, reason=str(error)
+            ) from error
+        tables.check_there(plain)
+        yield plain
+
+
+def _read_plain(path: Path, options: ImportOptions) -> Any:
+    try:
+        if tables.suffix(path) in {".parquet", ".geoparquet", ".pq"}:
+            return _read_parquet(path)
+        with warnings.catch_warnings():
+            # GDAL's remarks on single records; what matters is checked row by row
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return pyogrio.read_dataframe(
+                _address(path), layer=_layer(path, options), encoding=_encoding(path, options)
+            )
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, pa.ArrowInvalid) as error:
+        raise UnreadableFileError(
+            "%(file)s cannot be read: %(reason)s", file=path.name, reason=_first_sentence(error)
+        ) from error
+    except (UnicodeDecodeError, shapely.GEOSException) as error:
+        raise UnreadableFileError(
+            "%(file)s cannot be read: %(reason)s", file=path.name, reason=str(error)
+        ) from error
+
+
+def _read_parquet(path: Path) -> Any:
+    try:
+        return gpd.read_parquet(path)
+    except ValueError:  # no geometry in it: a plain table
+        return pd.read_parquet(path)
+
+
+def _first_sentence(error: Exception) -> str:
+    return re.split(r";|\n", str(error))[0]
+
+
+def _address(path: Path) -> str:
+    return f"/vsizip/{path}" if path.suffix.lower() == ".zip" else str(path)
+
+
+def _layer(path: Path, options: ImportOptions) -> str | None:
+    layers = [str(name) for name in pyogrio.list_layers(_address(path))[:, 0]]
+    if options.layer is not None and options.layer not in layers:
+        raise InvalidError(
+            "There is no layer %(given)s in the file; layers: %(known)s",
+            field="layer",
+            given=options.layer,
+            known=", ".join(layers),
+        )
+    if options.layer is None and len(layers) > 1:
+        raise InvalidError(
+            "The file has several layers, name one with --layer: %(known)s",
+            field="layer",
+            known=", ".join(layers),
+        )
+    return options.layer
+
+
+def _encoding(path: Path, options: ImportOptions) -> str | None:
+    """Return the encoding to read with; only shapefiles may be in another than UTF-8."""
+    if options.encoding is not None:
+        return options.encoding
+    for name, content in _shapefile_texts(path):
+        declared = _DBF_ENCODINGS.get(content[29]) if len(content) > 29 else None
+        if declared is not None:
+            return declared
+        try:
+            content[32:].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UnreadableFileError(
+                "%(file)s does not say its encoding and is not UTF-8; name it with --encoding"
+                ", for Chinese texts often gb18030",
+                field="encoding",
+                file=name,
+            ) from error
+        return "UTF-8"
+    return None
+
+
+def _shapefile_texts(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the attribute files of a shapefile that no `.cpg` beside them explains."""
+    if path.suffix.lower() == ".shp":
+        present = {other.suffix.lower(): other for other in path.parent.glob(f"{path.stem}.*")}
+        if ".dbf" in present and ".cpg" not in present:
+            yield present[".dbf"].name, present[".dbf"].read_bytes()
+    elif path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            explained = {_stem(name) for name in archive.namelist() if name.lower().endswith(".cpg")}
+            for name in archive.namelist():
+                if name.lower().endswith(".dbf") and _stem(name) not in explained:
+                    yield name, archive.read(name)
+
+
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0].lower()
+
+
+def _with_geometry(table: pd.DataFrame, options: ImportOptions) -> tuple[gpd.GeoDataFrame, dict[str, str]]:
+    """Make geometries of a column of WKT, or of two of coordinates."""
+    given = {field: column for field, column in options.columns.items() if field in _GEOMETRY_FIELDS}
+    found = names.match([str(name) for name in table.columns], _GEOMETRY_FIELDS, given)
+    if "wkt" in found and not {"lon", "lat"} <= given.keys():
+        texts = table[found["wkt"]].astype(str).to_numpy(dtype=object)
+        shapes = shapely.from_wkt(texts, on_invalid="ignore")
+        used = {"wkt": found["wkt"]}
+    else:
+        used = positions.columns(found, options.crs)
+        x, y = (positions.numbers(table[column]) for column in used.values())
+        shapes = np.full(len(table), None, dtype=object)
+        there = np.isfinite(x) & np.isfinite(y)
+        shapes[there] = shapely.points(x[there], y[there])
+    return gpd.GeoDataFrame(table.assign(geom=shapes), geometry="geom"), used
+
+
+_GEOMETRY_FIELDS = {**positions.FIELDS, "wkt": names.WKT}
+
+
+def _crs(table: gpd.GeoDataFrame, options: ImportOptions, path: Path) -> pyproj.CRS:
+    """Return the reference system: the person's word, else the file's; neither is refused."""
+    positions.check_frame(options.frame)
+    if options.crs is not None:
+        return positions.parse_crs(options.crs)
+    if table.crs is not None:
+        return pyproj.CRS(table.crs)
+    if options.frame is not None:
+        return _WGS84
+    raise NoCRSError(
+        "%(file)s does not say its reference system; name it with --crs, for degrees often EPSG:4326",
+        file=path.name,
+    )
+
+
+def _mark_broken(faults: Faults, shapes: NDArray[np.object_], kinds: frozenset[str]) -> None:
+    there = ~pd.isna(shapes)
+    faults.mark(~there, "no geometry", "geometry")
+    faults.mark(there & shapely.is_empty(shapes), "the geometry is empty", "geometry")
+    kind = np.array([getattr(shape, "geom_type", "") for shape in shapes], dtype=object)
+    faults.mark(
+        ~np.isin(kind, list(kinds)),
+        "%(kind)s where %(wanted)s is wanted",
+        "geometry",
+        kind=kind,
+        wanted=_KIND_NAMES.get(kinds, ", ".join(sorted(kinds))),
+    )
+    finite = np.array([np.isfinite(shapely.get_coordinates(shape)).all() for shape in shapes], dtype=bool)
+    faults.mark(~finite, "a coordinate is not a number", "geometry")
+    bad = faults.good & ~shapely.is_valid(shapes)
+    faults.mark(bad, "the geometry is broken: %(why)s", "geometry", why=_why(shapes, bad))
+
+
+def _why(shapes: NDArray[np.object_], bad: NDArray[np.bool_]) -> NDArray[np.object_]:
+    why = np.full(len(shapes), "", dtype=object)
+    why[bad] = shapely.is_valid_reason(shapes[bad])
+    return why
+
+
+def _to_wgs84(shapes: NDArray[np.object_], crs: pyproj.CRS, frame: str | None) -> NDArray[np.object_]:
+    flat = shapely.force_2d(shapes)
+    if not crs.is_geographic or crs.to_epsg() != _WGS84.to_epsg():
+        if frame not in {None, "wgs84"}:
+            raise InvalidError(
+                "A frame shifts longitudes and latitudes; coordinates in %(crs)s have none",
+                field="frame",
+                crs=crs.name,
+            )
+        transformer = pyproj.Transformer.from_crs(crs, _WGS84, always_xy=True)
+        flat = shapely.transform(flat, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+    if frame not in {None, "wgs84"}:
+        flat = shapely.transform(flat, lambda lonlat: to_wgs84(LonLat(lonlat), str(frame)))
+    return np.asarray(flat, dtype=object)
+
+
+def _mark_nowhere(faults: Faults, shapes: NDArray[np.object_]) -> None:
+    """Refuse rows with any vertex that is no place on Earth."""
+    lonlat, at = shapely.get_coordinates(shapes, return_index=True)
+    for message, bad in positions.faults(lonlat):
+        rows = np.zeros(len(shapes), dtype=bool)
+        rows[at[bad]] = True
+        example = np.full(len(shapes), None, dtype=object)
+        example[at[bad]] = [f"{lon:.6f}, {lat:.6f}" for lon, lat in lonlat[bad]]
+        faults.mark(rows, message, "geometry", given=example)
+
+
+def _without_shapes(refused: list[Refusal]) -> list[Refusal]:
+    """Write geometries as WKT, which a table can hold."""
+    return [
+        Refusal(
+            one.row,
+            one.reason,
+            {
+                name: shapely.to_wkt(value) if isinstance(value, shapely.Geometry) else value
+                for name, value in one.values.items()
+            },
+        )
+        for one in refused
+    ]
+
+
+def text(value: Any) -> str | None:
+    """Return a cell as text, None where it holds nothing; whole floats lose their point.
+
+    >>> text(" 京津路 "), text(float("nan")), text(12.0), text("")
+    ('京津路', None, '12', None)
+    """
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip() or None
