@@ -4,12 +4,18 @@ from geo.errors import Explained
 
 
 class XunchaError(Explained):
-    """Root of the errors of this package; `field` and `row` say where, when they are known."""
+    """Root of the errors of this package; `field` and `row` say where, when they are known.
+
+    A message may name them as ``%(field)s`` and ``%(row)s``.
+
+    >>> str(InvalidError("%(field)s needs a time zone", field="fixed_at"))
+    'fixed_at needs a time zone'
+    """
 
     def __init__(
         self, message: str, *, field: str | None = None, row: int | None = None, **params: object
     ) -> None:
-        super().__init__(message, **params)
+        super().__init__(message, **{"field": field, "row": row, **params})
         self.field = field
         self.row = row
 
