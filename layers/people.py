@@ -64,8 +64,8 @@ def create(
     login: str,
     name: str,
     role: str,
-    password: str | None,
     *,
+    password: str | None,
     now: datetime,
     language: str | None = None,
 ) -> Account:
@@ -142,7 +142,7 @@ def authenticate(conn: Connection, login: str, password: str) -> Account:
     return _account(row)
 
 
-def set_password(conn: Connection, account_id: int, password: str, *, now: datetime) -> None:
+def set_password(conn: Connection, account_id: int, password: str, now: datetime) -> None:
     """Give an account a new password."""
     check_password(by_id(conn, account_id).login, password)
     conn.execute(
@@ -167,7 +167,7 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def issue_token(conn: Connection, account_id: int, label: str, *, now: datetime) -> str:
+def issue_token(conn: Connection, account_id: int, label: str, now: datetime) -> str:
     """Return a new bearer token, to be shown this once; only its digest is kept."""
     secret = secrets.token_urlsafe(32)
     values = {"account_id": account_id, "digest": _digest(secret), "label": label, "created_at": now}
@@ -184,7 +184,7 @@ def issue_token(conn: Connection, account_id: int, label: str, *, now: datetime)
     return secret
 
 
-def by_token(conn: Connection, secret: str, *, now: datetime) -> Account:
+def by_token(conn: Connection, secret: str, now: datetime) -> Account:
     """Return whose token this is, if neither token nor account has been shut out by `now`."""
     row = conn.execute(
         select(account)
@@ -200,7 +200,7 @@ def by_token(conn: Connection, secret: str, *, now: datetime) -> Account:
     return _account(row)
 
 
-def note_use(conn: Connection, secret: str, *, now: datetime) -> bool:
+def note_use(conn: Connection, secret: str, now: datetime) -> bool:
     """Note that a token was used, unless that was noted within the hour; tell whether it was."""
     stale = or_(token.c.last_used_at.is_(None), token.c.last_used_at < now - _USE_NOTED_EVERY)
     noted = conn.execute(

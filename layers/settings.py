@@ -11,36 +11,24 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from geo.assign import SOURCES, SourceError
 from layers.errors import NotFoundError, SettingError
 from layers.language import LANGUAGES
 
 FILE_NAME = "xuncha.toml"
 SECRET_NAME = "secret.key"  # noqa: S105  the name of the file, not a secret
-SOURCES = ("phone", "geocoded", "parcel", "map", "exif")
-
-
-@dataclass(frozen=True, slots=True)
-class PositionError:
-    """How far positions of one source lie from the truth.
-
-    `sd_m` is the standard deviation per axis, used where a position states no accuracy of its own;
-    `offset_m` is how far the place lies beyond the kerb, as the point of a parcel lies inside it.
-    """
-
-    sd_m: float
-    offset_m: float = 0.0
-
-
-# Phone: 5-20 m radius in streets. The others are our choice, for a site to set by its own data.
-POSITION_ERRORS: Mapping[str, PositionError] = MappingProxyType(
+# Where positions come from, and how far they lie from the truth until a site knows better
+SOURCE_ERRORS: Mapping[str, SourceError] = MappingProxyType(
     {
-        "phone": PositionError(8.0),
-        "geocoded": PositionError(10.0, 8.0),
-        "parcel": PositionError(10.0, 12.0),
-        "map": PositionError(5.0),
-        "exif": PositionError(10.0),
+        "phone": SOURCES["phone"],
+        "geocoded": SOURCES["geocoded"],
+        "parcel": SOURCES["parcel"],
+        "map": SOURCES["map_tap"],
+        "exif": SOURCES["exif"],
     }
 )
+_PARTS = {one.name for one in fields(SourceError)}
+_AT_KERB = "kerb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +49,8 @@ class Settings:
     outside_m: float = 100.0
     key_point_reach_m: float = 300.0
     school_radius_m: float = 200.0
-    position_errors: Mapping[str, PositionError] = field(default_factory=lambda: POSITION_ERRORS)
+    requests_per_minute: int = 600
+    source_errors: Mapping[str, SourceError] = field(default_factory=lambda: SOURCE_ERRORS)
 
     def __post_init__(self) -> None:
         for name, (holds, expected) in _RULES.items():
@@ -87,13 +76,13 @@ class Settings:
         default = Settings(home=self.home)
         chosen = [
             f"{name} = {json.dumps(getattr(self, name), ensure_ascii=False)}"
-            for name in sorted(_NAMES - {"position_errors"})
+            for name in sorted(_NAMES - {"source_errors"})
             if getattr(self, name) != getattr(default, name)
         ]
         errors = [
-            f"\n[position_errors.{source}]\nsd_m = {error.sd_m}\noffset_m = {error.offset_m}"
-            for source, error in self.position_errors.items()
-            if error != POSITION_ERRORS[source]
+            f"\n[source_errors.{source}]\n" + "\n".join(_lines_of(error))
+            for source, error in self.source_errors.items()
+            if error != SOURCE_ERRORS[source]
         ]
         heading = "# Settings of this site; what is not named here has its default."
         _write_private(self.home / FILE_NAME, "\n".join([heading, *chosen, *errors]) + "\n")
@@ -125,6 +114,11 @@ class Settings:
         path = self.home / SECRET_NAME
         if not path.exists():
             _write_private(path, secrets.token_hex(32) + "\n")
+
+
+def _lines_of(error: SourceError) -> list[str]:
+    offset = f'"{_AT_KERB}"' if error.offset_m is None else error.offset_m
+    return [f"sd_m = {error.sd_m}", f"offset_m = {offset}", f"offset_sd_m = {error.offset_sd_m}"]
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -168,7 +162,10 @@ def _is_zone(value: object) -> bool:
 
 def _are_errors(value: object) -> bool:
     return isinstance(value, Mapping) and all(
-        isinstance(error, PositionError) and _positive(error.sd_m) and _is_number(error.offset_m)
+        isinstance(error, SourceError)
+        and _positive(error.sd_m)
+        and (error.offset_m is None or _is_number(error.offset_m))
+        and _positive(error.offset_sd_m)
         for error in value.values()
     )
 
@@ -188,7 +185,11 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "outside_m": _METRES,
     "key_point_reach_m": _METRES,
     "school_radius_m": _METRES,
-    "position_errors": (_are_errors, "for each source sd_m above 0 and offset_m, in metres"),
+    "requests_per_minute": (_count, "a whole number above 0"),
+    "source_errors": (
+        _are_errors,
+        'for each source sd_m above 0, offset_m (a number or "kerb") and offset_sd_m above 0, in metres',
+    ),
 }
 _NAMES = {one.name for one in fields(Settings)} - {"home"}
 
@@ -197,20 +198,21 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
     """Return what the constructor takes; an unknown key is named."""
     for name in given.keys() - _NAMES:
         raise SettingError("Setting %(name)s is not known", field=name, name=name)
-    if "position_errors" not in given:
+    if "source_errors" not in given:
         return given
-    return {**given, "position_errors": _position_errors(given["position_errors"])}
+    return {**given, "source_errors": _source_errors(given["source_errors"])}
 
 
-def _position_errors(given: object) -> Mapping[str, PositionError]:
+def _source_errors(given: object) -> Mapping[str, SourceError]:
     if not isinstance(given, dict):
-        raise _nonsense("position_errors", given, _RULES["position_errors"][1])
-    errors = dict(POSITION_ERRORS)
+        raise _nonsense("source_errors", given, _RULES["source_errors"][1])
+    errors = dict(SOURCE_ERRORS)
     for source, parts in given.items():
-        name = f"position_errors.{source}"
-        if source not in SOURCES:
+        name = f"source_errors.{source}"
+        if source not in SOURCE_ERRORS:
             raise SettingError("Setting %(name)s is not known", field=name, name=name)
-        if not isinstance(parts, dict) or parts.keys() - {"sd_m", "offset_m"}:
-            raise _nonsense(name, parts, _RULES["position_errors"][1])
-        errors[source] = replace(errors[source], **parts)
+        if not isinstance(parts, dict) or parts.keys() - _PARTS:
+            raise _nonsense(name, parts, _RULES["source_errors"][1])
+        at_kerb = {"offset_m": None} if parts.get("offset_m") == _AT_KERB else {}
+        errors[source] = replace(errors[source], **{**parts, **at_kerb})
     return MappingProxyType(errors)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from geo.crs import Projection, as_metric, metric_crs
 from layers.city import districts, key_points, networks, taxonomy, versions
 from layers.city.districts import Districts
+from layers.city.nearness import KeyPoints
 from layers.city.networks import Network
 from layers.city.taxonomy import Taxonomy
 from layers.errors import ConflictError, NotFoundError
@@ -33,19 +34,29 @@ class Site:
         self._kept: dict[str, tuple[Any, Any]] = {}
 
     @classmethod
-    def create(cls, settings: Settings, *, now: datetime, crs: str | None = None) -> "Site":
-        """Make a new site in `settings.home`; its CRS is chosen from the first data unless given."""
-        home = settings.home
+    def create(
+        cls,
+        home: Path,
+        *,
+        now: datetime,
+        crs: str | None = None,
+        store_url: str | None = None,
+        **chosen: Any,
+    ) -> "Site":
+        """Make a new site in the folder `home`; its CRS is chosen from the first data unless given.
+
+        `chosen` are further settings, by name.
+        """
         if (home / FILE_NAME).exists():
             raise ConflictError("There is a site in %(home)s already", home=home)
-        chosen = as_metric(crs).to_string() if crs else None
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "photos").mkdir(exist_ok=True)
+        settings = Settings(home=home, store_url=store_url, **chosen)
+        metric = as_metric(crs).to_string() if crs else None
+        (home / "photos").mkdir(parents=True, exist_ok=True)
         store = Store.create(settings.store_place, now=now, busy_timeout_s=settings.busy_timeout_s)
         with store.write() as conn:
             versions.begin(conn)
-            if chosen:
-                versions.put(conn, "crs", chosen)
+            if metric:
+                versions.put(conn, "crs", metric)
         settings.make_secret_key()
         settings.write()
         return cls(settings, store)
@@ -73,7 +84,9 @@ class Site:
         if known is not None:
             return as_metric(known)
         if not np.isfinite(np.asarray(bounds, dtype=float)).all():
-            raise NotFoundError("The site has no coordinate system yet, and there is no data to choose one from")
+            raise NotFoundError(
+                "The site has no coordinate system yet, and there is no data to choose one from"
+            )
         chosen = metric_crs(np.asarray(bounds, dtype=float).reshape(2, 2))
         versions.put(conn, "crs", chosen.to_string())
         return chosen
@@ -111,13 +124,48 @@ class Site:
         if not known["network"] or projection is None:
             return None
         version = int(known["network"])
-
-        def load() -> Network:
-            with self.store.read() as conn:
-                return networks.load(conn, version, projection)
-
-        network: Network = self._keep("network", version, load)
+        network: Network = self._keep("network", version, lambda: self._load_network(version, projection))
         return network
+
+    def network_of(self, version: int) -> Network:
+        """Return one version of the streets; older ones are read anew each time."""
+        facts = self.facts()
+        newest, projection = self.network_or_none(facts), self._projection(facts)
+        if newest is None or projection is None or not 1 <= version <= newest.version:
+            raise NotFoundError("There is no version %(version)s of the streets", version=version)
+        return newest if newest.version == version else self._load_network(version, projection)
+
+    def _load_network(self, version: int, projection: Projection) -> Network:
+        with self.store.read() as conn:
+            return networks.load(conn, version, projection)
+
+    def key_points_as_of(self, facts: dict[str, Any]) -> KeyPoints | None:
+        """Return the key points as of these facts; None while the site has no coordinate system."""
+        projection = self._projection(facts)
+        if projection is None:
+            return None
+
+        def load() -> KeyPoints:
+            with self.store.read() as conn:
+                return key_points.load(conn, facts["key_points"], projection)
+
+        kept: KeyPoints = self._keep("key_points", facts["key_points"], load)
+        return kept
+
+    @property
+    def key_points(self) -> KeyPoints | None:
+        """Return the key points in force; None while the site has no coordinate system."""
+        return self.key_points_as_of(self.facts())
+
+    def bounds(self) -> tuple[float, float, float, float] | None:
+        """Return where the site's streets are, in degrees, with a margin of a tenth; None without streets."""
+        network = self.network_or_none()
+        if network is None or network.blocks.empty:
+            return None
+        corners = network.projection.to_lonlat(network.blocks.total_bounds.reshape(2, 2))
+        (west, south), (east, north) = corners.tolist()
+        margin_x, margin_y = (east - west) / 10, (north - south) / 10
+        return west - margin_x, south - margin_y, east + margin_x, north + margin_y
 
     def districts_as_of(self, facts: dict[str, Any]) -> Districts:
         """Return the areas as of these facts."""

@@ -1,4 +1,4 @@
-"""Areas of every level, from the city down to grids, estates and villages, and which of them a place is in."""
+"""Areas of every level, from the city down to grids, estates and villages; which of them a place is in."""
 
 from dataclasses import dataclass
 from datetime import datetime

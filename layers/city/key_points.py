@@ -7,9 +7,11 @@ import geopandas as gpd
 import pandas as pd
 from sqlalchemy import Connection, select
 
+from geo.crs import Projection
 from geo.errors import GeometryKindError
 from layers.city import layer, taxonomy, versions
 from layers.city.layer import Changes
+from layers.city.nearness import KeyPoints
 from layers.errors import InvalidError
 from layers.store import frames
 from layers.store.schema import gate, key_point
@@ -33,6 +35,11 @@ def read_gates(conn: Connection) -> gpd.GeoDataFrame:
     both = select(*chosen).join(key_point, key_point.c.fid == gate.c.key_point_id)
     alive = both.where(gate.c.removed_at.is_(None), key_point.c.removed_at.is_(None))
     return frames.read(conn, alive.order_by(gate.c.fid))
+
+
+def load(conn: Connection, version: int, projection: Projection) -> KeyPoints:
+    """Read key points and gates into memory."""
+    return KeyPoints.of(version, read(conn), read_gates(conn), projection)
 
 
 def replace(
@@ -112,7 +119,9 @@ def _tidied_gates(gates: gpd.GeoDataFrame, ids: dict[str, int]) -> gpd.GeoDataFr
     owners = given["key_point_source_id"].astype(str)
     unknown = [owner for owner in owners if owner not in ids]
     if unknown:
-        raise InvalidError("A gate of the unknown key point %(id)s", field="key_point_source_id", id=unknown[0])
+        raise InvalidError(
+            "A gate of the unknown key point %(id)s", field="key_point_source_id", id=unknown[0]
+        )
     columns: dict[str, Any] = {
         "key_point_id": owners.map(ids).astype(int),
         "source_id": given["source_id"].astype(str).astype(object),

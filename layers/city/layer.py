@@ -1,6 +1,6 @@
 """One layer of the city brought up to date from its source: same rows change nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,7 +53,7 @@ def in_degrees(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return out.rename_geometry("geom")
 
 
-def texts(values: Sequence[Any]) -> pd.Series:
+def texts(values: Iterable[Any]) -> pd.Series:
     """Return texts with None where there is none, whatever a reader put there."""
     objects = pd.Series(list(values), dtype=object)
     return objects.where(objects.notna() & (objects.astype(str) != ""), None)
@@ -87,7 +87,7 @@ def replace(
     content = [str(name) for name in frame.columns if name not in keys]
     there = _existing(conn, table, within, [*keys, *content])
     both = _matched(frame, there, keys)
-    new = both[both["fid"].isna()]["row"].to_numpy(int)
+    new = np.sort(both[both["fid"].isna()]["row"].to_numpy(int))
     lost = both[both["row"].isna()]
     gone = lost["fid"][~lost["removed"].astype(bool)].to_numpy(int)
     kept = both.dropna(subset=["row", "fid"])
@@ -129,7 +129,9 @@ def _refuse_repeats(frame: gpd.GeoDataFrame, keys: tuple[str, ...]) -> None:
 def _existing(conn: Connection, table: Table, within: ColumnElement[bool], names: list[str]) -> pd.DataFrame:
     chosen = [table.c[name] for name in ("fid", "removed_at", *names)]
     there = frames.read(conn, select(*chosen).where(within))
-    return pd.DataFrame(there).assign(removed=there["removed_at"].notna().to_numpy(), at=np.arange(len(there)))
+    return pd.DataFrame(there).assign(
+        removed=there["removed_at"].notna().to_numpy(), at=np.arange(len(there))
+    )
 
 
 def _matched(frame: gpd.GeoDataFrame, there: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def content_hash(streets: gpd.GeoDataFrame) -> str:
     given = layer.in_degrees(streets)
     names = sorted(name for name in given.columns if name in _KEPT)
     wkb = shapely.to_wkb(given.geometry.to_numpy(), hex=True)
-    texts = [given[name].astype(str).to_numpy() for name in names]
+    texts = [[str(value) for value in layer.texts(given[name])] for name in names]
     lines = sorted("\x1f".join(row) for row in zip(wkb, *texts, strict=True))
     return hashlib.sha256("\x1e".join([*names, *lines]).encode()).hexdigest()
 
@@ -104,7 +104,13 @@ def add(
             return same, False
         version = _write(conn, given, blocks, (source, attribution, digest), now)
         history.append(
-            conn, at=now, account_id=account_id, action="add", noun="network", noun_id=str(version), details={"source": source}
+            conn,
+            at=now,
+            account_id=account_id,
+            action="add",
+            noun="network",
+            noun_id=str(version),
+            details={"source": source},
         )
     return version, True
 

@@ -138,7 +138,13 @@ def of_site(conn: Connection) -> Taxonomy:
 def name_for_site(conn: Connection, categories: Iterable[Category]) -> int:
     """Keep names of the site's own, for shipped codes or new ones; return how many."""
     rows = [
-        {"scheme": one.scheme, "code": one.code, "name_zh": one.name_zh, "name_en": one.name_en, "kind": one.kind}
+        {
+            "scheme": one.scheme,
+            "code": one.code,
+            "name_zh": one.name_zh,
+            "name_en": one.name_en,
+            "kind": one.kind,
+        }
         for one in categories
     ]
     for row in rows:

@@ -1,0 +1,87 @@
+"""Which findings are meant: the filters that maps, pages, exports and the API share."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, false, func, or_, select
+
+from layers.store.schema import finding, finding_district, network, placement
+from layers.store.spatial import intersects_bbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingFilter:
+    """Conditions that all hold; an empty filter means every finding that has not been withdrawn.
+
+    `bbox` is west, south, east, north in degrees; the period holds its beginning and not its end;
+    `categories` are pairs of scheme and code; `street` is a street's id or its name on the newest streets.
+    """
+
+    bbox: tuple[float, float, float, float] | None = None
+    observed_from: datetime | None = None
+    observed_until: datetime | None = None
+    categories: tuple[tuple[str, str], ...] | None = None
+    street: str | None = None
+    block_id: str | None = None
+    district_id: int | None = None
+    uuids: tuple[str, ...] | None = None
+    channel: str | None = None
+    account_id: int | None = None
+    import_run_id: int | None = None
+    with_withdrawn: bool = False
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions as SQL."""
+        return [*self._on_record(), *self._on_place()]
+
+    def _on_record(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if not self.with_withdrawn:
+            found.append(finding.c.withdrawn_at.is_(None))
+        if self.observed_from is not None:
+            found.append(finding.c.observed_at >= self.observed_from)
+        if self.observed_until is not None:
+            found.append(finding.c.observed_at < self.observed_until)
+        if self.categories is not None:
+            found.append(_one_of(self.categories))
+        if self.uuids is not None:
+            found.append(finding.c.uuid.in_(self.uuids))
+        same = {"channel": self.channel, "account_id": self.account_id, "import_run_id": self.import_run_id}
+        return found + [finding.c[name] == value for name, value in same.items() if value is not None]
+
+    def _on_place(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.bbox is not None:
+            found.append(intersects_bbox(finding, self.bbox))
+        if self.district_id is not None:
+            pair = finding_district
+            inside = select(pair.c.finding_id).where(pair.c.district_id == self.district_id)
+            found.append(finding.c.fid.in_(inside))
+        if self.street is not None:
+            named = or_(placement.c.street_id == self.street, placement.c.street_name == self.street)
+            found.append(finding.c.fid.in_(_placed(named)))
+        if self.block_id is not None:
+            found.append(finding.c.fid.in_(_placed(placement.c.block_id == self.block_id)))
+        return found
+
+
+def _one_of(categories: tuple[tuple[str, str], ...]) -> ColumnElement[bool]:
+    codes: dict[str, list[str]] = {}
+    for scheme, code in categories:
+        codes.setdefault(scheme, []).append(code)
+    return or_(
+        false(),
+        *(
+            and_(finding.c.scheme == scheme, finding.c.code.in_(sorted(own)))
+            for scheme, own in sorted(codes.items())
+        ),
+    )
+
+
+def newest_network() -> ScalarSelect[int | None]:
+    """Return the number of the newest streets as SQL."""
+    return select(func.max(network.c.version)).scalar_subquery()
+
+
+def _placed(where: ColumnElement[bool]) -> Select[tuple[int]]:
+    return select(placement.c.finding_id).where(placement.c.network_version == newest_network(), where)

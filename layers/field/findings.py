@@ -1,0 +1,326 @@
+"""Findings: taken once and for ever, then read one by one, by pages, or whole.
+
+What can be derived is derived before any lock is taken; the transaction checks that the city is still the
+one it was derived from, and inserts.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from sqlalchemy import Connection, and_, select
+
+from layers import history
+from layers.city import versions
+from layers.errors import BusyError, ConflictError, InvalidError, NotFoundError, XunchaError
+from layers.field import placements, records
+from layers.field.asking import FindingFilter, newest_network
+from layers.field.placements import Derived, Surroundings
+from layers.field.records import Finding
+from layers.field.reports import Position, Report, check, content_hash
+from layers.people import Account
+from layers.store import frames
+from layers.store.schema import finding, placement
+
+if TYPE_CHECKING:
+    from layers.site import Site
+
+__all__ = [
+    "Finding",
+    "FindingFilter",
+    "Outcome",
+    "Page",
+    "Position",
+    "Report",
+    "frame",
+    "get",
+    "page",
+    "put",
+    "put_many",
+]
+
+# How often intake derives anew because streets or key points changed under its hands
+_ATTEMPTS = 5
+_LARGEST_PAGE = 1000
+_IDS_AT_ONCE = 5000
+Progress = Callable[[int, int], None]
+Told = tuple["Outcome", str] | XunchaError
+
+
+class Outcome(StrEnum):
+    """What became of a finding that was sent."""
+
+    CREATED = "created"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Findings in the order in which they came; `next` continues after the last, None at the end."""
+
+    findings: list[Finding]
+    next: str | None
+
+
+def put(site: "Site", account: Account, report: Report, *, now: datetime) -> tuple[Outcome, Finding]:
+    """Take one finding; the same again is answered the same.
+
+    Raises
+    ------
+    InvalidError
+        Naming the field that cannot be true.
+    ConflictError
+        The id is known with other content, or belongs to somebody else.
+    """
+    told = put_many(site, account, [report], now=now)[0]
+    if isinstance(told, XunchaError):
+        raise told
+    outcome, uuid = told
+    return outcome, get(site, uuid)
+
+
+def put_many(
+    site: "Site",
+    account: Account,
+    reports: Sequence[Report],
+    *,
+    now: datetime,
+    import_run_id: int | None = None,
+    progress: Progress = lambda done, total: None,
+) -> list[Told]:
+    """Take many findings, each by itself: a bad one does not keep the good ones out.
+
+    They are derived and written in chunks, a transaction each, so that others can write in between; what
+    was interrupted can be sent again as a whole.
+
+    Returns
+    -------
+    list
+        For each report its outcome and id, or why it was not taken.
+    """
+    told: list[Told] = []
+    for start in range(0, len(reports), placements.CHUNK):
+        chunk = reports[start : start + placements.CHUNK]
+        told += _put_chunk(site, account, chunk, now, import_run_id)
+        progress(start + len(chunk), len(reports))
+    return told
+
+
+def _put_chunk(
+    site: "Site", account: Account, reports: Sequence[Report], now: datetime, run: int | None
+) -> list[Told]:
+    refused = _checked(site, reports, now)
+    hashes = [None if error else content_hash(report) for report, error in zip(reports, refused, strict=True)]
+    for _ in range(_ATTEMPTS):
+        around = placements.surroundings(site)
+        with site.store.read() as conn:
+            known = _known(
+                conn, [report.uuid for report, hash_ in zip(reports, hashes, strict=True) if hash_]
+            )
+        told, fresh = _sorted_out(account, reports, hashes, refused, known)
+        if not fresh:
+            return told
+        batch = _batch(around, account, [(reports[row], str(hashes[row])) for row in fresh], run)
+        try:
+            if _write(site, batch, now):
+                return told
+        except ConflictError:
+            # a twin came in between; look again
+            continue
+    raise BusyError("Streets or key points are being changed; try again later")
+
+
+def _checked(site: "Site", reports: Sequence[Report], now: datetime) -> list[XunchaError | None]:
+    known, bounds = site.taxonomy, site.bounds()
+    found: list[XunchaError | None] = []
+    for report in reports:
+        try:
+            check(report, known, now=now, bounds=bounds)
+        except InvalidError as error:
+            found.append(error)
+        else:
+            found.append(None)
+    return found
+
+
+def _known(conn: Connection, uuids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Return hash and owner of those findings that are there already."""
+    found = {}
+    chosen = select(finding.c.uuid, finding.c.content_hash, finding.c.account_id)
+    for start in range(0, len(uuids), _IDS_AT_ONCE):
+        some = uuids[start : start + _IDS_AT_ONCE]
+        for row in conn.execute(chosen.where(finding.c.uuid.in_(some))):
+            found[row.uuid] = (row.content_hash, row.account_id)
+    return found
+
+
+def _sorted_out(
+    account: Account,
+    reports: Sequence[Report],
+    hashes: Sequence[str | None],
+    refused: Sequence[XunchaError | None],
+    known: dict[str, tuple[str, int]],
+) -> tuple[list[Told], list[int]]:
+    """Return what each report is told, and which are to be written."""
+    told: list[Told] = []
+    fresh: list[int] = []
+    seen = dict(known)
+    for row, (report, digest, error) in enumerate(zip(reports, hashes, refused, strict=True)):
+        if error is not None or digest is None:
+            told.append(error or InvalidError("This finding cannot be read"))
+        elif report.uuid not in seen:
+            seen[report.uuid] = (digest, account.id)
+            fresh.append(row)
+            told.append((Outcome.CREATED, report.uuid))
+        else:
+            told.append(_again(account, report.uuid, digest, *seen[report.uuid]))
+    return told, fresh
+
+
+def _again(account: Account, uuid: str, digest: str, known_digest: str, owner: int) -> Told:
+    mine = owner == account.id or account.role != "inspector"
+    if mine and digest == known_digest:
+        return Outcome.SAME, uuid
+    return ConflictError("The finding %(uuid)s is known with other content", field="uuid", uuid=uuid)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Findings ready to be written: their columns, what was derived from them, and from what."""
+
+    account: Account
+    columns: dict[str, Any]
+    derived: Derived
+    around: Surroundings
+
+
+def _batch(
+    around: Surroundings, account: Account, fresh: Sequence[tuple[Report, str]], run: int | None
+) -> _Batch:
+    columns = _columns([report for report, _ in fresh])
+    lonlat = placements.lonlat_of(columns["raw_x"], columns["raw_y"], columns["frame"])
+    of = placements.positions(around.settings, columns, lonlat)
+    n = len(fresh)
+    own = {
+        "geom": shapely.points(lonlat),
+        "version": np.ones(n, dtype=int),
+        "content_hash": [digest for _, digest in fresh],
+        "account_id": np.full(n, account.id),
+        "import_run_id": [run] * n,
+    }
+    return _Batch(account, {**columns, **own}, placements.derive(around, of), around)
+
+
+def _columns(reports: Sequence[Report]) -> dict[str, list[Any]]:
+    """Return the columns of the table that are the reporter's own words."""
+    said = ("uuid", "scheme", "code", "channel", "observed_at", "note", "n_items", "street_hint", "device")
+    columns = {name: [getattr(report, name) for report in reports] for name in said}
+    where = [report.position for report in reports]
+    for name in ("frame", "accuracy_m", "accuracy_kind", "fixed_at", "heading_deg", "speed_ms", "is_mock"):
+        columns[name] = [getattr(position, name) for position in where]
+    columns["position_source"] = [position.source for position in where]
+    columns["raw_x"] = [position.x for position in where]
+    columns["raw_y"] = [position.y for position in where]
+    return columns
+
+
+def _write(site: "Site", batch: _Batch, now: datetime) -> bool:
+    """Insert the findings; tell whether the city was still the one they were derived from."""
+    uuids = batch.columns["uuid"]
+    with site.store.write() as conn:
+        if not batch.around.is_still(versions.read(conn, lock=True)):
+            return False
+        if _known(conn, uuids):
+            raise ConflictError("The same record is there already")
+        fids = frames.reserve(conn, finding, len(uuids))
+        frames.insert_many(conn, finding, {**batch.columns, "fid": fids, "received_at": [now] * len(uuids)})
+        placements.insert(conn, batch.derived, fids, batch.around, now)
+        run = batch.columns["import_run_id"][0]
+        history.append_many(
+            conn,
+            at=now,
+            account_id=batch.account.id,
+            action="create",
+            noun="finding",
+            noun_ids=uuids,
+            version=1,
+            details={"import_run_id": run} if run is not None else None,
+        )
+    return True
+
+
+def get(site: "Site", uuid: str) -> Finding:
+    """Return one finding by its id."""
+    with site.store.read() as conn:
+        rows = conn.execute(records.chosen().where(finding.c.uuid == uuid)).all()
+        if not rows:
+            raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
+        return records.assemble(conn, rows)[0]
+
+
+def page(site: "Site", wanted: FindingFilter, *, after: str | None = None, limit: int = 100) -> Page:
+    """Return the next findings in the order in which they came.
+
+    New findings join at the end, so that a page never shifts; `after` is what the page before called
+    `next`.
+    """
+    if not 1 <= limit <= _LARGEST_PAGE:
+        raise InvalidError("A page holds 1 to %(most)s findings", field="limit", most=_LARGEST_PAGE)
+    last = _mark(after)
+    chosen = records.chosen().where(*wanted.conditions(), finding.c.fid > last)
+    with site.store.read() as conn:
+        rows = conn.execute(chosen.order_by(finding.c.fid).limit(limit + 1)).all()
+        found = records.assemble(conn, rows[:limit])
+    return Page(found, str(found[-1].fid) if len(rows) > limit else None)
+
+
+def _mark(after: str | None) -> int:
+    if after is None:
+        return 0
+    if not (after.isascii() and after.isdigit() and len(after) <= 18):
+        raise InvalidError("%(given)s is not the mark of a page", field="after", given=after[:60])
+    return int(after)
+
+
+COLUMNS = (
+    "fid",
+    "uuid",
+    "scheme",
+    "code",
+    "channel",
+    "observed_at",
+    "block_id",
+    "street_id",
+    "street_name",
+    "side",
+    "p_block",
+    "ambiguous",
+    "outside",
+)
+
+
+def frame(site: "Site", wanted: FindingFilter, columns: Sequence[str] = COLUMNS) -> gpd.GeoDataFrame:
+    """Return the findings as a frame in longitude and latitude, in the order in which they came.
+
+    `columns` are columns of the tables finding and placement; those of the placement are of the newest
+    streets, and null where a finding has not been placed on them yet.
+    """
+    both = finding.outerjoin(
+        placement,
+        and_(
+            placement.c.finding_id == finding.c.fid,
+            placement.c.network_version == newest_network(),
+            placement.c.method_version == placements.METHOD_VERSION,
+        ),
+    )
+    named = [
+        finding.c[name] if name in finding.c else placement.c[name] for name in columns if name != "geom"
+    ]
+    chosen = select(*named, finding.c.geom).select_from(both).where(*wanted.conditions())
+    with site.store.read() as conn:
+        return frames.read(conn, chosen.order_by(finding.c.fid))

@@ -1,0 +1,254 @@
+"""Findings as they are answered: the report, and all that was derived from it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shapely import Point
+from sqlalchemy import Connection, Row, Select, select
+
+from layers.field.reports import Position
+from layers.store.schema import (
+    account,
+    district,
+    finding,
+    finding_district,
+    finding_key_point,
+    key_point,
+    photo,
+    placement,
+)
+
+AnyRow = Row[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a finding lies on one version of the streets, with the probability of being right."""
+
+    network_version: int
+    method_version: str
+    placed_at: datetime
+    block_id: str | None
+    street_id: str | None
+    corridor_id: str | None
+    street_name: str | None
+    chainage_m: float | None
+    chainage_sd_m: float | None
+    distance_m: float | None
+    side: str | None
+    p_block: float | None
+    p_street: float | None
+    p_corridor: float | None
+    p_side: float | None
+    p_none: float | None
+    runner_up_block: str | None
+    runner_up_p: float | None
+    ambiguous: bool
+    outside: bool
+    s_used_m: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearKeyPoint:
+    """A key point within reach, and the chance that the finding lies inside its zone."""
+
+    id: int
+    kind: str
+    name: str | None
+    distance_m: float
+    measured_from: str
+    radius_m: float
+    p_inside: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDistrict:
+    """An area that the finding lies in."""
+
+    id: int
+    level: str
+    code: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A photo of a finding; the file is found by its SHA-256."""
+
+    id: int
+    sha256: str
+    role: str
+    media_type: str
+    n_bytes: int
+    width_px: int
+    height_px: int
+    taken_at: datetime | None
+    exif_lon: float | None
+    exif_lat: float | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A finding with its placement, its key points (nearest first), its areas and its photos."""
+
+    fid: int
+    uuid: str
+    version: int
+    account_id: int
+    account_name: str
+    import_run_id: int | None
+    channel: str
+    scheme: str
+    code: str
+    observed_at: datetime
+    received_at: datetime
+    note: str | None
+    n_items: int | None
+    street_hint: str | None
+    device: str | None
+    withdrawn_at: datetime | None
+    position: Position
+    lon: float
+    lat: float
+    placement: Placement | None
+    key_points: tuple[NearKeyPoint, ...]
+    districts: tuple[InDistrict, ...]
+    photos: tuple[Photo, ...]
+
+
+def chosen() -> Select[Any]:
+    """Return the select that `assemble` takes rows of."""
+    return select(finding, account.c.name.label("account_name")).join(
+        account, account.c.id == finding.c.account_id
+    )
+
+
+def assemble(conn: Connection, rows: Sequence[AnyRow]) -> list[Finding]:
+    """Return the findings of these rows with all that belongs to them, in their order."""
+    fids = [row.fid for row in rows]
+    placed = _placements(conn, fids)
+    near, areas, pictures = _key_points(conn, fids), _districts(conn, fids), photos_of(conn, fids)
+    return [
+        _finding(row, placed.get(row.fid), near[row.fid], areas[row.fid], pictures[row.fid]) for row in rows
+    ]
+
+
+_SAME = (
+    "fid",
+    "uuid",
+    "version",
+    "account_id",
+    "account_name",
+    "import_run_id",
+    "channel",
+    "scheme",
+    "code",
+    "observed_at",
+    "received_at",
+    "note",
+    "n_items",
+    "street_hint",
+    "device",
+    "withdrawn_at",
+)
+
+
+def _finding(
+    row: AnyRow,
+    placed: Placement | None,
+    near: list[NearKeyPoint],
+    areas: list[InDistrict],
+    pictures: list[Photo],
+) -> Finding:
+    point: Point = row.geom
+    position = Position(
+        x=row.raw_x,
+        y=row.raw_y,
+        frame=row.frame,
+        accuracy_m=row.accuracy_m,
+        accuracy_kind=row.accuracy_kind,
+        source=row.position_source,
+        fixed_at=row.fixed_at,
+        heading_deg=row.heading_deg,
+        speed_ms=row.speed_ms,
+        is_mock=row.is_mock,
+    )
+    return Finding(
+        **{name: getattr(row, name) for name in _SAME},
+        position=position,
+        lon=point.x,
+        lat=point.y,
+        placement=placed,
+        key_points=tuple(near),
+        districts=tuple(areas),
+        photos=tuple(pictures),
+    )
+
+
+_PLACEMENT_COLUMNS = tuple(Placement.__slots__)
+
+
+def _placements(conn: Connection, fids: Sequence[int]) -> dict[int, Placement]:
+    """Return the placement on the newest streets of each finding, by the newest method."""
+    rows = conn.execute(
+        select(placement)
+        .where(placement.c.finding_id.in_(fids))
+        .order_by(placement.c.network_version, placement.c.placed_at)
+    )
+    return {
+        row.finding_id: Placement(**{name: getattr(row, name) for name in _PLACEMENT_COLUMNS}) for row in rows
+    }
+
+
+def _key_points(conn: Connection, fids: Sequence[int]) -> dict[int, list[NearKeyPoint]]:
+    pair = finding_key_point
+    rows = conn.execute(
+        select(pair, key_point.c.kind, key_point.c.name)
+        .join(key_point, key_point.c.fid == pair.c.key_point_id)
+        .where(pair.c.finding_id.in_(fids))
+        .order_by(pair.c.finding_id, pair.c.distance_m, pair.c.key_point_id)
+    )
+    found: dict[int, list[NearKeyPoint]] = defaultdict(list)
+    for row in rows:
+        found[row.finding_id].append(
+            NearKeyPoint(
+                id=row.key_point_id,
+                kind=row.kind,
+                name=row.name,
+                distance_m=row.distance_m,
+                measured_from=row.measured_from,
+                radius_m=row.radius_m,
+                p_inside=row.p_inside,
+            )
+        )
+    return found
+
+
+def _districts(conn: Connection, fids: Sequence[int]) -> dict[int, list[InDistrict]]:
+    pair = finding_district
+    rows = conn.execute(
+        select(pair.c.finding_id, district.c.fid, district.c.level, district.c.code, district.c.name)
+        .join(district, district.c.fid == pair.c.district_id)
+        .where(pair.c.finding_id.in_(fids))
+        .order_by(pair.c.finding_id, district.c.fid)
+    )
+    found: dict[int, list[InDistrict]] = defaultdict(list)
+    for row in rows:
+        found[row.finding_id].append(InDistrict(id=row.fid, level=row.level, code=row.code, name=row.name))
+    return found
+
+
+_PHOTO_COLUMNS = tuple(Photo.__slots__)
+
+
+def photos_of(conn: Connection, fids: Sequence[int]) -> dict[int, list[Photo]]:
+    """Return the photos of findings, in the order in which they came."""
+    rows = conn.execute(select(photo).where(photo.c.finding_id.in_(fids)).order_by(photo.c.id))
+    found: dict[int, list[Photo]] = defaultdict(list)
+    for row in rows:
+        found[row.finding_id].append(Photo(**{name: getattr(row, name) for name in _PHOTO_COLUMNS}))
+    return found
