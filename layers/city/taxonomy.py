@@ -121,6 +121,18 @@ def shipped() -> Taxonomy:
     return Taxonomy(categories, schemes)
 
 
+def class_name(scheme: str, main_class: str) -> str | None:
+    """Return what a main class of a shipped scheme is called in the language in use; None if unknown.
+
+    >>> with language.using("en"):
+    ...     class_name("gbt30428-2013-event", "04"), class_name("gbt30428-2013-event", "99")
+    ('street order', None)
+    """
+    key = "name_zh" if language.current() == "zh" else "name_en"
+    same = (one for one in _shipped_data()["classes"] if (one["scheme"], one["code"]) == (scheme, main_class))
+    return next((str(one[key]) for one in same), None)
+
+
 def of_site(conn: Connection) -> Taxonomy:
     """Return the shipped taxonomy with the site's own names and schemes laid over it."""
     base = shipped()
