@@ -86,11 +86,13 @@ class SourceError:
     offset_sd_m: float = 1.5
 
 
-# Defaults of a site; each is an input that reports state
+# Defaults of a site; each is an input that reports state.  A geocoder that interpolates house numbers
+# along its own centre lines answers with points on the line; one that knows parcels or roofs answers
+# with points set back behind the building line.
 SOURCES = {
     "phone": SourceError(sd_m=6.0),
     "map_tap": SourceError(sd_m=4.0),
     "exif": SourceError(sd_m=10.0),
-    "geocoded": SourceError(sd_m=5.0, offset_m=20.0, offset_sd_m=10.0),
-    "parcel": SourceError(sd_m=3.0, offset_m=25.0, offset_sd_m=10.0),
+    "geocoded": SourceError(sd_m=5.0, offset_m=0.0, offset_sd_m=1.5),
+    "parcel": SourceError(sd_m=5.0, offset_m=18.0, offset_sd_m=8.0),
 }

@@ -22,7 +22,7 @@ N_FLOATS = 9
 BLOCK, RUNNER, SIDE, OUTSIDE, CUT_SHORT = range(5)
 N_INTS = 5
 # positions in the vector of model settings
-EPS, ETA, TAIL, KAPPA, Q_HEADING, I0, Q_NAME, P_NAME, Q_TRACK, REACH_SD, REACH_M, OUTSIDE_M, KERB_M = range(
+EPS, ETA, ASTRAY, KAPPA, Q_HEADING, I0, Q_NAME, P_NAME, Q_TRACK, REACH_SD, REACH_M, OUTSIDE_M, KERB_M = range(
     13
 )
 
@@ -52,13 +52,13 @@ def across(d, offset, r):
 
 
 @njit(cache=True, nogil=True)
-def piece_density(t, d, length, offset, s, spread, eta, wide):
+def piece_density(t, d, length, offset, s, spread, eta, astray):
     """Return the line integral left and right for one piece, with the heavy tail mixed in."""
     r = math.sqrt(s * s + spread * spread)
     z = (1.0 - eta) * share(t, length, s)
     left, right = z * across(d, offset, r), z * across(d, -offset, r)
     if eta > 0.0:
-        s3 = wide * s
+        s3 = math.sqrt(s * s + astray * astray)
         r3 = math.sqrt(s3 * s3 + spread * spread)
         z3 = eta * share(t, length, s3)
         left += z3 * across(d, offset, r3)
@@ -69,10 +69,9 @@ def piece_density(t, d, length, offset, s, spread, eta, wide):
 @njit(cache=True, nogil=True)
 def heading_ratio(tx, ty, hx, hy, one_way, model):
     """Return how much likelier this heading is here than anywhere; `one_way` 0 means either sense."""
-    cosine = hx * tx + hy * ty
-    swing = one_way * cosine if one_way != 0 else 2.0 * cosine * cosine - 1.0
-    q = model[Q_HEADING]
-    return (1.0 - q) * math.exp(model[KAPPA] * swing) / model[I0] + q
+    swing = model[KAPPA] * (hx * tx + hy * ty)
+    ratio = math.exp(one_way * swing) if one_way != 0 else math.cosh(swing)
+    return (1.0 - model[Q_HEADING]) * ratio / model[I0] + model[Q_HEADING]
 
 
 @njit(cache=True, nogil=True)
@@ -124,7 +123,7 @@ def gather(x, y, reach, run, net, own, hints, tracks, model, blocks, weights):
             continue
         block = piece_block[piece]
         w = offset_of[block] if math.isnan(offset) else offset
-        left, right = piece_density(t, d, length, w, s, spread, model[ETA], model[TAIL])
+        left, right = piece_density(t, d, length, w, s, spread, model[ETA], model[ASTRAY])
         factor = prior[block]
         if not math.isnan(hx):
             factor *= heading_ratio(tx, ty, hx, hy, driving * one_way[block], model)
@@ -164,7 +163,7 @@ def chainage(x, y, reach, first, last, block, net, own, model):
         beyond = max(-t, t - length, 0.0)
         if d * d + beyond * beyond > reach2:
             continue
-        left, right = piece_density(t, d, length, w, s, spread, model[ETA], model[TAIL])
+        left, right = piece_density(t, d, length, w, s, spread, model[ETA], model[ASTRAY])
         m, v = truncated(t, length, s)
         m += pieces[piece, 5]
         weight += left + right

@@ -15,10 +15,12 @@ class Model:
     ----------
     outlier_share : float
         Prior probability that a position has nothing to do with the streets around it.
-    tail_share, tail_factor : float
-        So many positions err `tail_factor` times as much as they say.
+    tail_share, tail_m : float
+        So many positions err by another `tail_m` per axis that no accuracy mentions: signals that came by
+        way of a facade, as far away as streets are wide.
     heading_focus : float
-        Concentration of headings about the street's direction; about 1/(4 a²) for a sd of a radians.
+        Concentration (von Mises) of headings about the street's direction, about 1/a² for a sd of a
+        radians.  On a two-way street either sense is as likely: cosh(k cos D)/I0(k).
     heading_noise, name_noise, track_noise : float
         Share of headings, name hints and tracks that say nothing.
     name_share : float
@@ -32,10 +34,10 @@ class Model:
     """
 
     outlier_share: float = 0.03
-    tail_share: float = 0.1
-    tail_factor: float = 3.0
-    heading_focus: float = 6.0
-    heading_noise: float = 0.231
+    tail_share: float = 0.12
+    tail_m: float = 20.0
+    heading_focus: float = 8.0
+    heading_noise: float = 0.05
     name_noise: float = 0.05
     name_share: float = 0.05
     track_noise: float = 0.1
@@ -52,7 +54,7 @@ class Model:
             [
                 self.outlier_share,
                 self.tail_share,
-                self.tail_factor,
+                self.tail_m,
                 self.heading_focus,
                 self.heading_noise,
                 i0(self.heading_focus),

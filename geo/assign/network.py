@@ -30,10 +30,10 @@ _MIN_DENSITY = 0.001
 _LANE_M = 3.25
 _KERB_M = 1.5
 _LANES: Mapping[str, float] = {
-    "motorway": 6,
-    "trunk": 6,
-    "primary": 4,
-    "secondary": 4,
+    "motorway": 4,
+    "trunk": 4,
+    "primary": 3,
+    "secondary": 3,
     "service": 1,
     "alley": 1,
     "footway": 1,
@@ -41,6 +41,8 @@ _LANES: Mapping[str, float] = {
     "living_street": 1,
 }
 _LANES_ONE_WAY = 2.0
+# Hardly anybody inspects on a motorway; what is reported there mostly belongs to the street beside it
+_PRIOR: Mapping[str, float] = {"motorway": 0.3, "motorway_link": 0.3}
 
 
 def pieces(frame: gpd.GeoDataFrame) -> tuple[Floats, Codes]:
@@ -119,7 +121,9 @@ def offsets(frame: gpd.GeoDataFrame) -> Floats:
 
 def prior(frame: gpd.GeoDataFrame, length: Floats) -> Floats:
     """Return the prior weight of a metre of each block, 1 on the average metre."""
-    prior = numbers(frame, "prior", 1.0)
+    usual = np.array([_PRIOR.get(str(kind), 1.0) for kind in column(frame, "class", otherwise="")])
+    prior = np.maximum(numbers(frame, "prior", np.nan), 0.0)
+    prior = np.where(np.isnan(prior), usual, prior)
     return np.asarray(prior * length.sum() / max(float(prior @ length), 1e-9))
 
 
