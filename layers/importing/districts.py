@@ -5,6 +5,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
+from layers.city.taxonomy import DISTRICT_LEVELS
 from layers.errors import InvalidError
 from layers.importing import features, vector
 from layers.importing.features import Layer
@@ -22,10 +23,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "code": ("code", "adcode", "areacode", "gridcode", "代码", "编码", "网格编码"),
     "level": ("level", "级别", "层级"),
 }
-LEVELS = (
-    *("city", "district", "subdistrict", "community", "grid", "duty_area", "neighbourhood", "estate"),
-    "village",
-)
+LEVELS = tuple(DISTRICT_LEVELS)
 
 
 def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Layer:

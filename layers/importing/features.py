@@ -17,6 +17,8 @@ from layers.importing.refusals import Faults, Refusal
 from layers.importing.vector import text
 
 IDS = ("id", "sourceid", "osmid", "globalid", "uuid", "objectid", "fid", "编号", "编码", "代码")
+# In a table of what values mean: every value that is not named
+ANY_OTHER = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ def texts(
     values = rows[found[name]].map(text).astype(object)
     meaning = options.values.get(name)
     if meaning:
-        values = values.map(lambda value: meaning.get(value or "", value)).astype(object)
+        rest = meaning.get(ANY_OTHER)
+        values = values.map(lambda value: meaning.get(value or "", rest or value)).astype(object)
     return values.where(values.notna(), None)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from layers.city.taxonomy import KEY_POINT_KINDS
 from layers.errors import InvalidError
 from layers.importing import features, osm_tags, vector
 from layers.importing.features import Layer
@@ -18,13 +19,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "name": ("name", "sitename", "facname", "facility", "station", "stopname", "title", "名称", "单位名称"),
     "kind": ("kind", "fclass", "amenity", "category", "类型", "类别"),
 }
-KINDS = frozenset(
-    {
-        *("kindergarten", "primary", "secondary", "school", "college", "market", "supermarket", "hospital"),
-        *("clinic", "metro", "rail_station", "bus_station", "bus_stop", "parking", "park", "toilet"),
-        *("internet_cafe", "game_hall", "tobacco"),
-    }
-)
+KINDS = frozenset(KEY_POINT_KINDS)
 # Other words for our kinds, in data made of OpenStreetMap and in Chinese lists of points of interest
 _SYNONYMS = {
     "university": "college",
@@ -38,6 +33,9 @@ _SYNONYMS = {
     "toilets": "toilet",
     "railway_station": "rail_station",
     "tobacconist": "tobacco",
+    "nightclub": "entertainment",
+    "karaoke_box": "entertainment",
+    "townhall": "government",
     "幼儿园": "kindergarten",
     "小学": "primary",
     "中学": "secondary",

@@ -1,6 +1,6 @@
 """What the person says about a file; everything may be left out that the file itself tells."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 FRAMES = ("wgs84", "gcj02", "bd09")
@@ -33,6 +33,14 @@ class ImportOptions:
         Unit of a column of widths: m, ft, us-ft, cm.
     language : str, optional
         Prefer names in this language where the file has several.
+    key : sequence of str
+        The columns that together name a row for ever; without them its whole content does.
+    series : str, optional
+        What tells the keys of this kind of file from others; the names of the key columns without it.
+    time_zone : str, optional
+        Of times without one; the site's without it.
+    date_format : str, optional
+        Of times that are not written year first, in the letters of `strftime`.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -45,3 +53,7 @@ class ImportOptions:
     layer: str | None = None
     width_unit: str | None = None
     language: str | None = None
+    key: Sequence[str] = ()
+    series: str | None = None
+    time_zone: str | None = None
+    date_format: str | None = None

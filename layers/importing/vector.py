@@ -54,12 +54,20 @@ class Features:
     unit: str
 
 
-def read(path: Path, options: ImportOptions, kinds: Collection[str], progress: Progress = silent) -> Features:
+def read(
+    path: Path,
+    options: ImportOptions,
+    kinds: Collection[str],
+    progress: Progress = silent,
+    *,
+    shift: bool = True,
+) -> Features:
     """Read a layer whose geometries are of `kinds`.
 
     Formats: what pyogrio reads (GeoPackage, shapefile also zipped, GeoJSON, FlatGeobuf, KML, GML, …),
     GeoParquet, and CSV with a column of WKT or two of coordinates; `.gz` of any.  Heights are dropped.
     A row whose geometry is missing, empty, of another kind, broken or nowhere on Earth is refused.
+    Without `shift` longitudes and latitudes stay in the frame they came in.
 
     Raises
     ------
@@ -80,7 +88,7 @@ def read(path: Path, options: ImportOptions, kinds: Collection[str], progress: P
     faults = Faults(table)
     _mark_broken(faults, table.geometry.to_numpy(), frozenset(kinds))
     good = table[faults.good]
-    lonlat = _to_wgs84(good.geometry.to_numpy(), crs, options.frame)
+    lonlat = _to_wgs84(good.geometry.to_numpy(), crs, options.frame if shift else None)
     placed = Faults(good)
     _mark_nowhere(placed, lonlat)
     rows = good.rename_geometry("geom") if good.geometry.name != "geom" else good.copy()
