@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from geo.crs import Projection, as_metric
-from geo.errors import CoordinateError, GeometryKindError, GeoError, MissingColumnError
+from geo.errors import CoordinateError, GeoError, GeometryKindError, MissingColumnError
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +110,7 @@ class Recording:
     s: Floats
     heading: Floats
     track: NDArray[np.int64]
-    track_ids: pd.Index[Any]
+    track_ids: "pd.Index[Any]"
     sequence: Floats | None
 
 
@@ -141,7 +141,7 @@ def read(fixes: pd.DataFrame, crs: Any) -> Recording:
         raise MissingColumnError("fixes have no column %(column)s", column="time")
     metres = _metres(fixes, crs)
     accuracy = fixes["accuracy_m"] if "accuracy_m" in fixes else np.full(len(fixes), np.nan)
-    kind = fixes["accuracy_kind"] if "accuracy_kind" in fixes else "unknown"
+    kind = fixes.get("accuracy_kind", "unknown")
     names = fixes["track_id"] if "track_id" in fixes else pd.Series(0, index=fixes.index)
     track, track_ids = pd.factorize(names, sort=True)
     return Recording(
@@ -156,7 +156,7 @@ def read(fixes: pd.DataFrame, crs: Any) -> Recording:
     )
 
 
-def seconds(time: pd.Series[Any]) -> Floats:
+def seconds(time: "pd.Series[Any]") -> Floats:
     """Return aware datetimes, or numbers as they are, as seconds since 1970; missing becomes NaN.
 
     Examples
@@ -207,12 +207,13 @@ class Cleaned:
     """What cleaning made of a recording: arrays with one entry per row.
 
     `reason` indexes `REASONS`; `dwell_s` is how long a kept fix stood; `segment` numbers the stretches
-    between jumps of the clock; `order` lists the rows kept, merged or repeated by track, segment and time.
+    between jumps of the clock in a track, `chain` those of all tracks; `order` lists the rows kept, merged or repeated by track, segment and time.
     """
 
     reason: NDArray[np.int64]
     dwell_s: Floats
     segment: NDArray[np.int64]
+    chain: NDArray[np.int64]
     order: NDArray[np.int64]
 
 
@@ -291,9 +292,8 @@ def cleaned_arrays(
         usable = usable[np.isin(reason[usable], (0, _REPEAT, _STOP))]
         if len(kept) == before:
             break
-    return Cleaned(
-        reason, dwell, _segments(recording, usable, _chains(recording, usable, reason, dwell)), usable
-    )
+    chain = _chains(recording, usable, reason, dwell)
+    return Cleaned(reason, dwell, _segments(recording, usable, chain), chain, usable)
 
 
 def _marked(
@@ -350,7 +350,7 @@ def _repeats(recording: Recording, order: NDArray[np.int64], reason: NDArray[np.
 def _chains(
     recording: Recording, usable: NDArray[np.int64], reason: NDArray[np.int64], dwell: Floats
 ) -> NDArray[np.int64]:
-    """Number the stretches between tracks and between backward jumps of the clock, in order.
+    """Give the stretches between tracks and between backward jumps of the clock numbers, in order.
 
     Rows merged or repeated belong to the kept row before them.
     """
@@ -381,10 +381,9 @@ def _spikes(
     spiky = np.zeros(len(kept), dtype=bool)
     if len(kept) < 3:
         return spiky
-    x, y, t, s = recording.x[kept], recording.y[kept], recording.t[kept], recording.s[kept]
     fast = 3.0 * mode.inspecting_mps[1]
-    beyond = _beyond(x, y, t, s, 1, fast) & (chain[1:] == chain[:-1])
-    spiky[1:-1] = beyond[:-1] & beyond[1:] & ~_beyond(x, y, t, s, 2, fast)
+    beyond = _beyond(recording, kept, 1, fast) & (chain[1:] == chain[:-1])
+    spiky[1:-1] = beyond[:-1] & beyond[1:] & ~_beyond(recording, kept, 2, fast)
     spiky[1:] &= ~spiky[:-1]
     return spiky
 
@@ -405,15 +404,16 @@ def _without_stops(
     return np.asarray(kept[~merged])
 
 
-def _beyond(x: Floats, y: Floats, t: Floats, s: Floats, step: int, fast: float) -> NDArray[np.bool_]:
+def _beyond(recording: Recording, kept: NDArray[np.int64], step: int, fast: float) -> NDArray[np.bool_]:
     """Tell between which fixes `step` apart the way is longer than `fast` and twice the noise explain."""
-    way = np.hypot(x[step:] - x[:-step], y[step:] - y[:-step])
-    noise = 2.0 * np.hypot(s[step:], s[:-step])
-    return np.asarray(way - noise > fast * (t[step:] - t[:-step]))
+    here, there = kept[:-step], kept[step:]
+    way = np.hypot(recording.x[there] - recording.x[here], recording.y[there] - recording.y[here])
+    noise = 2.0 * np.hypot(recording.s[there], recording.s[here])
+    return np.asarray(way - noise > fast * (recording.t[there] - recording.t[here]))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _stops(
+@njit(cache=True, nogil=True)
+def _stops(  # noqa: PLR0917
     x: Floats, y: Floats, t: Floats, s: Floats, chain: NDArray[np.int64], dwell: Floats
 ) -> NDArray[np.int64]:
     """Return for each fix the first fix of its stop, or itself."""
@@ -431,7 +431,7 @@ def _stops(
             j += 1
         third = (j - i) // 3
         stood = t[j - 1] - t[i]
-        if stood >= 20.0 and third >= 1:
+        if stood >= STOP_AFTER_S and third >= 1:
             drift_x = x[j - third : j].mean() - x[i : i + third].mean()
             drift_y = y[j - third : j].mean() - y[i : i + third].mean()
             if np.hypot(drift_x, drift_y) < 0.2 * stood:

@@ -1,0 +1,279 @@
+"""From the most probable states to the stretches of block that were travelled, and a place for every fix."""
+
+# ruff: noqa: PLR0917 - numba kernels read like their formulas
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from geo.matching.chain import Chain, Model, Path, reach_limit
+from geo.matching.kernels import Scratch, forget, nearest_between, search
+from geo.matching.network import Floats, Ints, Streets
+
+
+class Legs(NamedTuple):
+    """Stretches in the order travelled; `low` is where each begins and `high` where it ends, metres.
+
+    `step` is the number of the fix at which the stretch's leg ends.
+    """
+
+    block: Ints
+    low: Floats
+    high: Floats
+    step: Ints
+
+
+@njit(cache=True, nogil=True)
+def _grown(legs: Legs) -> Legs:
+    """Return the same stretches with room for as many again."""
+    n = len(legs.block)
+    block, low = np.empty(2 * n, dtype=np.int64), np.empty(2 * n)
+    high, step = np.empty(2 * n), np.empty(2 * n, dtype=np.int64)
+    block[:n], low[:n], high[:n], step[:n] = legs.block, legs.low, legs.high, legs.step
+    return Legs(block, low, high, step)
+
+
+@njit(cache=True, nogil=True)
+def _added(legs: Legs, n: int, block: int, low: float, high: float, step: int) -> Legs:
+    """Write a stretch as number n."""
+    if n == len(legs.block):
+        legs = _grown(legs)
+    legs.block[n], legs.low[n], legs.high[n], legs.step[n] = block, low, high, step
+    return legs
+
+
+@njit(cache=True, nogil=True)
+def _way(
+    net: Streets,
+    scratch: Scratch,
+    limit: float,
+    back: float,
+    block: int,
+    at: float,
+    d: int,
+    other: int,
+    other_at: float,
+    e: int,
+) -> float:
+    """Return the length of the route between two states; leaves the search to be read and forgotten."""
+    if block == other and d == e:
+        ahead: float = (other_at - at) * (1 - 2 * d)
+        if -back <= ahead <= limit:
+            return ahead
+    rest = at if d else net.length[block] - at
+    node = net.start[block] if d else net.end[block]
+    door = net.end[other] if e else net.start[other]
+    if rest > limit:
+        return np.inf
+    n_touched = search(net, scratch, node, block, limit - rest, door)
+    came_from = block if door == node else scratch.via[door]
+    length: float = rest + scratch.far[door] + (net.length[other] - other_at if e else other_at)
+    if (came_from == other and net.exits[door] > 1) or length > limit:
+        length = np.inf
+    forget(scratch, n_touched)
+    return length
+
+
+@njit(cache=True, nogil=True)
+def _write_way(
+    net: Streets,
+    scratch: Scratch,
+    length: float,
+    block: int,
+    at: float,
+    d: int,
+    other: int,
+    other_at: float,
+    e: int,
+    legs: Legs,
+    n: int,
+    step: int,
+) -> tuple[Legs, int]:
+    """Write the stretches of a route that `_way` found to have this length."""
+    if block == other and d == e and abs((other_at - at) * (1 - 2 * d) - length) < 1e-9:
+        return _added(legs, n, block, at, other_at, step), n + 1
+    node = net.start[block] if d else net.end[block]
+    door = net.end[other] if e else net.start[other]
+    legs = _added(legs, n, block, at, 0.0 if d else net.length[block], step)
+    n += 1
+    n_touched = search(net, scratch, node, block, length + 1e-6, door)
+    middle = n
+    here = door
+    while here != node:
+        by = scratch.via[here]
+        before = scratch.from_node[here]
+        forward = net.end[by] == here and net.start[by] == before
+        low, high = (0.0, net.length[by]) if forward else (net.length[by], 0.0)
+        legs = _added(legs, n, by, low, high, step)
+        n += 1
+        here = before
+    forget(scratch, n_touched)
+    for i in range((n - middle) // 2):
+        a, b = middle + i, n - 1 - i
+        legs.block[a], legs.block[b] = legs.block[b], legs.block[a]
+        legs.low[a], legs.low[b] = legs.low[b], legs.low[a]
+        legs.high[a], legs.high[b] = legs.high[b], legs.high[a]
+    legs = _added(legs, n, other, net.length[other] if e else 0.0, other_at, step)
+    return legs, n + 1
+
+
+@njit(cache=True, nogil=True)
+def connect(
+    net: Streets,
+    scratch: Scratch,
+    model: Model,
+    straight: float,
+    limit: float,
+    back: float,
+    block: int,
+    at: float,
+    d: int,
+    other: int,
+    other_at: float,
+    e: int,
+    legs: Legs,
+    n: int,
+    step: int,
+) -> tuple[Legs, int]:
+    """Write the likeliest way between two states: onward, or after turning round."""
+    beta = model.slack + model.slack_share * straight
+    onward = _way(net, scratch, limit, back, block, at, d, other, other_at, e)
+    turned = np.inf
+    if net.one_way[block] == 0:
+        turned = _way(net, scratch, limit, back, block, at, 1 - d, other, other_at, e)
+    if onward == np.inf and turned == np.inf:
+        return legs, n
+    cost_onward = abs(onward - straight) / beta
+    cost_turned = abs(turned - straight) / beta + model.turn
+    if cost_turned < cost_onward:
+        return _write_way(net, scratch, turned, block, at, 1 - d, other, other_at, e, legs, n, step)
+    return _write_way(net, scratch, onward, block, at, d, other, other_at, e, legs, n, step)
+
+
+@njit(cache=True, nogil=True)
+def travelled(
+    net: Streets,
+    scratch: Scratch,
+    model: Model,
+    chain: Chain,
+    path: Path,
+    x: Floats,
+    y: Floats,
+    t_s: Floats,
+    s: Floats,
+) -> Legs:
+    """Return the stretches between the fixes of a chain.
+
+    Around fixes off the network the way is a guess, from the last fix on it to the next.
+    """
+    n_fixes = len(x)
+    size = 4 * n_fixes + 16
+    legs = Legs(
+        np.empty(size, dtype=np.int64), np.empty(size), np.empty(size), np.empty(size, dtype=np.int64)
+    )
+    n = 0
+    u = -1
+    for t in range(n_fixes):
+        if path.state[t] < 0:
+            continue
+        if u < 0:
+            u = t
+            continue
+        i, d = chain.first[u] + path.state[u] // 2, path.state[u] % 2
+        j, e = chain.first[t] + path.state[t] // 2, path.state[t] % 2
+        straight = np.hypot(x[t] - x[u], y[t] - y[u])
+        noise = max(s[t], s[u])
+        limit = reach_limit(model, straight, t_s[t] - t_s[u], noise)
+        u = t
+        legs, n = connect(
+            net,
+            scratch,
+            model,
+            straight,
+            limit,
+            4.0 * noise,
+            chain.block[i],
+            chain.at[i],
+            d,
+            chain.block[j],
+            chain.at[j],
+            e,
+            legs,
+            n,
+            t,
+        )
+    return Legs(legs.block[:n].copy(), legs.low[:n].copy(), legs.high[:n].copy(), legs.step[:n].copy())
+
+
+@njit(cache=True, nogil=True)
+def bridged(
+    net: Streets,
+    scratch: Scratch,
+    model: Model,
+    straight: float,
+    seconds: float,
+    s: float,
+    block: int,
+    at: float,
+    d: int,
+    other: int,
+    other_at: float,
+    e: int,
+) -> Legs:
+    """Return the likeliest way across a gap, empty if there is none that is plausible."""
+    legs = Legs(np.empty(8, dtype=np.int64), np.empty(8), np.empty(8), np.empty(8, dtype=np.int64))
+    limit = reach_limit(model, straight, seconds, s)
+    legs, n = connect(
+        net, scratch, model, straight, limit, 4.0 * s, block, at, d, other, other_at, e, legs, 0, 0
+    )
+    return Legs(legs.block[:n].copy(), legs.low[:n].copy(), legs.high[:n].copy(), legs.step[:n].copy())
+
+
+@njit(cache=True, nogil=True)
+def anchors(x: Floats, y: Floats, s: Floats, usable: Ints) -> Ints:
+    """Thin a chain to fixes at least max(2 s, 5 m) apart, the first and last usable ones kept.
+
+    Nearer fixes have nearly the same error: they would be counted as new evidence that they are not.
+    """
+    chosen = np.empty(len(x), dtype=np.int64)
+    n, last = 0, -1
+    for k in range(len(x)):
+        if not usable[k]:
+            continue
+        last = k
+        if n == 0:
+            chosen[0] = k
+            n = 1
+            continue
+        a = chosen[n - 1]
+        if np.hypot(x[k] - x[a], y[k] - y[a]) >= max(2.0 * s[k], 5.0):
+            chosen[n] = k
+            n += 1
+    if n and last != chosen[n - 1]:
+        chosen[n] = last
+        n += 1
+    return chosen[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def placed(net: Streets, legs: Legs, step: Ints, x: Floats, y: Floats) -> tuple[Ints, Floats, Floats, Ints]:
+    """Return for each fix between two others the nearest stretch of its leg: block, chainage, distance, leg.
+
+    `step` is the number of the fix that ends its leg, in order; a fix without a leg gets block -1.
+    """
+    n = len(x)
+    block = np.full(n, -1, dtype=np.int64)
+    at, away = np.full(n, np.nan), np.full(n, np.nan)
+    which = np.full(n, -1, dtype=np.int64)
+    for k in range(n):
+        first = np.searchsorted(legs.step, step[k], side="left")
+        last = np.searchsorted(legs.step, step[k], side="right")
+        best = np.inf
+        for leg in range(first, last):
+            low, high = min(legs.low[leg], legs.high[leg]), max(legs.low[leg], legs.high[leg])
+            distance, where = nearest_between(net, legs.block[leg], low, high, x[k], y[k])
+            if abs(distance) < best:
+                best = abs(distance)
+                block[k], at[k], away[k], which[k] = legs.block[leg], where, distance, leg
+    return block, at, away, which

@@ -1,0 +1,323 @@
+"""Cut recordings into unbroken chains, match each, and put the answers together."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from geo.matching.chain import Chain, Model, Path, find, solve
+from geo.matching.kernels import scratch_for
+from geo.matching.legs import Legs, anchors, bridged, placed, travelled
+from geo.matching.network import Floats, Ints, Network
+from geo.tracks import REASONS, Cleaned, Recording
+
+GAP_S = 30.5
+"""A longer silence between two fixes is a gap: the route across it is a guess and covers nothing."""
+
+# Across a longer silence the patrol may have been anywhere: no stretch is called unknown, all are not visited
+_GUESS_S = 600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A matched recording.
+
+    Attributes
+    ----------
+    fixes : DataFrame
+        One row per fix, see `geo.matching.match`.
+    legs : DataFrame
+        The stretches travelled, in order: `track_id, chain, block_id, from_m, to_m` (to below from:
+        against the block; equal: a stop), `started_at, ended_at` (seconds since 1970), `p` (posterior of
+        the two blocks that the stretch leads from and to), `matched` (False: a guess across a gap).
+    chances : DataFrame
+        `fix` (row number), `block_id, p`: the posterior of all blocks at the fixes that the model used.
+    mode : str
+    """
+
+    fixes: pd.DataFrame
+    legs: pd.DataFrame
+    chances: pd.DataFrame
+    mode: str
+
+
+@dataclass(eq=False)
+class _Answer:
+    """Arrays over all fixes, and the pieces of the two other tables."""
+
+    block: Ints
+    at: Floats
+    away: Floats
+    p: Floats
+    direction: Ints
+    chain: Ints
+    legs: list[dict[str, Any]] = field(default_factory=list)
+    chances: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _End:
+    """The last state of a chain, from which a gap may be guessed across."""
+
+    track: int
+    row: int
+    block: int
+    at: float
+    direction: int
+
+
+def matched(  # noqa: PLR0917
+    net: Network,
+    model: Model,
+    recording: Recording,
+    cleaned: Cleaned,
+    index: "pd.Index",
+    gap_s: float,
+    mode: str,
+) -> Trace:
+    """Match every chain of a cleaned recording."""
+    n = len(recording.t)
+    nothing = np.full(n, -1, dtype=np.int64)
+    answer = _Answer(
+        nothing.copy(), np.full(n, np.nan), np.full(n, np.nan), np.zeros(n), nothing.copy(), nothing.copy()
+    )
+    scratch = scratch_for(net.streets)
+    end: _End | None = None
+    for number, rows in enumerate(_chains(recording, cleaned, gap_s)):
+        end = _match_chain(net, model, scratch, recording, cleaned, rows, number, answer, end)
+    return Trace(
+        _fix_table(net, recording, cleaned, answer, index),
+        _leg_table(net, recording, answer),
+        _chances(net, answer),
+        mode,
+    )
+
+
+def _chains(recording: Recording, cleaned: Cleaned, gap_s: float) -> list[Ints]:
+    """Cut the usable rows where the track, the clock or the silence says so."""
+    rows = cleaned.order
+    if not len(rows):
+        return []
+    silence = recording.t[rows][1:] - (recording.t + cleaned.dwell_s)[rows][:-1]
+    cut = (np.diff(cleaned.chain[rows]) != 0) | (silence > gap_s)
+    return np.split(rows, np.flatnonzero(cut) + 1)
+
+
+def _match_chain(  # noqa: PLR0917
+    net: Network,
+    model: Model,
+    scratch: Any,
+    recording: Recording,
+    cleaned: Cleaned,
+    rows: Ints,
+    number: int,
+    answer: _Answer,
+    before: _End | None,
+) -> _End | None:
+    """Match one chain into the answer; return its last state, or the one before if it has none."""
+    x, y, s = recording.x[rows], recording.y[rows], recording.s[rows]
+    answer.chain[rows] = number
+    usable = (cleaned.reason[rows] == 0).astype(np.int64)
+    at = anchors(x, y, s, usable)
+    if not len(at):
+        return before
+    held = rows[at]
+    t = recording.t[held]
+    chain = find(net.streets, scratch, model, x[at], y[at], s[at], recording.heading[held])
+    path = solve(net.streets, scratch, model, chain, x[at], y[at], t, s[at])
+    legs = travelled(net.streets, scratch, model, chain, path, x[at], y[at], t, s[at])
+    _write_anchors(chain, path, held, answer)
+    guess = _gap(
+        net, model, scratch, recording, cleaned, before, _end(chain, path, held, recording, first=True)
+    )
+    if guess is not None:
+        answer.legs.append(guess)
+    _write_between(net, recording, rows, at, legs, path, answer)
+    answer.legs.append(_timed(net, recording, cleaned, held, legs, path, chain, number))
+    answer.chances.append((np.repeat(held, np.diff(chain.first)), chain.block, path.p_block))
+    return _end(chain, path, held, recording, first=False) or before
+
+
+def _write_anchors(chain: Chain, path: Path, held: Ints, answer: _Answer) -> None:
+    """Write the answer for the fixes that the model used."""
+    on = np.flatnonzero(path.state >= 0)
+    candidate = chain.first[on] + path.state[on] // 2
+    answer.block[held[on]] = chain.block[candidate]
+    answer.at[held[on]] = chain.at[candidate]
+    answer.away[held[on]] = chain.away[candidate]
+    answer.direction[held[on]] = path.state[on] % 2
+    answer.p[held] = np.where(path.state >= 0, path.p, 0.0)
+
+
+def _write_between(  # noqa: PLR0917
+    net: Network, recording: Recording, rows: Ints, at: Ints, legs: Legs, path: Path, answer: _Answer
+) -> None:
+    """Write the answer for the fixes between: the nearest point of the leg that passes them."""
+    between = np.ones(len(rows), dtype=bool)
+    between[at] = False
+    step = np.searchsorted(at, np.flatnonzero(between))
+    inside = (step > 0) & (step < len(at))
+    step, who = step[inside], rows[between][inside]
+    sure = (path.state[step] >= 0) & (path.state[step - 1] >= 0)
+    step, who = step[sure], who[sure]
+    block, chainage, away, which = placed(net.streets, legs, step, recording.x[who], recording.y[who])
+    found = which >= 0
+    who, which, step = who[found], which[found], step[found]
+    answer.block[who], answer.at[who], answer.away[who] = block[found], chainage[found], away[found]
+    answer.direction[who] = (legs.high[which] < legs.low[which]).astype(np.int64)
+    answer.p[who] = path.p_step[step]
+
+
+def _timed(  # noqa: PLR0917
+    net: Network,
+    recording: Recording,
+    cleaned: Cleaned,
+    held: Ints,
+    legs: Legs,
+    path: Path,
+    chain: Chain,
+    number: int,
+) -> dict[str, Any]:
+    """Give the stretches of a chain their times, by length within each leg, and add the stops."""
+    on = np.flatnonzero(path.state >= 0)
+    before = np.full(len(held), -1, dtype=np.int64)
+    before[on[1:]] = on[:-1]
+    leave = (recording.t + cleaned.dwell_s)[held][before[legs.step]]
+    started, ended = _shared_time(legs, leave, recording.t[held][legs.step])
+    stood = on[cleaned.dwell_s[held[on]] > 0]
+    where = chain.first[stood] + path.state[stood] // 2
+    since = recording.t[held[stood]]
+    block = np.concatenate([legs.block, chain.block[where]])
+    started = np.concatenate([started, since])
+    order = np.argsort(started, kind="stable")
+    columns: dict[str, Any] = {
+        "track": recording.track[held[0]],
+        "chain": number,
+        "block": block,
+        "from_m": np.concatenate([legs.low, chain.at[where]]),
+        "to_m": np.concatenate([legs.high, chain.at[where]]),
+        "started_at": started,
+        "ended_at": np.concatenate([ended, since + cleaned.dwell_s[held[stood]]]),
+        "p": np.concatenate([path.p_step[legs.step], path.p[stood]]),
+        "matched": np.concatenate([before[legs.step] == legs.step - 1, np.ones(len(stood), dtype=bool)]),
+    }
+    return {
+        key: value[order] if np.ndim(value) else np.full(len(block), value) for key, value in columns.items()
+    }
+
+
+def _shared_time(legs: Legs, leave: Floats, arrive: Floats) -> tuple[Floats, Floats]:
+    """Divide the time of each leg among its stretches by length; a leg without length takes it whole."""
+    if not len(legs.step):
+        return np.empty(0), np.empty(0)
+    length = np.abs(legs.high - legs.low)
+    first = np.searchsorted(legs.step, legs.step)
+    last = np.searchsorted(legs.step, legs.step, side="right") - 1
+    total = np.concatenate([[0.0], np.cumsum(length)])
+    whole = total[last + 1] - total[first]
+    safe = np.where(whole > 0, whole, 1.0)
+    position = np.arange(len(length))
+    low = np.where(
+        whole > 0, (total[position] - total[first]) / safe, (position - first) / (last - first + 1)
+    )
+    high = np.where(
+        whole > 0, (total[position + 1] - total[first]) / safe, (position - first + 1) / (last - first + 1)
+    )
+    return leave + low * (arrive - leave), leave + high * (arrive - leave)
+
+
+def _end(chain: Chain, path: Path, held: Ints, recording: Recording, *, first: bool) -> _End | None:
+    """Return the first or last state on the network."""
+    on = np.flatnonzero(path.state >= 0)
+    if not len(on):
+        return None
+    t = on[0] if first else on[-1]
+    candidate = chain.first[t] + path.state[t] // 2
+    row = int(held[t])
+    return _End(
+        int(recording.track[row]),
+        row,
+        int(chain.block[candidate]),
+        float(chain.at[candidate]),
+        int(path.state[t] % 2),
+    )
+
+
+def _gap(  # noqa: PLR0917
+    net: Network,
+    model: Model,
+    scratch: Any,
+    recording: Recording,
+    cleaned: Cleaned,
+    before: _End | None,
+    after: _End | None,
+) -> dict[str, Any] | None:
+    """Return the likeliest stretches across a gap of one track, marked as a guess."""
+    if before is None or after is None or before.track != after.track:
+        return None
+    a, b = before.row, after.row
+    leave, arrive = recording.t[a] + cleaned.dwell_s[a], recording.t[b]
+    if not 0 <= arrive - leave <= _GUESS_S:
+        return None
+    straight = float(np.hypot(recording.x[b] - recording.x[a], recording.y[b] - recording.y[a]))
+    noise = float(max(recording.s[a], recording.s[b]))
+    ends = (before.block, before.at, before.direction, after.block, after.at, after.direction)
+    legs = bridged(net.streets, scratch, model, straight, float(arrive - leave), noise, *ends)
+    n = len(legs.block)
+    started, ended = _shared_time(legs, np.full(n, leave), np.full(n, arrive))
+    return {
+        "track": np.full(n, before.track),
+        "chain": np.full(n, -1),
+        "block": legs.block,
+        "from_m": legs.low,
+        "to_m": legs.high,
+        "started_at": started,
+        "ended_at": ended,
+        "p": np.zeros(n),
+        "matched": np.zeros(n, dtype=bool),
+    }
+
+
+def _fix_table(
+    net: Network, recording: Recording, cleaned: Cleaned, answer: _Answer, index: "pd.Index"
+) -> pd.DataFrame:
+    """Put the row per fix together."""
+    on = answer.block >= 0
+    ids = np.full(len(on), None, dtype=object)
+    ids[on] = net.block_ids[answer.block[on]]
+    direction = np.where(on, 1 - 2 * answer.direction, 0)
+    columns = {
+        "track_id": np.asarray(recording.track_ids)[recording.track] if len(on) else [],
+        "time_s": recording.t,
+        "block_id": ids,
+        "chainage_m": answer.at,
+        "p": answer.p,
+        "offset_m": answer.away,
+        "direction": direction,
+        "s_m": recording.s,
+        "chain": answer.chain,
+        "reason": np.array(REASONS, dtype=object)[cleaned.reason],
+    }
+    return pd.DataFrame(columns, index=index)
+
+
+def _leg_table(net: Network, recording: Recording, answer: _Answer) -> pd.DataFrame:
+    """Put the stretches together."""
+    names = ("track", "chain", "block", "from_m", "to_m", "started_at", "ended_at", "p", "matched")
+    columns: dict[str, Any] = {
+        name: np.concatenate([legs[name] for legs in answer.legs] or [np.empty(0)]) for name in names
+    }
+    track, block = columns.pop("track").astype(np.int64), columns.pop("block").astype(np.int64)
+    table = pd.DataFrame(columns).astype({"chain": np.int64, "matched": bool})
+    table.insert(0, "track_id", np.asarray(recording.track_ids)[track] if len(track) else track)
+    table.insert(2, "block_id", net.block_ids[block])
+    return table
+
+
+def _chances(net: Network, answer: _Answer) -> pd.DataFrame:
+    """Put the posteriors together, without what is practically impossible."""
+    nothing = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
+    row, block, p = (np.concatenate(part) for part in zip(nothing, *answer.chances, strict=True))
+    likely = p > 1e-6
+    return pd.DataFrame({"fix": row[likely], "block_id": net.block_ids[block[likely]], "p": p[likely]})
