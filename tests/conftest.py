@@ -197,7 +197,7 @@ def areas() -> gpd.GeoDataFrame:
 
 
 @pytest.fixture
-def town(
+def town(  # noqa: PLR0917  a town has that many parts
     site: Site,
     streets: gpd.GeoDataFrame,
     places: gpd.GeoDataFrame,

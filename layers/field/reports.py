@@ -93,7 +93,7 @@ def check(
     bounds : (west, south, east, north), optional
         Where the site is, in degrees: lets the message recognise swapped coordinates.
     """
-    _check_uuid(report.uuid)
+    check_uuid(report.uuid)
     for name, longest in LONGEST.items():
         check_text(name, getattr(report, name), longest)
     taxonomy.category(report.scheme, report.code)
@@ -105,7 +105,8 @@ def check(
     _check_position(report.position, now, bounds)
 
 
-def _check_uuid(text: str) -> None:
+def check_uuid(text: str) -> None:
+    """Refuse what is not a UUID as we write it."""
     try:
         proper = str(UUID(text)) == text
     except (ValueError, AttributeError, TypeError):

@@ -1,0 +1,36 @@
+"""Who may see what of the field: inspectors their own findings and tracks, supervisors and admins all."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from layers.errors import NotFoundError
+from layers.field import findings
+from layers.field.asking import FindingFilter
+from layers.field.records import Finding
+from layers.people import Account
+
+if TYPE_CHECKING:
+    from layers.site import Site
+
+
+def sees(account: Account, owner_id: int) -> bool:
+    """Tell whether `account` may see the records of `owner_id`.
+
+    >>> inspector = Account(1, "li", "李", "inspector")
+    >>> sees(inspector, 1), sees(inspector, 2), sees(Account(3, "wang", "王", "supervisor"), 2)
+    (True, False, True)
+    """
+    return account.role != "inspector" or account.id == owner_id
+
+
+def seen_by(account: Account, wanted: FindingFilter) -> FindingFilter:
+    """Return the filter, narrowed to what `account` may see."""
+    return replace(wanted, account_id=account.id) if account.role == "inspector" else wanted
+
+
+def finding(site: "Site", account: Account, uuid: str) -> Finding:
+    """Return one finding; one of a colleague is answered as if it were not there."""
+    found = findings.get(site, uuid)
+    if not sees(account, found.account_id):
+        raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
+    return found

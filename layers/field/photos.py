@@ -1,0 +1,144 @@
+"""Photos of findings: the original kept as it came, clean copies to show, one row each."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, insert, select
+
+from layers import history
+from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, TooLargeError
+from layers.field import pictures, records, shelf
+from layers.field.findings import Outcome
+from layers.field.pictures import Picture
+from layers.field.records import Photo
+from layers.people import Account
+from layers.store.schema import finding, photo
+
+if TYPE_CHECKING:
+    from layers.site import Site
+
+ROLES = ("close_up", "wide", "before", "after")
+ORIGINAL, PUBLIC, THUMBNAIL = "original", "public", "thumbnail"
+
+
+def attach(
+    site: "Site", account: Account, uuid: str, data: bytes, role: str = "close_up", *, now: datetime
+) -> tuple[Outcome, Photo]:
+    """Attach a photo to a finding; the same again is answered the same.
+
+    File and folder are on disk before the row is.
+
+    Raises
+    ------
+    NotFoundError, ForbiddenError
+        No such finding, or somebody else's.
+    TooLargeError, UnreadableFileError
+        Too many bytes or pixels; not a photo, or a damaged one.
+    """
+    if role not in ROLES:
+        raise InvalidError(
+            "%(field)s: %(given)s is not known; known: %(known)s",
+            field="role",
+            given=role[:60],
+            known=", ".join(ROLES),
+        )
+    settings = site.settings
+    if len(data) > settings.max_upload_bytes:
+        raise TooLargeError(
+            "A photo has at most %(most)s bytes", field="photo", most=settings.max_upload_bytes
+        )
+    sha256 = hashlib.sha256(data).hexdigest()
+    with site.store.read() as conn:
+        fid = _fid_for(conn, account, uuid)
+        known = _known(conn, fid, sha256)
+    if known is not None:
+        return Outcome.SAME, known
+    picture = pictures.read(data, max_pixels=settings.max_photo_pixels, zone=settings.zone)
+    _keep(site, sha256, data, picture)
+    values = {
+        "finding_id": fid,
+        "sha256": sha256,
+        "role": role,
+        "n_bytes": len(data),
+        "account_id": account.id,
+        "received_at": now,
+    }
+    return _add(site, uuid, {**values, **_columns(picture)})
+
+
+def _fid_for(conn: Connection, account: Account, uuid: str) -> int:
+    row = conn.execute(select(finding.c.fid, finding.c.account_id).where(finding.c.uuid == uuid)).first()
+    if row is None:
+        raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
+    if account.role == "inspector" and row.account_id != account.id:
+        raise ForbiddenError("This finding is somebody else's")
+    return int(row.fid)
+
+
+def _known(conn: Connection, fid: int, sha256: str) -> Photo | None:
+    return next((one for one in records.photos_of(conn, [fid])[fid] if one.sha256 == sha256), None)
+
+
+def _keep(site: "Site", sha256: str, data: bytes, picture: Picture) -> None:
+    root = folder(site)
+    shelf.keep(root, ORIGINAL, sha256, pictures.SUFFIXES[picture.media_type], data)
+    shelf.keep(root, PUBLIC, sha256, "jpg", picture.public)
+    shelf.keep(root, THUMBNAIL, sha256, "jpg", picture.thumbnail)
+
+
+def _columns(picture: Picture) -> dict[str, Any]:
+    return {
+        "media_type": picture.media_type,
+        "width_px": picture.width_px,
+        "height_px": picture.height_px,
+        "taken_at": picture.taken.at,
+        "exif_lon": picture.taken.lon,
+        "exif_lat": picture.taken.lat,
+    }
+
+
+def _add(site: "Site", uuid: str, values: dict[str, Any]) -> tuple[Outcome, Photo]:
+    outcome = Outcome.CREATED
+    try:
+        with site.store.write() as conn:
+            conn.execute(insert(photo).values(**values))
+            history.append(
+                conn,
+                at=values["received_at"],
+                account_id=values["account_id"],
+                action="attach_photo",
+                noun="finding",
+                noun_id=uuid,
+                details={"sha256": values["sha256"], "role": values["role"]},
+            )
+    except ConflictError:
+        # its twin came in between
+        outcome = Outcome.SAME
+    with site.store.read() as conn:
+        kept = _known(conn, values["finding_id"], values["sha256"])
+    if kept is None:
+        raise NotFoundError("There is no such photo")
+    return outcome, kept
+
+
+def folder(site: "Site") -> Path:
+    """Return where the photos of a site are."""
+    return site.settings.home / "photos"
+
+
+def open_public(site: "Site", sha256: str, *, thumbnail: bool = False) -> Path:
+    """Return the file of the clean copy, or of its thumbnail; both are JPEG without metadata."""
+    return shelf.find(folder(site), THUMBNAIL if thumbnail else PUBLIC, sha256)
+
+
+def open_original(site: "Site", account: Account, sha256: str) -> Path:
+    """Return the original as it came, metadata and all; for supervisors and for whoever sent it."""
+    with site.store.read() as conn:
+        senders = set(conn.execute(select(photo.c.account_id).where(photo.c.sha256 == sha256)).scalars())
+    if not senders:
+        raise NotFoundError("There is no such photo")
+    if account.role == "inspector" and account.id not in senders:
+        raise ForbiddenError("This photo is somebody else's")
+    return shelf.find(folder(site), ORIGINAL, sha256)

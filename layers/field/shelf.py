@@ -1,0 +1,83 @@
+"""Files named by the hash of what is in them, on disk for good before anybody is told so."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from layers.errors import BusyError, InvalidError, NoSpaceError, NotFoundError
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def _translated(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise NoSpaceError("The disk is full; nothing was written") from error
+        raise BusyError(
+            "The folder %(folder)s cannot be written; try again later", folder=folder.name
+        ) from error
+
+
+def keep(root: Path, kind: str, sha256: str, suffix: str, data: bytes) -> Path:
+    """Write a file and wait until file and folder are on disk; one that is there stays.
+
+    The folder `root` must be there: if it has gone, its disk may not be mounted.
+    """
+    path = _path(root, kind, sha256, suffix)
+    with _translated(root):
+        if path.exists() and path.stat().st_size == len(data):
+            return path
+        _make_folders(root, path.parent)
+        _write(path, data)
+    return path
+
+
+def find(root: Path, kind: str, sha256: str) -> Path:
+    """Return the file of a hash."""
+    folder = _path(root, kind, sha256, "").parent
+    found = sorted(folder.glob(f"{sha256}.*"))
+    if not found:
+        raise NotFoundError("There is no such photo")
+    return found[0]
+
+
+def _path(root: Path, kind: str, sha256: str, suffix: str) -> Path:
+    if not _SHA256.fullmatch(sha256):
+        raise InvalidError("%(given)s is not a SHA-256", field="sha256", given=sha256[:80])
+    return root / kind / sha256[:2] / f"{sha256}.{suffix}"
+
+
+def _make_folders(root: Path, folder: Path) -> None:
+    for part in (folder.parent, folder):
+        if not part.exists():
+            part.mkdir(exist_ok=True)
+            _sync_folder(part.parent)
+
+
+def _write(path: Path, data: bytes) -> None:
+    draft = path.with_name(f".{uuid4().hex}")
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

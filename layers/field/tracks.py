@@ -1,0 +1,354 @@
+"""Tracks of patrols, and the passes along blocks that are read from them.
+
+A pass is a run of at least two fixes, one after the other, each placed on the same block with a
+probability of at least 0.9. What lies between two blocks is not invented: coverage from passes is
+provisional.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from sqlalchemy import Connection, LargeBinary, Select, func, insert, select
+
+from geo.assign import ACCURACY_KINDS, sd_of
+from geo.crs import LonLat, check_lonlat
+from geo.datum import to_wgs84
+from geo.errors import CoordinateError
+from layers import history
+from layers.city import versions
+from layers.city.networks import Network
+from layers.errors import BusyError, ConflictError, InvalidError, NotFoundError
+from layers.field.findings import Outcome
+from layers.field.reports import CLOCK_AHEAD, LONGEST, check_frame, check_text, check_uuid
+from layers.people import Account
+from layers.settings import Settings
+from layers.store import frames
+from layers.store.schema import block_pass, network, track
+
+if TYPE_CHECKING:
+    from layers.site import Site
+
+METHOD_VERSION = "runs-1"
+MODES = ("foot", "bicycle", "vehicle")
+SURE = 0.9
+# Two fixes further apart in time do not make one run: nobody knows what was in between
+LONGEST_GAP_S = 60.0
+MOST_FIXES = 1_000_000
+# Where a device travels about the centre line: on foot at the kerb (None), else anywhere on the carriageway
+_ON_CARRIAGEWAY = (0.0, 4.0)
+_AT_KERB = (np.nan, 1.5)
+_ATTEMPTS = 5
+Floats = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Track:
+    """An outing as it came: a position, a Unix time (seconds) and an accuracy (metres or NaN) per fix."""
+
+    uuid: str
+    lon: Floats
+    lat: Floats
+    time: Floats
+    accuracy_m: Floats
+    frame: str
+    accuracy_kind: str = "unknown"
+    mode: str | None = None
+    device: str | None = None
+
+    def in_order(self) -> Floats:
+        """Return the fixes by time, shape (n, 4): lon, lat, time, accuracy."""
+        columns = [
+            np.asarray(part, dtype=np.float64) for part in (self.lon, self.lat, self.time, self.accuracy_m)
+        ]
+        if len({part.shape for part in columns}) != 1 or columns[0].ndim != 1:
+            raise InvalidError("A track needs a position, a time and an accuracy for each fix", field="fixes")
+        fixes = np.column_stack(columns)
+        ordered: Floats = fixes[np.argsort(fixes[:, 2], kind="stable")]
+        return ordered
+
+
+def content_hash(sent: Track) -> str:
+    """Return a hash of all that a track says, whatever the order of its fixes."""
+    digest = hashlib.sha256(np.ascontiguousarray(sent.in_order(), dtype="<f8").tobytes())
+    digest.update(
+        "\x1f".join(str(part) for part in (sent.frame, sent.accuracy_kind, sent.mode, sent.device)).encode()
+    )
+    return digest.hexdigest()
+
+
+def check(sent: Track, *, now: datetime) -> None:
+    """Refuse a track that cannot be true, naming the field and the row."""
+    check_uuid(sent.uuid)
+    check_text("device", sent.device, LONGEST["device"])
+    check_frame(sent.frame)
+    if sent.accuracy_kind not in ACCURACY_KINDS:
+        raise InvalidError(
+            "%(given)s is no kind of accuracy", field="accuracy_kind", given=sent.accuracy_kind
+        )
+    if sent.mode is not None and sent.mode not in MODES:
+        raise InvalidError(
+            "%(field)s: %(given)s is not known; known: %(known)s",
+            field="mode",
+            given=sent.mode,
+            known=", ".join(MODES),
+        )
+    fixes = sent.in_order()
+    if not 2 <= len(fixes) <= MOST_FIXES:
+        raise InvalidError(
+            "A track has 2 to %(most)s fixes; this one has %(n)s",
+            field="fixes",
+            most=MOST_FIXES,
+            n=len(fixes),
+        )
+    _check_fixes(np.column_stack([sent.lon, sent.lat]), np.asarray(sent.time, dtype=np.float64), now)
+
+
+def _check_fixes(lonlat: Floats, time: Floats, now: datetime) -> None:
+    try:
+        check_lonlat(lonlat)
+    except CoordinateError as error:
+        params: dict[str, Any] = dict(error.params)
+        raise InvalidError(error.message, field="fixes", **params) from error
+    latest = (now + CLOCK_AHEAD).timestamp()
+    wrong = ~(np.isfinite(time) & (time >= 0) & (time <= latest))
+    if wrong.any():
+        raise InvalidError(
+            "row %(row)s: the time of the fix lies before 1970 or in the future",
+            field="fixes",
+            row=int(np.argmax(wrong)),
+        )
+
+
+def put(
+    site: "Site", account: Account, sent: Track, *, now: datetime, import_run_id: int | None = None
+) -> Outcome:
+    """Take one track; the same again changes nothing.
+
+    Raises
+    ------
+    InvalidError
+        Naming the field, and the row of a fix.
+    ConflictError
+        The id is known with other content, or belongs to somebody else.
+    """
+    check(sent, now=now)
+    digest = content_hash(sent)
+    values = _values(sent, digest, account, import_run_id, now)
+    for _ in range(_ATTEMPTS):
+        with site.store.read() as conn:
+            if _is_known(conn, account, sent.uuid, digest):
+                return Outcome.SAME
+        facts = site.facts()
+        found = passes_on(site.network_or_none(facts), fixes_of(values), site.settings, sent.mode)
+        try:
+            with site.store.write() as conn:
+                if versions.read(conn, lock=True)["network"] != facts["network"]:
+                    continue
+                _insert(conn, values, found, int(facts["network"]), now)
+                return Outcome.CREATED
+        except ConflictError:
+            # its twin came in between; look again
+            continue
+    raise BusyError("Streets or key points are being changed; try again later")
+
+
+def _is_known(conn: Connection, account: Account, uuid: str, digest: str) -> bool:
+    row = conn.execute(select(track.c.content_hash, track.c.account_id).where(track.c.uuid == uuid)).first()
+    if row is None:
+        return False
+    mine = row.account_id == account.id or account.role != "inspector"
+    if mine and row.content_hash == digest:
+        return True
+    raise ConflictError("The track %(uuid)s is known with other content", field="uuid", uuid=uuid)
+
+
+def _values(
+    sent: Track, digest: str, account: Account, import_run_id: int | None, now: datetime
+) -> dict[str, Any]:
+    fixes = sent.in_order()
+    wgs84 = to_wgs84(fixes[:, :2], sent.frame)
+    return {
+        "uuid": sent.uuid,
+        "content_hash": digest,
+        "account_id": account.id,
+        "import_run_id": import_run_id,
+        "device": sent.device,
+        "mode": sent.mode,
+        "frame": sent.frame,
+        "accuracy_kind": sent.accuracy_kind,
+        "started_at": datetime.fromtimestamp(fixes[0, 2], UTC),
+        "ended_at": datetime.fromtimestamp(fixes[-1, 2], UTC),
+        "received_at": now,
+        "n_fixes": len(fixes),
+        "fixes": zlib.compress(np.ascontiguousarray(fixes.T, dtype="<f8").tobytes()),
+        "geom": shapely.LineString(wgs84),
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixes:
+    """The fixes of one track by time, in WGS-84, with the standard deviation per axis (NaN if not said)."""
+
+    lonlat: LonLat
+    time: Floats
+    sd_m: Floats
+
+
+def fixes_of(row: Any) -> Fixes:
+    """Return the fixes of a row of the table (a mapping)."""
+    raw = unpack(row["fixes"])
+    lonlat = to_wgs84(raw[:, :2], row["frame"])
+    return Fixes(LonLat(lonlat), raw[:, 2], sd_of(raw[:, 3], row["accuracy_kind"]))
+
+
+def unpack(packed: bytes) -> Floats:
+    """Return the raw fixes, shape (n, 4): lon, lat in the track's frame, Unix time, accuracy."""
+    fixes: Floats = np.frombuffer(zlib.decompress(packed), dtype="<f8").reshape(4, -1).T
+    return fixes
+
+
+def passes_on(streets: Network | None, of: Fixes, settings: Settings, mode: str | None) -> pd.DataFrame:
+    """Return the passes of one track on one version of the streets.
+
+    Returns
+    -------
+    DataFrame
+        `block_id, from_m, to_m, started_at, ended_at, n_fixes`, in the order of time; from and to are the
+        least and the greatest chainage of the run.
+    """
+    if streets is None:
+        return _passes(np.empty(0, dtype=object), np.empty(0), np.empty(0), np.empty(0, dtype=bool))
+    offset, offset_sd = _AT_KERB if mode == "foot" else _ON_CARRIAGEWAY
+    placed = streets.index.place(
+        of.lonlat,
+        np.where(np.isnan(of.sd_m), settings.source_errors["phone"].sd_m, of.sd_m),
+        offset_m=offset,
+        offset_sd_m=offset_sd,
+    )
+    sure = (placed.p_block >= SURE) & ~placed.outside
+    return _passes(placed.block_id, placed.chainage_m, of.time, sure)
+
+
+def _passes(
+    block: NDArray[np.object_], chainage: Floats, time: Floats, sure: NDArray[np.bool_]
+) -> pd.DataFrame:
+    fixes = pd.DataFrame({"block_id": block, "chainage": chainage, "time": time})
+    begins = np.ones(len(fixes), dtype=bool)
+    if len(fixes) > 1:
+        begins[1:] = (block[1:] != block[:-1]) | (np.diff(time) > LONGEST_GAP_S) | ~sure[:-1]
+    runs = fixes.assign(run=np.cumsum(begins))[sure].groupby("run", sort=True)
+    found = runs.agg(
+        block_id=("block_id", "first"),
+        from_m=("chainage", "min"),
+        to_m=("chainage", "max"),
+        begun=("time", "min"),
+        ended=("time", "max"),
+        n_fixes=("time", "size"),
+    )
+    found = found[found["n_fixes"] >= 2].reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "block_id": found["block_id"].astype(object),
+            "from_m": found["from_m"].astype(float),
+            "to_m": found["to_m"].astype(float),
+            "started_at": pd.to_datetime(found["begun"].astype(float), unit="s", utc=True),
+            "ended_at": pd.to_datetime(found["ended"].astype(float), unit="s", utc=True),
+            "n_fixes": found["n_fixes"].astype(int),
+        }
+    )
+
+
+def _insert(
+    conn: Connection, values: dict[str, Any], found: pd.DataFrame, version: int, now: datetime
+) -> None:
+    fid = conn.execute(insert(track).values(**values).returning(track.c.fid)).scalar_one()
+    _insert_passes(conn, fid, found, version)
+    history.append(
+        conn,
+        at=now,
+        account_id=values["account_id"],
+        action="create",
+        noun="track",
+        noun_id=values["uuid"],
+        version=1,
+    )
+
+
+def _insert_passes(conn: Connection, fid: int, found: pd.DataFrame, version: int) -> None:
+    n = len(found)
+    fixed = {
+        "track_id": np.full(n, fid),
+        "network_version": np.full(n, version),
+        "method_version": [METHOD_VERSION] * n,
+    }
+    frames.insert_many(conn, block_pass, {**fixed, **{str(name): found[name] for name in found.columns}})
+
+
+def add_passes_for(
+    site: "Site", network_version: int, *, progress: Progress = lambda done, total: None
+) -> int:
+    """Read passes on a version of the streets from the tracks that have none yet; return how many tracks.
+
+    A track is a transaction of its own; passes on older versions stay.
+    """
+    streets = site.network_of(network_version)
+    there = (block_pass.c.network_version == network_version) & (block_pass.c.track_id == track.c.fid)
+    lacking = select(track.c.fid).where(~select(block_pass.c.id).where(there).exists()).order_by(track.c.fid)
+    with site.store.read() as conn:
+        fids = list(conn.execute(lacking).scalars())
+    for done, fid in enumerate(fids, start=1):
+        with site.store.read() as conn:
+            row = conn.execute(select(track).where(track.c.fid == fid)).mappings().one()
+        found = passes_on(streets, fixes_of(row), site.settings, row["mode"])
+        with site.store.write() as conn:
+            _insert_passes(conn, fid, found, network_version)
+        progress(done, len(fids))
+    return len(fids)
+
+
+def get(site: "Site", uuid: str) -> dict[str, Any]:
+    """Return what is stored of one track, its geometry among it, its raw fixes not."""
+    columns = [column for column in track.c if not isinstance(column.type, LargeBinary)]
+    with site.store.read() as conn:
+        row = conn.execute(select(*columns).where(track.c.uuid == uuid)).mappings().first()
+    if row is None:
+        raise NotFoundError("There is no track %(uuid)s", uuid=uuid)
+    return dict(row)
+
+
+def frame(
+    site: "Site", *, begun_from: datetime | None = None, begun_until: datetime | None = None
+) -> gpd.GeoDataFrame:
+    """Return the tracks that began in a period, as lines in longitude and latitude, by their beginning."""
+    names = ("fid", "uuid", "account_id", "device", "mode", "started_at", "ended_at", "n_fixes", "geom")
+    chosen = select(*(track.c[name] for name in names))
+    if begun_from is not None:
+        chosen = chosen.where(track.c.started_at >= begun_from)
+    if begun_until is not None:
+        chosen = chosen.where(track.c.started_at < begun_until)
+    with site.store.read() as conn:
+        return frames.read(conn, chosen.order_by(track.c.started_at, track.c.fid))
+
+
+def passes(
+    site: "Site", *, begun_from: datetime | None = None, begun_until: datetime | None = None
+) -> pd.DataFrame:
+    """Return the passes on the newest streets that began in a period, by their beginning."""
+    newest = select(func.max(network.c.version)).scalar_subquery()
+    chosen: Select[Any] = select(block_pass).where(block_pass.c.network_version == newest)
+    if begun_from is not None:
+        chosen = chosen.where(block_pass.c.started_at >= begun_from)
+    if begun_until is not None:
+        chosen = chosen.where(block_pass.c.started_at < begun_until)
+    with site.store.read() as conn:
+        return frames.read(conn, chosen.order_by(block_pass.c.started_at, block_pass.c.id))
