@@ -145,7 +145,7 @@ def _encoder(column: Column[Any], dialect: Dialect) -> Callable[[Any], list[Any]
 def _objects(values: Any) -> list[Any]:
     """Return plain Python values, None where there is none."""
     series = values if isinstance(values, pd.Series) else pd.Series(values, dtype=_dtype_of(values))
-    if series.dtype.kind in "biu":
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biu":
         plain: list[Any] = series.tolist()
         return plain
     objects = series.astype(object)
