@@ -265,7 +265,25 @@ def _estate(fabric: Fabric, face: Polygon) -> None:
                 fabric.parcels.append(Parcel(strip, "commerce"))
                 wall(fabric, rest)
                 continue
-        wall(fabric, leaf)
+        wall(fabric, _reserve(fabric, leaf))
+
+
+def _reserve(fabric: Fabric, leaf: Polygon) -> Polygon:
+    """Set ground for a school or kindergarten aside at one end of a leaf; return what is left."""
+    draw = fabric.rng.random()
+    if draw > 0.3 or leaf.area < 22_000.0:
+        return leaf
+    wanted = fabric.rng.uniform(3_500, 5_500) if draw > 0.17 else fabric.rng.uniform(11_000, 24_000)
+    share = min(wanted / leaf.area, 0.6)
+    chord = _chord(leaf, fabric.rng, share if fabric.rng.random() < 0.5 else 1.0 - share)
+    if chord is None:
+        return leaf
+    halves = list(polygonize(shapely.union_all([leaf.exterior, _stretched(chord)])))
+    if len(halves) != 2:
+        return leaf
+    campus, rest = sorted(halves, key=lambda half: abs(half.area - wanted))
+    fabric.parcels.append(Parcel(Polygon(campus.exterior), "campus"))
+    return Polygon(rest.exterior)
 
 
 def wall(fabric: Fabric, leaf: Polygon) -> None:

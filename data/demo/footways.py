@@ -188,7 +188,7 @@ def _footways(pieces: NDArray[np.object_], like: list[Line], network: Network) -
         geometry=list(pieces),
         crs=PLANE,
     )
-    order = np.lexsort(np.round(shapely.get_coordinates(shapely.line_interpolate_point(pieces, 0.5, True)), 2).T)
+    order = np.lexsort(np.round(shapely.get_coordinates(shapely.line_interpolate_point(pieces, 0.5, normalized=True)), 2).T)
     return frame.iloc[order].reset_index(drop=True)
 
 

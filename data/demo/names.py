@@ -29,7 +29,7 @@ _PINYIN = {
     "上": "shang", "下": "xia", "镇": "zhen", "区": "qu", "站": "zhan", "门": "men", "水": "shui", "榆": "yu",
     "杨": "yang", "杏": "xing", "枣": "zao", "白": "bai", "黄": "huang", "青": "qing", "石": "shi", "双": "shuang",
     "长": "chang", "高": "gao", "老": "lao", "港": "gang", "渔": "yu", "坨": "tuo", "淀": "dian", "花": "hua",
-    "社": "she", "道口": "daokou", "一": "yi", "六": "liu", "城": "cheng", "湾": "wan", "岸": "an", "寨": "zhai",
+    "社": "she", "道口": "daokou", "一": "yi", "六": "liu", "城": "cheng", "湾": "wan", "岸": "an", "寨": "zhai", "公": "gong", "寓": "yu", "责": "ze", "任": "ren",
 }  # fmt: skip
 
 _OMEN = "安宝澄春翠德福富光海和恒鸿华惠吉嘉锦景康乐丽隆明宁平清庆仁荣瑞润善盛顺泰通同望文熙祥欣兴秀雅延怡义永裕玉源远云泽昭致"
@@ -47,14 +47,23 @@ def pinyin(name: str) -> str:
     >>> pinyin("清晏路")
     'Qingyan Lu'
     """
+    for sign, word in _WORDS.items():
+        if name.endswith(sign) and len(name) > len(sign):
+            return f"{pinyin(name[: -len(sign)])} {word}"
     generic = next((tail for tail in _GENERICS if name.endswith(tail) and len(name) > len(tail)), "")
     own = name[: len(name) - len(generic)]
     words = ["".join(_PINYIN.get(sign, sign) for sign in part) for part in (own, generic) if part]
     return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
+_WORDS = {
+    "小学": "Xiaoxue", "中学": "Zhongxue", "幼儿园": "Youeryuan", "中医医院": "Zhongyi Yiyuan", "医院": "Yiyuan",
+    "农贸市场": "Nongmao Shichang", "停车场": "Tingchechang", "超市": "Chaoshi", "网吧": "Wangba",
+    "游艺厅": "Youyiting", "烟酒店": "Yanjiudian", "公共厕所": "Gonggong Cesuo", "社区": "Shequ",
+}  # fmt: skip
 _GENERICS = sorted(
-    ["大街", "大道", "环路", "胡同", "堤路", "路", "道", "街", "巷", "里", "园", "苑", "家园", "花园", "村", "镇", "庄"],
+    ["大街", "大道", "环路", "胡同", "堤路", "路", "道", "街", "巷", "里", "园", "苑", "家园", "花园", "村", "镇", "庄", "街道", "社区", "区", "镇区", "公园", "站",
+     "东里", "西里", "南里", "新村", "公寓"],
     key=len,
     reverse=True,
 )

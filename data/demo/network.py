@@ -59,7 +59,7 @@ def join(lines: list[Line], names: dict[int, str]) -> Network:
     shapes, origin = _without_stubs(shapes, origin)
     shapes, origin = _without_crumbs(shapes, origin)
     shapes, origin = _largest_part(shapes, origin)
-    order = np.lexsort(np.round(shapely.get_coordinates(shapely.line_interpolate_point(shapes, 0.5, True)), 2).T)
+    order = np.lexsort(np.round(shapely.get_coordinates(shapely.line_interpolate_point(shapes, 0.5, normalized=True)), 2).T)
     return _network(shapes[order], origin[order], lines, names)
 
 

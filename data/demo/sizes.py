@@ -110,7 +110,7 @@ SMALL = Size(
     subdistricts=2,
     towns=1,
     communities=9,
-    grid_m2=45_000.0,
+    grid_m2=16_000.0,
     duty_areas=4,
     kindergartens=2,
     primaries=2,
@@ -125,11 +125,11 @@ SMALL = Size(
     toilets=5,
     shopfronts=600,
     first_day=date(2025, 9, 1),
-    days=7,
-    shifts_a_day=6,
+    days=10,
+    shifts_a_day=8,
     shift_hours=2.0,
     fix_every_s=10.0,
-    problems_per_km=9.0,
+    problems_per_km=45.0,
     volunteers=3,
 )
 
@@ -140,7 +140,7 @@ DISTRICT = Size(
     subdistricts=8,
     towns=7,
     communities=200,
-    grid_m2=45_000.0,
+    grid_m2=8_000.0,
     duty_areas=40,
     kindergartens=27,
     primaries=20,
@@ -156,10 +156,10 @@ DISTRICT = Size(
     shopfronts=15_000,
     first_day=date(2025, 9, 1),
     days=30,
-    shifts_a_day=40,
+    shifts_a_day=50,
     shift_hours=3.0,
     fix_every_s=10.0,
-    problems_per_km=9.0,
+    problems_per_km=36.0,
     volunteers=30,
 )
 
@@ -170,7 +170,7 @@ CITY = Size(
         "districts": 16,
         "shifts_a_day": 300,
         "shift_hours": 8.0,
-        "problems_per_km": 60.0,
+        "problems_per_km": 90.0,
     }
 )
 
