@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -58,13 +59,24 @@ def texts(
     if name in options.constants:
         return pd.Series(options.constants[name], index=rows.index, dtype=object)
     if name not in found:
-        return pd.Series(None, index=rows.index, dtype=object)
+        return pd.Series([None] * len(rows), index=rows.index, dtype=object)
     values = rows[found[name]].map(text).astype(object)
     meaning = options.values.get(name)
     if meaning:
         rest = meaning.get(ANY_OTHER)
         values = values.map(lambda value: meaning.get(value or "", rest or value)).astype(object)
-    return values.where(values.notna(), None)
+    return nones(values)
+
+
+def nones(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return values as objects, None for all that is missing.
+
+    >>> nones(pd.Series(["a", float("nan"), pd.NA], dtype=object)).tolist()
+    ['a', None, None]
+    """
+    plain = values.to_numpy(dtype=object, copy=True)
+    plain[pd.isna(plain)] = None
+    return pd.Series(plain, index=values.index, dtype=object)
 
 
 def source_ids(
@@ -122,8 +134,7 @@ def tidy(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     tidied = frame.reset_index(drop=True)
     for name in ("source_id", "name", "class", "kind", "level", "code"):
         if name in tidied:
-            values = tidied[name].astype(object)
-            tidied[name] = values.where(values.notna(), None)
+            tidied[name] = nones(tidied[name])
     return tidied
 
 

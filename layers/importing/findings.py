@@ -119,7 +119,7 @@ def _batch(
 ) -> Batch:
     cells = Cells(rows, reading)
     xy = table.xy[table.rows.index.get_indexer(rows.index)]
-    cells.faults.mark(~np.isfinite(xy).all(axis=1), "the position is missing or not a number", "position")
+    cells.faults.mark(_without_position(xy), "the position is missing or not a number", "position")
     own: dict[str, Sequence[Any]] = {field: cells.texts(field).tolist() for field in _TEXTS}
     own["uuid"] = _ids(cells)
     own["scheme"], own["code"] = _categories(cells, taxonomy)
@@ -131,6 +131,10 @@ def _batch(
     refused = sorted(table.refused + cells.faults.refusals(), key=lambda one: one.row)
     columns = {**table.columns, **reading.columns}
     return Batch(reports, rows[good], refused, int((date_only & good).sum()), columns)
+
+
+def _without_position(xy: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(~np.isfinite(xy).all(axis=1), dtype=bool)
 
 
 def _report(cells: dict[str, Sequence[Any]], at: int, xy: NDArray[np.float64], frame: str) -> Report:
@@ -172,12 +176,9 @@ def _categories(cells: Cells, taxonomy: Taxonomy) -> tuple[list[str | None], lis
     """Return scheme and code of each row; each distinct pair is looked up once."""
     codes = cells.texts("code")
     cells.faults.mark(codes.isna(), "the category is missing", "code")
-    pairs = pd.Series(list(zip(cells.texts("scheme"), codes, strict=True)), index=codes.index, dtype=object)
+    pairs = list(zip(cells.texts("scheme").tolist(), codes.tolist(), strict=True))
     known = {pair: _category(taxonomy, *pair) for pair in set(pairs)}
-    for pair, category in known.items():
-        if isinstance(category, InvalidError):
-            here = np.array([one == pair for one in pairs], dtype=bool)
-            cells.faults.mark(here, category.message, category.field, **category.params)
+    cells.faults.mark_each([one if isinstance(one := known[pair], InvalidError) else None for pair in pairs])
     resolved = [known[pair] for pair in pairs]
     found = [(None, None) if isinstance(one, InvalidError) else one for one in resolved]
     return [scheme for scheme, _ in found], [code for _, code in found]

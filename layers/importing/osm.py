@@ -20,6 +20,7 @@ import shapely
 from layers.errors import UnreadableFileError
 from layers.importing import osm_tags
 from layers.importing.campuses import attach_gates, drop_twins
+from layers.importing.features import nones
 from layers.importing.osm_tags import AreaLevels, NoStreet, Tags
 from layers.importing.progress import Progress, silent
 
@@ -301,6 +302,6 @@ _TEXTS = frozenset({"name", "name_zh", "name_en", "code"})
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> gpd.GeoDataFrame:
     """Return rows in a fixed order, so that the order in the file does not matter."""
     frame = pd.DataFrame(rows, columns=columns).sort_values("source_id", ignore_index=True)
-    texts = [name for name in columns if name in _TEXTS]
-    frame[texts] = frame[texts].astype(object).where(frame[texts].notna(), None)
+    for name in _TEXTS.intersection(columns):
+        frame[name] = nones(frame[name])
     return gpd.GeoDataFrame(frame, geometry="geom", crs=_CRS)

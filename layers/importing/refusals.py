@@ -62,6 +62,12 @@ class Faults:
                 row = self._frame.index[at]
                 self._reasons[at] = InvalidError(message, field=field, row=int(row), **own)
 
+    def mark_each(self, errors: Sequence[Explained | None]) -> None:
+        """Refuse the rows that have an error."""
+        for at, error in enumerate(errors):
+            if error is not None:
+                self._reasons.setdefault(at, error)
+
     @property
     def good(self) -> NDArray[np.bool_]:
         """Tell which rows have nothing wrong so far."""

@@ -1,0 +1,167 @@
+"""Streets, key points and areas from files into a site, each in one transaction."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import geopandas as gpd
+
+from layers.city import districts as district_store
+from layers.city import key_points as key_point_store
+from layers.city import networks
+from layers.city.layer import Changes
+from layers.errors import InvalidError
+from layers.field import placements
+from layers.importing import districts, key_points, osm, runs, streets
+from layers.importing.features import Layer
+from layers.importing.options import ImportOptions
+from layers.importing.osm_tags import AreaLevels
+from layers.importing.progress import Progress, silent
+from layers.importing.runs import Done
+from layers.site import Site
+
+OSM = "osm"
+_READERS: dict[str, Callable[[Path, ImportOptions, Progress], Layer]] = {
+    "streets": streets.read,
+    "key_points": key_points.read,
+    "districts": districts.read,
+}
+
+
+def import_osm(
+    site: Site,
+    path: Path,
+    *,
+    now: datetime,
+    levels: AreaLevels | None = None,
+    language: str | None = None,
+    account_id: int | None = None,
+    progress: Progress = silent,
+) -> list[Done]:
+    """Import streets, key points with gates, and areas of an OpenStreetMap extract.
+
+    A later extract replaces what came from an earlier one: new streets are a new version of the network,
+    key points and areas that are gone get their date of removal.
+
+    Returns
+    -------
+    list of Done
+        Streets, key points, areas; what the extract left out is told with the streets.
+    """
+    extract = osm.read(path, levels=levels, language=language, progress=progress)
+    if extract.streets.empty:
+        raise InvalidError("%(file)s holds no streets", file=path.name)
+    run = runs.begin(site, OSM, path, ImportOptions(language=language), account_id=account_id, now=now)
+    progress("making street blocks", 0, None)
+    added = networks.add(site, extract.streets, OSM, extract.attribution, now=now, account_id=account_id)
+    roads = _of_network(site, extract.streets, *added)
+    roads.skipped = extract.skipped
+    roads.facts |= {"data_until": extract.data_until, "cut_areas": extract.cut_areas}
+    progress("writing key points and areas", 0, None)
+    changes = key_point_store.replace(
+        site, OSM, extract.key_points, extract.gates, now=now, account_id=account_id
+    )
+    places = _of_changes("key_points", extract.key_points, changes)
+    places.facts["n_gates"] = len(extract.gates)
+    changes = district_store.replace(site, OSM, extract.districts, now=now, account_id=account_id)
+    areas = _of_changes("districts", extract.districts, changes)
+    derive_anew(site, now=now, progress=progress, around=_is_new(places) or _is_new(areas))
+    runs.end(site, run, _sum([roads, places, areas]), now=now)
+    return [roads, places, areas]
+
+
+def import_layer(
+    site: Site,
+    kind: str,
+    path: Path,
+    options: ImportOptions,
+    *,
+    now: datetime,
+    source: str | None = None,
+    attribution: str | None = None,
+    account_id: int | None = None,
+    progress: Progress = silent,
+) -> Done:
+    """Import a file of `streets`, `key_points` or `districts`.
+
+    Parameters
+    ----------
+    source : str, optional
+        What the rows belong to: the same source again replaces them.  The file's name without endings
+        unless given.  Streets of any source are a new version of the whole network.
+    """
+    layer = read_layer(kind, path, options, progress)
+    if layer.frame.empty:
+        return layer_done(kind, layer)
+    name = source or path.name.split(".")[0]
+    run = runs.begin(site, kind, path, options, account_id=account_id, now=now)
+    if kind == "streets":
+        progress("making street blocks", 0, None)
+        added = networks.add(site, layer.frame, name, attribution, now=now, account_id=account_id)
+        done = _of_network(site, layer.frame, *added)
+    else:
+        replace = key_point_store.replace if kind == "key_points" else district_store.replace
+        changes = replace(site, name, layer.frame, now=now, account_id=account_id)
+        done = _of_changes(kind, layer.frame, changes)
+    done = layer_done(kind, layer, done)
+    derive_anew(site, now=now, progress=progress, around=kind != "streets" and _is_new(done))
+    runs.end(site, run, done, now=now)
+    return done
+
+
+def read_layer(kind: str, path: Path, options: ImportOptions, progress: Progress = silent) -> Layer:
+    """Read a file of `streets`, `key_points` or `districts` and write nothing."""
+    return _READERS[kind](path, options, progress)
+
+
+def layer_done(kind: str, layer: Layer, done: Done | None = None) -> Done:
+    """Return what is to be told of a layer that was read, and written if `done` is given."""
+    done = done or Done(kind)
+    done.n_read, done.refused = layer.n_read, layer.refused
+    done.skipped, done.columns = layer.skipped, layer.columns
+    return done
+
+
+def derive_anew(site: Site, *, now: datetime, progress: Progress = silent, around: bool = True) -> None:
+    """Place findings that have no place on the newest streets; with `around` find what is near them, too."""
+
+    def placing(done: int, total: int) -> None:
+        progress("placing findings on the new streets", done, total)
+
+    def looking(done: int, total: int) -> None:
+        progress("finding key points and areas of all findings", done, total)
+
+    network = site.network_or_none()
+    if network is not None:
+        placements.add_for(site, network.version, now=now, progress=placing)
+    if around:
+        placements.refresh_surroundings(site, progress=looking)
+
+
+def _of_network(site: Site, frame: gpd.GeoDataFrame, version: int, is_new: bool) -> Done:
+    n = len(frame)
+    done = Done("streets", n_read=n, n_added=n if is_new else 0, n_same=0 if is_new else n)
+    with site.store.read() as conn:
+        facts = networks.facts(conn, version)
+    done.facts = {"version": version, "n_blocks": facts["n_blocks"], "length_m": facts["length_m"]}
+    return done
+
+
+def _of_changes(kind: str, frame: gpd.GeoDataFrame, changes: Changes) -> Done:
+    return Done(
+        kind,
+        n_read=len(frame),
+        n_added=changes.n_added,
+        n_changed=changes.n_changed,
+        n_removed=changes.n_removed,
+        n_same=changes.n_same,
+    )
+
+
+def _is_new(done: Done) -> bool:
+    return bool(done.n_added or done.n_changed or done.n_removed)
+
+
+def _sum(parts: list[Done]) -> Done:
+    names = ("n_read", "n_added", "n_changed", "n_removed", "n_same")
+    return Done(OSM, **{name: sum(getattr(part, name) for part in parts) for name in names})

@@ -1,0 +1,91 @@
+"""What a run of an import did, told to the person and kept in the site."""
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, insert, update
+
+from layers.importing.options import ImportOptions
+from layers.importing.refusals import Refusal
+from layers.site import Site
+from layers.store.schema import import_run
+
+_BLOCK = 1 << 20
+
+
+@dataclass(slots=True)
+class Done:
+    """What a run did with one kind of thing.
+
+    `skipped` counts what was left out on purpose, by reason; `columns` tells which column of the file
+    each field was read from; `facts` holds what else is worth telling.
+    """
+
+    kind: str
+    n_read: int = 0
+    n_added: int = 0
+    n_changed: int = 0
+    n_removed: int = 0
+    n_same: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    skipped: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def begin(
+    site: Site,
+    kind: str,
+    path: Path,
+    options: ImportOptions,
+    *,
+    account_id: int | None,
+    now: datetime,
+) -> int:
+    """Note that a run begins; return its id, which findings and tracks carry."""
+    row = {
+        "kind": kind,
+        "file_name": path.name,
+        "content_hash": digest_of(path),
+        "options": {name: value for name, value in asdict(options).items() if value},
+        "account_id": account_id,
+        "started_at": now,
+        **dict.fromkeys(("n_read", "n_added", "n_same", "n_refused"), 0),
+    }
+    with site.store.write() as conn:
+        key = conn.execute(insert(import_run).values(row)).inserted_primary_key
+    return int(key[0]) if key else 0
+
+
+def end(site: Site, run: int, done: Done, *, now: datetime | None) -> None:
+    """Note what a run did, and when it ended unless it was cut short.
+
+    One that changed nothing is forgotten.
+    """
+    with site.store.write() as conn:
+        if not (done.n_added or done.n_changed or done.n_removed):
+            conn.execute(delete(import_run).where(import_run.c.id == run))
+            return
+        conn.execute(
+            update(import_run)
+            .where(import_run.c.id == run)
+            .values(
+                finished_at=now,
+                n_read=done.n_read,
+                n_added=done.n_added + done.n_changed,
+                n_same=done.n_same,
+                n_refused=len(done.refused),
+            )
+        )
