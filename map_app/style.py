@@ -24,9 +24,22 @@ OTHER_COLOUR = "#5b6470"
 # Counts, from few to many
 COUNT_COLOURS = ("#fbe0a5", "#f6b46a", "#e8803f", "#c14a2b", "#7a1f2b")
 
-ACCENT = "#0b5d6b"
+# The heat surface, from little to much
+HEAT_COLOURS = ("#fff3c4", "#fdd27f", "#f79a4d", "#dd5a3a", "#9c2339", "#4f1038")
+
+# The likeliest block of a finding, and the runner-up
+CANDIDATE_COLOURS = ("#0b7285", "#e69f00")
 ZONE_COLOUR = "#6a4c93"
 CAMPUS_COLOUR = "#2f7d5b"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a legend of categories: a category, or a class of them."""
+
+    key: str
+    name: str
+    colour: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,31 @@ AGES = (
     AgeClass(float("inf"), "Longer ago", "#c4622d"),
 )
 NEVER = AgeClass(float("nan"), "Never seen", "#8d8a94")
+
+
+def entries(named: Sequence[tuple[str, str]]) -> list[Entry]:
+    """Return the legend of (key, name) pairs, the commonest first; past the palette all are of one colour.
+
+    >>> [entry.colour for entry in entries([("a", "Litter"), ("b", "Parking")])]
+    ['#0072b2', '#d55e00']
+    """
+    colours = (*CATEGORY_COLOURS, *[OTHER_COLOUR] * len(named))
+    return [Entry(key, name, colours[k]) for k, (key, name) in enumerate(named)]
+
+
+def ramp(n: int) -> list[str]:
+    """Return `n` colours of the count ramp, the darkest always last.
+
+    >>> ramp(1), len(ramp(5))
+    (['#7a1f2b'], 5)
+    """
+    last = len(COUNT_COLOURS) - 1
+    return [COUNT_COLOURS[last - round((n - 1 - k) * last / max(n - 1, 1))] for k in range(n)]
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return red, green and blue of ``#rrggbb``."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def breaks(values: Sequence[float], n_classes: int = len(COUNT_COLOURS)) -> list[float]:

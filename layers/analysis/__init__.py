@@ -1,1 +1,1 @@
-"""What the pages ask of the site as a whole: where findings lie, what was patrolled, what schools have near."""
+"""What the pages ask of the site as a whole: where findings lie, what was seen, what is near schools."""

@@ -53,12 +53,12 @@ def rank(street_class: object) -> int:
 
 
 def numbers(blocks: pd.DataFrame) -> pd.Series:
-    """Return the number of each block in the tiles, indexed by block id: its place in the order of the ids."""
+    """Return the number of each block in the tiles, by block id: its place in the order of the ids."""
     ids = np.sort(blocks["block_id"].to_numpy(dtype=str))
     return pd.Series(np.arange(len(ids)), index=ids)
 
 
-def write_blocks(blocks: gpd.GeoDataFrame, path: Path) -> None:
+def write_blocks(blocks: gpd.GeoDataFrame, path: Path, max_zoom: int = MAX_ZOOM) -> None:
     """Write every block with its number `n` and rank `c` as PMTiles."""
     tiles = gpd.GeoDataFrame(
         {
@@ -68,10 +68,10 @@ def write_blocks(blocks: gpd.GeoDataFrame, path: Path) -> None:
         geometry=blocks.geometry.to_numpy(),
         crs=blocks.crs,
     )
-    _write(tiles.sort_values("c", ascending=False), path, "blocks", MIN_ZOOM)
+    _write(tiles.sort_values("c", ascending=False), path, "blocks", (MIN_ZOOM, max_zoom))
 
 
-def write_names(blocks: gpd.GeoDataFrame, path: Path) -> None:
+def write_names(blocks: gpd.GeoDataFrame, path: Path, max_zoom: int = MAX_ZOOM) -> None:
     """Write one line per street with its name: blocks are too short to write along."""
     named = blocks[blocks["name"].notna() & (blocks["name"] != "")]
     ranks = named["class"].map(rank)
@@ -82,18 +82,21 @@ def write_names(blocks: gpd.GeoDataFrame, path: Path) -> None:
         geometry=list(lines),
         crs=blocks.crs,
     )
-    _write(tiles.sort_values("c"), path, "names", 11)
+    _write(tiles.sort_values("c"), path, "names", (11, max_zoom))
 
 
-def write_grounds(grounds: gpd.GeoDataFrame, path: Path) -> None:
+def write_grounds(grounds: gpd.GeoDataFrame, path: Path, max_zoom: int = MAX_ZOOM) -> None:
     """Write the grounds of key points (campus, park, hospital, market) with `kind` and `name`."""
     areas = grounds[shapely.get_dimensions(grounds.geometry.to_numpy()) == 2]
     columns: dict[str, Any] = {"kind": areas["kind"].to_numpy(), "name": areas["name"].to_numpy()}
-    _write(gpd.GeoDataFrame(columns, geometry=areas.geometry.to_numpy(), crs=areas.crs), path, "grounds", 11)
+    tiles = gpd.GeoDataFrame(columns, geometry=areas.geometry.to_numpy(), crs=areas.crs)
+    _write(tiles, path, "grounds", (11, max_zoom))
 
 
-def _write(tiles: gpd.GeoDataFrame, path: Path, layer: str, min_zoom: int) -> None:
-    """Write the archive beside `path` and move it there whole, so that nobody reads half a file."""
+def _write(tiles: gpd.GeoDataFrame, path: Path, layer: str, zooms: tuple[int, int]) -> None:
+    """Write the archive beside `path` and move it there whole; nothing where there is nothing to draw."""
+    if len(tiles) == 0:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
@@ -105,8 +108,8 @@ def _write(tiles: gpd.GeoDataFrame, path: Path, layer: str, min_zoom: int) -> No
             geometry_type="Unknown",
             dataset_options={
                 "NAME": layer,
-                "MINZOOM": str(min_zoom),
-                "MAXZOOM": str(MAX_ZOOM),
+                "MINZOOM": str(zooms[0]),
+                "MAXZOOM": str(zooms[1]),
                 **TILE_LIMITS,
             },
         )

@@ -14,8 +14,17 @@ from map_app import assets
 # From file name to address: below /static on the server, beside the page in an exported map
 Locate = Callable[[str], str]
 
-SCRIPTS = ("map.js", "streets.js", "findings.js", "blocks.js", "zones.js", "panel.js")
-STYLES = ("app.css", "map.css")
+SCRIPTS = (
+    "map.js",
+    "panel.js",
+    "streets.js",
+    "findings.js",
+    "blocks.js",
+    "heat.js",
+    "zones.js",
+    "one-finding.js",
+)
+STYLES = ("map.css",)
 
 # Web Mercator ends here; a district never needs less than this
 MIN_ZOOM, MAX_ZOOM = 8, 19
@@ -38,8 +47,8 @@ class Ground:
     """What lies under the data of every map: extent, own tiles, optional foreign tiles, attribution."""
 
     bounds: tuple[float, float, float, float]  # west, south, east, north in degrees
-    blocks: Source
-    names: Source
+    blocks: Source | None = None
+    names: Source | None = None
     grounds: Source | None = None
     attribution: str | None = None
     tile_url: str | None = None
@@ -95,7 +104,7 @@ class MapLayer(MacroElement):
     )
 
     def __init__(self, **options: Any) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = type(self).__name__
         self.options = options
 
@@ -107,9 +116,9 @@ class Streets(MapLayer):
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(
-            blocks=ground.blocks.to_json(),
-            names=ground.names.to_json(),
-            grounds=ground.grounds.to_json() if ground.grounds else None,
+            blocks=_source(ground.blocks),
+            names=_source(ground.names),
+            grounds=_source(ground.grounds),
             attribution=ground.attribution,
             tileUrl=ground.tile_url,
             tileAttribution=ground.tile_attribution,
@@ -127,7 +136,7 @@ class Parts:
 
 def parts(city_map: CityMap) -> Parts:
     """Render a map into links, markup and script."""
-    figure = city_map.get_root()
+    figure: Any = city_map.get_root()
     for child in list(figure._children.values()):
         child.render()
     header = Markup(figure.header.render())  # noqa: S704  made by Folium from our own templates
@@ -138,3 +147,7 @@ def parts(city_map: CityMap) -> Parts:
 
 def _links(files: Sequence[str], locate: Locate) -> list[tuple[str, str]]:
     return [(name, locate(name)) for name in files]
+
+
+def _source(source: Source | None) -> dict[str, str | None] | None:
+    return source.to_json() if source else None

@@ -23,6 +23,11 @@
     return node;
   };
 
+  // For the few places where Leaflet wants HTML
+  xuncha.escaped = function (text) {
+    return xuncha.element("span", {}, text || "").innerHTML;
+  };
+
   xuncha.number = function (value, digits) {
     return Number(value).toLocaleString(document.documentElement.lang || undefined, {
       maximumFractionDigits: digits || 0,

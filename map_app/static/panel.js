@@ -45,7 +45,8 @@
           swatch.style.backgroundImage = `linear-gradient(90deg, ${entry.colour} 60%, transparent 60%)`;
           swatch.style.backgroundSize = "7px 100%";
         } else swatch.style.backgroundColor = entry.colour;
-        const n = entry.n === undefined ? null : xuncha.element("b", {}, xuncha.number(entry.n));
+        const said = typeof entry.n === "number" ? xuncha.number(entry.n) : entry.n;
+        const n = said === undefined ? null : xuncha.element("b", {}, said);
         return xuncha.element("label", { class: "entry" }, box, swatch, xuncha.element("span", {}, entry.label || entry.name), n);
       }),
     );
@@ -55,6 +56,15 @@
       else hidden.add(k);
       changed(hidden);
     }
+  };
+
+  // A continuous scale; the colours follow the root of the value, so the middle is a quarter of the top
+  panel.ramp = function (colours, top) {
+    const legend = part("legend");
+    if (!legend) return;
+    const ramp = xuncha.element("span", { class: "ramp", style: { background: `linear-gradient(90deg, ${colours.join(", ")})` } });
+    const ends = [0, top / 4, top].map((value) => xuncha.element("span", {}, xuncha.number(value, value < 10 ? 2 : 0)));
+    legend.replaceChildren(ramp, xuncha.element("div", { class: "ramp-ends" }, ...ends), xuncha.element("small", {}, xuncha.text("findings per hectare")));
   };
 
   panel.list = function (items) {

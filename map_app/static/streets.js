@@ -119,7 +119,7 @@
 
   xuncha.streets = function (map, options) {
     if (options.tileUrl) {
-      L.tileLayer(options.tileUrl, { attribution: options.tileAttribution || "", maxZoom: 19 }).addTo(map);
+      L.tileLayer(options.tileUrl, { attribution: xuncha.escaped(options.tileAttribution), maxZoom: 19 }).addTo(map);
     }
     if (!options.blocks) return null;
     const sources = {};
@@ -128,7 +128,7 @@
     }
     const layer = protomapsL.leafletLayer({
       sources,
-      attribution: options.attribution || "",
+      attribution: xuncha.escaped(options.attribution) || " ",
       paintRules: options.tileUrl ? [] : [...groundRules(), ...streetRules()],
       labelRules: options.tileUrl ? [] : nameRules(),
       maxZoom: 19,

@@ -1,0 +1,224 @@
+"""What the pages ask: one function per question, of a site and a selection, each answered once.
+
+Answers are kept by question, parameters, network version and data version.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import geopandas as gpd
+import pandas as pd
+from sqlalchemy import select
+
+from geo.crs import LonLat
+from layers.analysis import base_map, cache, density, heat, last_patrolled, school_zones, selection
+from layers.analysis.heat import Surface
+from layers.analysis.school_zones import SchoolZones
+from layers.city import taxonomy
+from layers.city.networks import Network
+from layers.errors import NotFoundError
+from layers.field.asking import FindingFilter
+from layers.site import Site
+from layers.store import frames, schema
+
+Answer = TypeVar("Answer")
+# What a change of one of these files' rules makes old
+METHOD_VERSION = "analysis-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What an answer is of: the version of the streets and of everything else."""
+
+    network: int
+    data: int
+
+
+class Analyst:
+    """Answers questions about one site, remembering the answers."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._answers = cache.Cache()
+
+    @property
+    def folder(self) -> Path:
+        """Return where files that can be made again are kept."""
+        return self.site.settings.home / "cache"
+
+    def versions(self) -> Versions:
+        """Return what the site is at now."""
+        with self.site.store.read() as conn:
+            data = selection.data_version(conn)
+        return Versions(int(self.site.facts()["network"] or 0), data)
+
+    def kept(self, name: str, parameters: dict[str, object], make: Callable[[], Answer]) -> Answer:
+        """Return the answer to a question as of now, made only if it is not known."""
+        at = self.versions()
+        asked = {**parameters, "network": at.network, "data": at.data, "method": METHOD_VERSION}
+        return self._answers.get(cache.key(name, asked), make)
+
+    def findings(self, chosen: FindingFilter) -> pd.DataFrame:
+        """Return the chosen findings with their placement; see `selection.read`."""
+        return self.kept("findings", asdict(chosen), lambda: selection.read(self.site, chosen))
+
+    def used_categories(self) -> list[tuple[str, str, int]]:
+        """Return the categories in use, the commonest first."""
+
+        def make() -> list[tuple[str, str, int]]:
+            with self.site.store.read() as conn:
+                return selection.used_categories(conn)
+
+        return self.kept("categories", {}, make)
+
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """Return when the first and the last finding were observed."""
+
+        def make() -> tuple[datetime | None, datetime | None]:
+            with self.site.store.read() as conn:
+                return selection.span(conn)
+
+        return self.kept("span", {}, make)
+
+    def density(self, chosen: FindingFilter) -> pd.DataFrame:
+        """Return the findings on each block; see `density.per_block`."""
+        network = self.site.network
+
+        def make() -> pd.DataFrame:
+            findings = self.findings(chosen)
+            return density.per_block(findings[findings["ambiguous"].notna()], network.blocks)
+
+        return self.kept("density", asdict(chosen), make)
+
+    def heat(self, chosen: FindingFilter) -> tuple[str, Path]:
+        """Return the key of the heat surface and its GeoTIFF in the site's cache."""
+        network = self.site.network
+        at = self.versions()
+        asked = {**asdict(chosen), "network": at.network, "data": at.data, "method": METHOD_VERSION}
+        key = cache.key("heat", asked)
+        path = self.heat_path(key)
+
+        def make() -> tuple[str, Path]:
+            if not path.exists():
+                drawn = self._surface(network, chosen)
+                tags = {name: str(value) for name, value in asked.items() if value}
+                heat.write(drawn, path, {**tags, "bandwidth_m": str(heat.BANDWIDTH_M)})
+                _forget_old(path.parent)
+            return key, path
+
+        return self._answers.get(key, make)
+
+    def heat_path(self, key: str) -> Path:
+        """Return where the surface of this key is, if it was made."""
+        return self.folder / "heat" / f"{key}.tif"
+
+    def _surface(self, network: Network, chosen: FindingFilter) -> Surface:
+        findings = self.findings(chosen)
+        inside = findings[~findings["outside"].eq(True)]
+        places = network.projection.to_metres(inside[["lon", "lat"]].to_numpy())
+        return heat.surface(places, network.blocks.geometry.to_numpy(), network.blocks.crs)
+
+    def last_patrolled(self, now: datetime, account_id: int | None = None) -> pd.DataFrame:
+        """Return when each block was last patrolled, by one account or anybody; see `last_patrolled.ages`."""
+        version = self.site.network.version
+
+        def make() -> pd.DataFrame:
+            with self.site.store.read() as conn:
+                return frames.read(conn, last_patrolled.passes(version, account_id))
+
+        return last_patrolled.ages(self.kept("passes", {"account_id": account_id}, make), now)
+
+    def school_zones(self, chosen: FindingFilter, radius_m: float) -> SchoolZones:
+        """Return the zones around the site's schools with the chosen findings inside."""
+
+        def make() -> SchoolZones:
+            findings = self.findings(chosen)
+            return school_zones.find(
+                self.schools(), LonLat(findings[["lon", "lat"]].to_numpy(dtype=float)), radius_m
+            )
+
+        return self.kept("school_zones", {**asdict(chosen), "radius_m": radius_m}, make)
+
+    def schools(self) -> gpd.GeoDataFrame:
+        """Return the schools and kindergartens in force."""
+        return self._key_points(taxonomy.SCHOOL_KINDS)
+
+    def _key_points(self, kinds: tuple[str, ...]) -> gpd.GeoDataFrame:
+        table = schema.key_point
+        chosen = [table.c[name] for name in ("fid", "kind", "name", "geom")]
+        statement = (
+            select(*chosen).where(table.c.removed_at.is_(None), table.c.kind.in_(kinds)).order_by(table.c.fid)
+        )
+        with self.site.store.read() as conn:
+            return frames.read(conn, statement)
+
+    def base_map(self, max_zoom: int = base_map.MAX_ZOOM) -> dict[str, Path]:
+        """Return the tile archives of the newest streets, written if they are not there yet.
+
+        An archive of which there is nothing to draw has no file.
+        """
+        network = self.site.network
+        of_streets = f"v{network.version}-z{max_zoom}"
+        of_places = f"p{self.site.facts()['key_points']}-z{max_zoom}"
+        paths = {
+            "blocks": self.folder / "base" / f"blocks-{of_streets}.pmtiles",
+            "names": self.folder / "base" / f"names-{of_streets}.pmtiles",
+            "grounds": self.folder / "base" / f"grounds-{of_places}.pmtiles",
+        }
+
+        def make() -> dict[str, Path]:
+            if not paths["blocks"].exists():
+                base_map.write_blocks(network.blocks, paths["blocks"], max_zoom)
+            if not paths["names"].exists():
+                base_map.write_names(network.blocks, paths["names"], max_zoom)
+            if not paths["grounds"].exists():
+                grounds = self._key_points(base_map.GROUND_KINDS)
+                base_map.write_grounds(grounds, paths["grounds"], max_zoom)
+            return paths
+
+        return self._answers.get(cache.key("base_map", {"streets": of_streets, "places": of_places}), make)
+
+    def block(self, number: int) -> "pd.Series[Any]":
+        """Return the block of a number in the tiles."""
+        numbers, blocks = self.block_numbers(), self.site.network.blocks
+        if not 0 <= number < len(numbers):
+            raise NotFoundError("There is no such block")
+        found: pd.Series[Any] = blocks.set_index("block_id", drop=False).loc[numbers.index[number]]
+        return found
+
+    def uuid_of(self, fid: int) -> str:
+        """Return the id by which the world knows a finding."""
+        table = schema.finding
+        with self.site.store.read() as conn:
+            uuid = conn.execute(select(table.c.uuid).where(table.c.fid == fid)).scalar()
+        if uuid is None:
+            raise NotFoundError("There is no such finding")
+        return str(uuid)
+
+    def block_numbers(self) -> "pd.Series[int]":
+        """Return the number of each block in the tiles."""
+        network = self.site.network
+        key = cache.key("numbers", {"network": network.version})
+        return self._answers.get(key, lambda: base_map.numbers(network.blocks))
+
+
+def _forget_old(folder: Path, most: int = 40) -> None:
+    """Keep only the newest surfaces; any other can be made again."""
+    by_age = sorted(folder.glob("*.tif"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in by_age[most:]:
+        path.unlink(missing_ok=True)
+
+
+def error_summary(findings: pd.DataFrame) -> list[tuple[str, int, float]]:
+    """Return for each source of positions: how many findings, and the middle of the error used (sd, m).
+
+    >>> error_summary(pd.DataFrame({"position_source": ["phone"] * 3, "s_used_m": [4.0, 8.0, None]}))
+    [('phone', 3, 6.0)]
+    """
+    return [
+        (str(source), len(rows), round(float(rows["s_used_m"].median()), 1))
+        for source, rows in findings.groupby("position_source", sort=True)
+    ]

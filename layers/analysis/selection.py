@@ -1,0 +1,71 @@
+"""What is read of the chosen findings, and what a planner can choose from: the same for every map."""
+
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import shapely
+from sqlalchemy import Connection, func, select
+
+from layers.field import findings
+from layers.field.asking import FindingFilter
+from layers.site import Site
+from layers.store.schema import finding, history
+
+_COLUMNS = (
+    "fid",
+    "uuid",
+    "scheme",
+    "code",
+    "observed_at",
+    "position_source",
+    "note",
+    "block_id",
+    "street_name",
+    "p_block",
+    "runner_up_block",
+    "runner_up_p",
+    "ambiguous",
+    "outside",
+    "s_used_m",
+)
+
+
+def read(site: Site, wanted: FindingFilter) -> pd.DataFrame:
+    """Return the chosen findings with where they lie on the newest streets.
+
+    Returns
+    -------
+    DataFrame
+        By `fid`: position (`lon`, `lat`, degrees), category, `observed_at`, `day` (days since 1970 at the
+        site), and the placement's columns, missing where a finding has not been placed on these streets.
+    """
+    found = findings.frame(site, wanted, _COLUMNS)
+    places = shapely.get_coordinates(found.geometry.to_numpy()) if len(found) else np.empty((0, 2))
+    local = found["observed_at"].dt.tz_convert(site.settings.zone).dt.tz_localize(None)
+    days = local.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return pd.DataFrame(found.drop(columns="geom")).assign(lon=places[:, 0], lat=places[:, 1], day=days)
+
+
+def used_categories(conn: Connection) -> list[tuple[str, str, int]]:
+    """Return scheme, code and number of findings of each category in use, the commonest first."""
+    n = func.count()
+    rows = conn.execute(
+        select(finding.c.scheme, finding.c.code, n)
+        .where(finding.c.withdrawn_at.is_(None))
+        .group_by(finding.c.scheme, finding.c.code)
+        .order_by(n.desc(), finding.c.scheme, finding.c.code)
+    )
+    return [(row[0], row[1], int(row[2])) for row in rows]
+
+
+def span(conn: Connection) -> tuple[datetime | None, datetime | None]:
+    """Return when the first and the last finding were observed."""
+    first, last = func.min(finding.c.observed_at), func.max(finding.c.observed_at)
+    row = conn.execute(select(first, last).where(finding.c.withdrawn_at.is_(None))).one()
+    return row[0], row[1]
+
+
+def data_version(conn: Connection) -> int:
+    """Return a number that rises with every change: the last line of the history."""
+    return int(conn.execute(select(func.max(history.c.id))).scalar() or 0)

@@ -1,0 +1,154 @@
+"""The data of each map, from what was asked to what the browser draws; the same for pages and exports."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import rasterio
+
+from layers.analysis.questions import Analyst
+from layers.city import taxonomy
+from layers.language import gettext, ngettext
+from map_app import basis, legend
+from map_app.maps import coverage, density, findings, heat, pictures, school_zones
+from map_app.style import Entry
+from map_app.words import Choice, number
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question to a map: of whom, what, when; `inside` if the page carries all texts itself."""
+
+    analyst: Analyst
+    choice: Choice
+    now: datetime
+    inside: bool = False
+    heat_tiles: Callable[[str], str] | None = None
+
+
+def answer(name: str, asked: Asked) -> Answer:
+    """Return what the map `name` draws and says."""
+    return _ANSWERS[name](asked)
+
+
+def _findings(asked: Asked) -> Answer:
+    chosen, entries = _chosen(asked)
+    inside = _texts(chosen) if asked.inside else None
+    outside = gettext("Findings outside the streets are drawn, but belong to no block.")
+    return {
+        "headline": _n_findings(len(chosen)),
+        "layer": findings.layer(chosen, entries, inside=inside),
+        "basis": basis.of_findings(asked.analyst, asked.choice, chosen, [outside], asked.now),
+    }
+
+
+def _density(asked: Asked) -> Answer:
+    chosen, _ = _chosen(asked)
+    blocks = asked.analyst.density(asked.choice.wanted)
+    left_out = gettext(
+        "An ambiguous finding counts on its two likeliest blocks by their probabilities; findings outside "
+        "the streets are left out. Blocks under 50 m count as 50 m long."
+    )
+    return {
+        "headline": ngettext("%(n)s block with findings", "%(n)s blocks with findings", len(blocks)),
+        "layer": density.layer(blocks, asked.analyst.block_numbers(), gettext, texts=asked.inside),
+        "basis": basis.of_findings(asked.analyst, asked.choice, chosen, [left_out], asked.now),
+    }
+
+
+def _heat(asked: Asked) -> Answer:
+    chosen, _ = _chosen(asked)
+    key, path = asked.analyst.heat(asked.choice.wanted)
+    with rasterio.open(path) as file:
+        top = float(file.tags()["top"])
+    if asked.heat_tiles is not None:
+        layer = heat.layer(top, tiles=asked.heat_tiles(key))
+    else:
+        picture, bounds = pictures.whole(path, top)
+        layer = heat.layer(top, image=heat.data_url(picture), bounds=bounds)
+    left_out = gettext("Findings outside the streets are left out.")
+    return {
+        "headline": _n_findings(int((~chosen["outside"].eq(True)).sum())),
+        "layer": layer,
+        "basis": basis.of_findings(asked.analyst, asked.choice, chosen, [left_out], asked.now),
+    }
+
+
+def _coverage(asked: Asked) -> Answer:
+    seen = asked.analyst.last_patrolled(asked.now, asked.choice.wanted.account_id)
+    blocks = asked.analyst.site.network.blocks
+    lengths = blocks.set_index("block_id")["length_m"]
+    recent = seen.index[seen["age_days"] <= 7]
+    share = lengths.reindex(recent).sum() / lengths.sum() if len(lengths) else 0.0
+    left_out = gettext(
+        "Only uploaded tracks are known. A street walked without a track, or where the track cannot be told "
+        "from the next street, counts as never seen."
+    )
+    return {
+        "headline": gettext("%(share)s %% of street length in the last 7 days", share=number(share * 100, 1)),
+        "layer": coverage.layer(seen, asked.analyst.block_numbers(), lengths, gettext, texts=asked.inside),
+        "basis": basis.of_coverage(asked.analyst, [left_out], asked.now),
+    }
+
+
+def _school_zones(asked: Asked) -> Answer:
+    chosen, entries = _chosen(asked)
+    radius_m = asked.analyst.site.settings.school_radius_m
+    found = asked.analyst.school_zones(asked.choice.wanted, radius_m)
+    schools = found.schools.assign(kind_name=[taxonomy.kind_name(kind) for kind in found.schools["kind"]])
+    inside = chosen.iloc[np.unique(found.inside["finding"].to_numpy(dtype=int))]
+    n_by_point = int((schools["measured_from"] == "point").sum())
+    missing = [
+        gettext(
+            "Straight distance of %(radius)s m; gates and ways on foot are not used.", radius=f"{radius_m:g}"
+        ),
+        ngettext(
+            "%(n)s school has no mapped ground and is measured from its point.",
+            "%(n)s schools have no mapped ground and are measured from their points.",
+            n_by_point,
+        ),
+    ]
+    return {
+        "headline": gettext(
+            "%(n)s findings around %(schools)s schools", n=number(len(inside)), schools=number(len(schools))
+        ),
+        "layer": school_zones.layer(schools, inside, entries, gettext),
+        "basis": basis.of_findings(asked.analyst, asked.choice, chosen, missing, asked.now),
+    }
+
+
+_ANSWERS: dict[str, Callable[[Asked], Answer]] = {
+    "findings": _findings,
+    "density": _density,
+    "heat": _heat,
+    "coverage": _coverage,
+    "school_zones": _school_zones,
+}
+
+
+def _chosen(asked: Asked) -> tuple[pd.DataFrame, list[Entry]]:
+    """Return the chosen findings, each with its line of the legend, and the legend."""
+    lines, which = legend.entries(asked.analyst.site.taxonomy, asked.analyst.used_categories())
+    chosen = asked.analyst.findings(asked.choice.wanted)
+    keys = pd.MultiIndex.from_arrays([chosen["scheme"], chosen["code"]])
+    entry = pd.Series(which, dtype=int).reindex(keys).fillna(max(len(lines) - 1, 0)).to_numpy(dtype=int)
+    return chosen.assign(entry=entry), lines
+
+
+def _texts(chosen: pd.DataFrame) -> dict[str, tuple[str, pd.Series]]:
+    shortened = chosen["note"].map(lambda note: note[:160] if isinstance(note, str) else note)
+    return {
+        "street": (gettext("Street"), chosen["street_name"]),
+        "note": (gettext("Note"), shortened),
+    }
+
+
+def _n_findings(n: int) -> str:
+    return (
+        ngettext("%(n)s finding", "%(n)s findings", n) if n < 1000 else gettext("%(n)s findings", n=number(n))
+    )

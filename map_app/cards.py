@@ -1,0 +1,94 @@
+"""The cards that a click on a map opens."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from layers.analysis.questions import Analyst
+from layers.field import access
+from layers.field.findings import Finding
+from layers.language import gettext
+from layers.people import Account
+from map_app.words import Choice, local_time, number
+
+Card = dict[str, Any]
+_SIDES = {"left": "left side", "right": "right side"}
+
+
+def finding(analyst: Analyst, account: Account, fid: int, address: Callable[..., str]) -> Card:
+    """Return what is said of a finding; `address` makes the addresses of pages."""
+    found = access.finding(analyst.site, account, analyst.uuid_of(fid))
+    photo = found.photos[0] if found.photos else None
+    return {
+        "rows": finding_rows(analyst, found),
+        "url": address("pages.findings.one", uuid=found.uuid),
+        "photo": address("pages.findings.photo", uuid=found.uuid, sha256=photo.sha256) if photo else None,
+    }
+
+
+def finding_rows(analyst: Analyst, found: Finding) -> list[tuple[str, str]]:
+    """Return the first facts of a finding: when, where, what was noted."""
+    rows = [
+        (gettext("Observed"), local_time(found.observed_at, analyst.site.settings.zone)),
+        (gettext("Street"), street(found)),
+        (gettext("Note"), found.note or ""),
+        (gettext("Reported by"), found.account_name),
+    ]
+    near = found.key_points[0] if found.key_points else None
+    if near is not None:
+        rows.insert(2, (gettext("Near"), f"{near.name or near.kind} · {near.distance_m:.0f} m"))
+    return rows
+
+
+def street(found: Finding) -> str:
+    """Return where a finding lies, with how sure that is."""
+    placed = found.placement
+    if placed is None:
+        return gettext("not placed yet")
+    if placed.outside or placed.block_id is None:
+        return gettext("outside the streets")
+    parts = [placed.street_name or gettext("(no name)")]
+    if placed.side in _SIDES:
+        parts.append(gettext(_SIDES[placed.side]))
+    parts.append(f"p = {placed.p_block:.2f}")
+    if placed.ambiguous:
+        parts.append(gettext("ambiguous"))
+    return " · ".join(parts)
+
+
+def block(
+    analyst: Analyst, block_number: int, choice: Choice, now: datetime, address: Callable[[str], str]
+) -> Card:
+    """Return what is said of a block: its street, its findings, its last patrol."""
+    one = analyst.block(block_number)
+    block_id = str(one["block_id"])
+    density = analyst.density(choice.wanted)
+    seen = analyst.last_patrolled(now, choice.wanted.account_id)
+    rows = [(gettext("Length"), f"{one['length_m']:.0f} m")]
+    rows += _counts(density, block_id) + _patrols(seen, block_id, analyst.site.settings.zone)
+    title = one["name"] if isinstance(one["name"], str) and one["name"] else gettext("(no name)")
+    return {"title": title, "rows": rows, "url": address(block_id)}
+
+
+def _counts(density: pd.DataFrame, block_id: str) -> list[tuple[str, str]]:
+    if block_id not in density.index:
+        return [(gettext("Findings"), "0")]
+    counts: Any = density.loc[block_id]
+    return [
+        (gettext("Findings (expected)"), number(counts["n"], 1)),
+        (gettext("of these without doubt"), number(counts["n_sure"])),
+        (gettext("per 100 m"), number(counts["per_100m"], 2)),
+    ]
+
+
+def _patrols(seen: pd.DataFrame, block_id: str, zone: ZoneInfo) -> list[tuple[str, str]]:
+    if block_id not in seen.index:
+        return [(gettext("Last patrolled"), gettext("Never seen"))]
+    last: Any = seen.loc[block_id]
+    return [
+        (gettext("Last patrolled"), local_time(last["last_at"], zone)),
+        (gettext("Passes"), number(last["n_passes"])),
+    ]

@@ -1,0 +1,118 @@
+"""The maps as files that open from disk: no server, no network, streets and data inside.
+
+Browsers refuse `fetch` to a page opened from disk, so data comes as scripts: each sets one name.
+"""
+
+import base64
+import json
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+
+from layers.analysis.questions import Analyst
+from layers.field.asking import FindingFilter
+from layers.language import current, gettext, ngettext
+from layers.site import Site
+from map_app import answering, assets, grounds, icons, subjects
+from map_app.answering import Asked
+from map_app.maps import base, coverage, density, findings, heat, school_zones
+from map_app.maps.base import Ground, Source
+from map_app.words import Choice
+
+_BUILD = {
+    "findings": findings.build,
+    "density": density.build,
+    "heat": heat.build,
+    "coverage": coverage.build,
+    "school_zones": school_zones.build,
+}
+# Streets are a picture here: one level less of detail, a quarter of the size
+_STREETS_MAX_ZOOM = 13
+
+
+def export(site: Site, outdir: Path, wanted: FindingFilter | None = None, *, now: datetime) -> list[Path]:
+    """Write every map of `site` into the folder `outdir`; return the pages, the index first.
+
+    Parameters
+    ----------
+    wanted : FindingFilter, optional
+        Which findings; all by default.  The pages say which period they are of.
+    """
+    analyst = Analyst(site)
+    zone = site.settings.zone
+    chosen = wanted or FindingFilter()
+    first, last = chosen.observed_from, chosen.observed_until
+    choice = Choice(
+        chosen,
+        first.astimezone(zone).date() if first else None,
+        last.astimezone(zone).date() if last else None,
+    )
+    _copy_assets(outdir / "assets")
+    ground = grounds.ground(analyst, lambda name: f"assets/{name}", lambda name, path: Source(key=name))
+    scripts = _write_streets(analyst, outdir / "data")
+    pages = [outdir / "index.html"]
+    templates = _templates()
+    names = subjects.NAMES if site.network_or_none() else ("findings", "school_zones")
+    for name in names:
+        asked = Asked(analyst=analyst, choice=choice, now=now, inside=True)
+        script = _write_script(outdir / "data" / f"{name}.js", name, answering.answer(name, asked))
+        page = outdir / f"{name}.html"
+        page.write_text(_page(templates, name, names, ground, [*scripts, script]), encoding="utf-8")
+        pages.append(page)
+    shutil.copy(pages[1], pages[0])
+    return pages
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("map_app"), autoescape=True, extensions=["jinja2.ext.i18n"]
+    )
+    environment.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]
+    return environment
+
+
+def _page(
+    templates: Environment, name: str, names: tuple[str, ...], ground: Ground, scripts: list[str]
+) -> str:
+    city_map = _BUILD[name](ground, Source(key=name))
+    return templates.get_template("map_app/exported.html").render(
+        parts=base.parts(city_map),
+        name=name,
+        subject=subjects.subject(name),
+        pages=[(one, subjects.subject(one).short) for one in names],
+        scripts=scripts,
+        lang="zh-CN" if current() == "zh" else current(),
+        brand=icons.brand(),
+    )
+
+
+def _copy_assets(folder: Path) -> None:
+    for name in ("app.css", *base.STYLES, *base.SCRIPTS, *assets.SCRIPTS, *assets.STYLES):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(assets.STATIC / name, target)
+
+
+def _write_streets(analyst: Analyst, folder: Path) -> list[str]:
+    network = analyst.site.network_or_none()
+    if network is None:
+        return []
+    scripts = []
+    for name, path in analyst.base_map(max_zoom=_STREETS_MAX_ZOOM).items():
+        if path.exists():
+            packed = base64.b64encode(path.read_bytes()).decode()
+            scripts.append(_write_script(folder / f"{name}.js", name, packed))
+    return scripts
+
+
+def _write_script(path: Path, name: str, content: Any) -> str:
+    """Write a script that gives `content` to the page under `name`; return its address from the page."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    path.write_text(
+        f'(window.xunchaData = window.xunchaData || {{}})["{name}"] = {text};\n', encoding="utf-8"
+    )
+    return f"{path.parent.name}/{path.name}"

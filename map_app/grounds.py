@@ -1,0 +1,68 @@
+"""The ground of a site's maps: its extent, its street tiles, whose data they are."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from layers.analysis.questions import Analyst
+from layers.city import networks
+from layers.field.asking import FindingFilter
+from layers.language import gettext
+from map_app.maps.base import Ground, Locate, Source
+
+ARCHIVES = ("blocks", "names", "grounds")
+# The whole of China, for a site that knows nothing yet
+_NOWHERE = (73.0, 18.0, 135.0, 53.0)
+
+
+def ground(analyst: Analyst, locate: Locate, source: Callable[[str, Path], Source]) -> Ground:
+    """Return the ground of the site's maps; `source` says how the page reaches an archive."""
+    settings = analyst.site.settings
+    archives = {name: source(name, path) for name, path in tiles(analyst).items()}
+    return Ground(
+        bounds=bounds(analyst),
+        blocks=archives.get("blocks"),
+        names=archives.get("names"),
+        grounds=archives.get("grounds"),
+        attribution=attribution(analyst),
+        tile_url=settings.tile_url,
+        tile_attribution=settings.tile_attribution,
+        locate=locate,
+        texts=texts(),
+    )
+
+
+def tiles(analyst: Analyst) -> Mapping[str, Path]:
+    """Return the tile archives of the site; none where there are no streets."""
+    if analyst.site.network_or_none() is None:
+        return {}
+    return {name: path for name, path in analyst.base_map().items() if path.exists()}
+
+
+def bounds(analyst: Analyst) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of the streets, else of the findings."""
+    network = analyst.site.network_or_none()
+    if network is not None:
+        west, south, east, north = network.blocks.total_bounds
+        corners = network.projection.to_lonlat([[west, south], [east, north], [west, north], [east, south]])
+        (w, s), (e, n) = corners.min(axis=0), corners.max(axis=0)
+        return float(w), float(s), float(e), float(n)
+    places = analyst.findings(FindingFilter())[["lon", "lat"]].to_numpy()
+    if not len(places):
+        return _NOWHERE
+    (w, s), (e, n) = places.min(axis=0), places.max(axis=0)
+    return float(w) - 0.01, float(s) - 0.01, float(e) + 0.01, float(n) + 0.01
+
+
+def attribution(analyst: Analyst) -> str | None:
+    """Return whose data the streets are, as the import noted it; plain text."""
+    if analyst.site.network_or_none() is None:
+        return None
+    with analyst.site.store.read() as conn:
+        text: str | None = networks.facts(conn)["attribution"]
+    return text
+
+
+def texts() -> dict[str, str]:
+    """Return what the scripts say, in the reader's language."""
+    said = ("Open finding", "List its findings", "Findings at this place", "Date", "findings per hectare")
+    return {text: gettext(text) for text in said}

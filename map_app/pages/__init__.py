@@ -1,0 +1,34 @@
+"""The pages: a blueprint per screen, one gate before all of them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flask import Blueprint, Flask
+
+from layers.analysis.questions import Analyst
+from layers.site import Site
+from map_app import assets
+from map_app.pages import account, errors, field, findings, gate, maps, speech, start, tiles
+from map_app.pages.service import Service
+
+
+def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    """Add the pages of `site` to `app`."""
+    assets.warn_when_missing()
+    app.extensions["map_app"] = Service(site, Analyst(site), clock)
+    if not app.secret_key:
+        app.secret_key = site.settings.secret_key()
+    pages = Blueprint(
+        "pages",
+        __name__,
+        static_folder="../static",
+        static_url_path="/assets",
+        template_folder="../templates",
+    )
+    for screen in (start, account, maps, tiles, findings, field):
+        pages.register_blueprint(screen.blueprint)
+    speech.prepare(app, pages)
+    gate.prepare(app, pages)
+    errors.prepare(app, pages)
+    account.throttle(app)
+    app.register_blueprint(pages)

@@ -1,0 +1,147 @@
+"""What a planner can choose on every map: period, category, district."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from layers.city import taxonomy
+from layers.city.taxonomy import Taxonomy
+from layers.errors import InvalidError
+from layers.field import access
+from layers.field.asking import FindingFilter
+from layers.language import gettext
+from map_app import legend
+from map_app.pages.gate import visitor
+from map_app.pages.service import analyst, site
+from map_app.words import Choice
+
+FIELDS = ("from", "until", "category", "district")
+# Beyond this a list to choose from is no help; narrower levels are then left out
+_MOST_DISTRICTS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One line of a list to choose from."""
+
+    value: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines of one kind."""
+
+    name: str
+    options: list[Option]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the form offers, and what was chosen."""
+
+    chosen: Mapping[str, str]
+    categories: list[Group]
+    districts: list[Group]
+    last_day: str
+    periods: list[tuple[int, str]]
+
+
+def parse(arguments: Mapping[str, str]) -> Choice:
+    """Return what the address of a page asks for; an empty field asks for nothing."""
+    first, last = _day(arguments, "from"), _day(arguments, "until")
+    if first and last and first > last:
+        raise InvalidError("The period ends before it begins", field="until")
+    zone = site().settings.zone
+    wanted = FindingFilter(
+        observed_from=_start_of(first, zone) if first else None,
+        observed_until=_start_of(last + timedelta(days=1), zone) if last else None,
+        categories=_categories(arguments.get("category", "")),
+        district_id=_number(arguments, "district"),
+        block_id=arguments.get("block") or None,
+    )
+    return Choice(access.seen_by(visitor(), wanted), first, last)
+
+
+def form(arguments: Mapping[str, str]) -> Form:
+    """Return the form of a page, filled with what its address asks for."""
+    last = analyst().span()[1]
+    last_day = last.astimezone(site().settings.zone).date().isoformat() if last else ""
+    periods = [
+        (7, gettext("7 days")),
+        (30, gettext("30 days")),
+        (90, gettext("90 days")),
+        (365, gettext("1 year")),
+        (0, gettext("All")),
+    ]
+    return Form(arguments, _category_groups(), district_groups(), last_day, periods)
+
+
+def _day(arguments: Mapping[str, str], name: str) -> date | None:
+    text = arguments.get(name, "")
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise InvalidError(
+            "%(given)s is not a date such as 2020-09-25", field=name, given=text[:40]
+        ) from error
+
+
+def _start_of(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)
+
+
+def _number(arguments: Mapping[str, str], name: str) -> int | None:
+    text = arguments.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 18):
+        raise InvalidError("%(given)s is not a number", field=name, given=text[:40])
+    return int(text) if text else None
+
+
+def _categories(text: str) -> tuple[tuple[str, str], ...] | None:
+    """Return the categories of ``scheme.code``, or of ``scheme.class.*`` for a whole class."""
+    if not text:
+        return None
+    if not text.endswith(".*"):
+        category = site().taxonomy.parse(text)
+        return ((category.scheme, category.code),)
+    found = tuple(
+        (scheme, code)
+        for scheme, code, _ in analyst().used_categories()
+        if legend.class_key(site().taxonomy, scheme, code) == text
+    )
+    if not found:
+        raise InvalidError("%(given)s is not a category in use", field="category", given=text[:60])
+    return found
+
+
+def _category_groups() -> list[Group]:
+    known = site().taxonomy
+    groups: dict[str, list[Option]] = {}
+    for scheme, code, _ in analyst().used_categories():
+        key = legend.class_key(known, scheme, code)
+        groups.setdefault(key, []).append(Option(f"{scheme}.{code}", legend.name(known, scheme, code)))
+    return [_group(known, key, options) for key, options in sorted(groups.items())]
+
+
+def _group(known: Taxonomy, key: str, options: list[Option]) -> Group:
+    name = legend.class_name(known, key)
+    whole = [Option(key, gettext("All of %(name)s", name=name))] if len(options) > 1 else []
+    return Group(name, [*whole, *options])
+
+
+def district_groups() -> list[Group]:
+    """Return the named areas by level, from the widest, as far as a list stays readable."""
+    rows = site().districts.frame
+    groups = []
+    for level in taxonomy.DISTRICT_LEVELS:
+        named = rows[(rows["level"] == level) & rows["name"].notna()].sort_values("name")
+        if 0 < len(named) <= _MOST_DISTRICTS:
+            groups.append(Group(taxonomy.level_name(level), list(_options(named.itertuples()))))
+    return groups
+
+
+def _options(rows: Iterable[Any]) -> Iterable[Option]:
+    return (Option(str(row.fid), str(row.name)) for row in rows)

@@ -1,0 +1,116 @@
+"""The list of findings, and the page of one."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import shapely
+from flask import Blueprint, Response, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+
+from layers import history
+from layers.city import taxonomy
+from layers.errors import NotFoundError
+from layers.field import access, findings, photos
+from layers.field.findings import Finding
+from layers.language import gettext
+from map_app import cards, legend, style
+from map_app.maps import base, one_finding
+from map_app.pages import filters
+from map_app.pages.gate import visitor
+from map_app.pages.maps import ground
+from map_app.pages.service import analyst, site
+from map_app.words import local_time, number
+
+blueprint = Blueprint("findings", __name__)
+
+_PER_PAGE = 50
+_FOR_EVER = 31_536_000
+
+
+@blueprint.get("/findings")
+def listed() -> ResponseReturnValue:
+    """List findings in the order in which they came."""
+    choice = filters.parse(request.args)
+    page = findings.page(site(), choice.wanted, after=request.args.get("after") or None, limit=_PER_PAGE)
+    kept = {name: value for name, value in request.args.items() if name != "after" and value}
+    address = url_for(".listed")
+    return render_template(
+        "map_app/findings.html",
+        page=page,
+        filter=filters.form(request.args),
+        first=f"{address}?{urlencode(kept)}" if request.args.get("after") else None,
+        next=f"{address}?{urlencode({**kept, 'after': page.next})}" if page.next else None,
+        name_of=lambda found: legend.name(site().taxonomy, found.scheme, found.code),
+        street_of=cards.street,
+    )
+
+
+@blueprint.get("/findings/<uuid>")
+def one(uuid: str) -> ResponseReturnValue:
+    """Show one finding: what, where, how sure, its photos, its history."""
+    found = access.finding(site(), visitor(), uuid)
+    with site().store.read() as conn:
+        lines = history.of(conn, "finding", uuid)
+    drawn = one_finding.build(ground(), (found.lon, found.lat), found.position.accuracy_m, _candidates(found))
+    return render_template(
+        "map_app/finding.html",
+        found=found,
+        title=legend.name(site().taxonomy, found.scheme, found.code),
+        rows=_rows(found),
+        candidates=_candidates(found),
+        parts=base.parts(drawn),
+        history=lines,
+    )
+
+
+@blueprint.get("/findings/<uuid>/photos/<sha256>")
+def photo(uuid: str, sha256: str) -> Response:
+    """Send the public copy of a photo of this finding."""
+    found = access.finding(site(), visitor(), uuid)
+    if sha256 not in {picture.sha256 for picture in found.photos}:
+        raise NotFoundError("There is no such photo")
+    path = photos.open_public(site(), sha256, thumbnail="small" in request.args)
+    response = send_file(path, mimetype="image/jpeg", conditional=True)
+    response.headers["Cache-Control"] = f"private, max-age={_FOR_EVER}, immutable"
+    return response
+
+
+def _candidates(found: Finding) -> list[dict[str, Any]]:
+    """Return the blocks that the finding may lie on, the likeliest first, with their lines in degrees."""
+    placed, network = found.placement, site().network_or_none()
+    if placed is None or network is None or placed.network_version != network.version:
+        return []
+    blocks = network.blocks.set_index("block_id")
+    chances = [(placed.block_id, placed.p_block), (placed.runner_up_block, placed.runner_up_p)]
+    known = [(block_id, p) for block_id, p in chances if block_id in blocks.index and p]
+    return [
+        {
+            "name": blocks.at[block_id, "name"] or gettext("(no name)"),
+            "p": p,
+            "colour": style.CANDIDATE_COLOURS[k],
+            "line": _lonlat(network.projection, blocks.at[block_id, "geometry"]),
+        }
+        for k, (block_id, p) in enumerate(known)
+    ]
+
+
+def _lonlat(projection: Any, line: Any) -> list[list[float]]:
+    found: list[list[float]] = projection.to_lonlat(shapely.get_coordinates(line)).round(6).tolist()
+    return found
+
+
+def _rows(found: Finding) -> list[tuple[str, str]]:
+    position, placed = found.position, found.placement
+    accuracy = f" ± {position.accuracy_m:g} m" if position.accuracy_m is not None else ""
+    rows = [
+        *cards.finding_rows(analyst(), found),
+        (gettext("Received"), local_time(found.received_at, site().settings.zone)),
+        (gettext("Position"), f"{found.lon:.6f}, {found.lat:.6f}{accuracy} ({position.source})"),
+    ]
+    if placed is not None and placed.chainage_m is not None:
+        rows.append((gettext("Along the block"), f"{placed.chainage_m:.0f} m ± {placed.chainage_sd_m:.0f} m"))
+        rows.append((gettext("From the centre line"), f"{placed.distance_m:.1f} m"))
+    rows += [(taxonomy.level_name(area.level), area.name or area.code or "") for area in found.districts]
+    if found.n_items is not None:
+        rows.append((gettext("Items"), number(found.n_items)))
+    return rows

@@ -1,0 +1,113 @@
+"""Who may come in, and what a browser may do with a page: asked for every address, not by each page."""
+
+import secrets
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager, UserMixin, current_user
+from flask_wtf.csrf import CSRFProtect
+
+from layers import people
+from layers.errors import NotFoundError
+from layers.people import Account
+from map_app.pages.service import service, site
+
+# What a stranger may see: the door itself, and what it is made of
+OPEN = frozenset(
+    {"pages.static", "pages.account.login", "pages.account.choose_language", "pages.field.worker"}
+)
+# An answer for a script is refused in its own way: a redirect to a form would only confuse it
+JSON_PATHS = ("/data/", "/tiles/")
+
+_csrf = CSRFProtect()
+
+
+class Visitor(UserMixin):  # type: ignore[misc]
+    """An account that has logged in, as Flask-Login wants it."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def get_id(self) -> str:
+        """Return the id that the session keeps."""
+        return str(self.account.id)
+
+
+def visitor() -> Account:
+    """Return the account behind this request; the gate has made sure that there is one."""
+    account: Account = current_user.account
+    return account
+
+
+def allow(*roles: str) -> None:
+    """Refuse everybody but accounts of these roles."""
+    if visitor().role not in roles:
+        abort(403)
+
+
+def prepare(app: Flask, pages: Blueprint) -> None:
+    """Set the gate in front of the pages; the API beside them keeps its own."""
+    app.config.setdefault("WTF_CSRF_CHECK_DEFAULT", False)
+    app.config.setdefault("WTF_CSRF_TIME_LIMIT", None)
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    _csrf.init_app(app)
+    manager = LoginManager()
+    manager.init_app(app)
+    manager.user_loader(_load)
+    pages.before_request(_begin)
+    pages.after_request(_guard)
+
+
+def _load(account_id: str) -> Visitor | None:
+    try:
+        with site().store.read() as conn:
+            return Visitor(people.by_id(conn, int(account_id)))
+    except (NotFoundError, ValueError):
+        return None
+
+
+def _begin() -> ResponseReturnValue | None:
+    g.nonce = secrets.token_urlsafe(18)
+    _csrf.protect()
+    if request.endpoint in OPEN or current_user.is_authenticated:
+        return None
+    if request.path.startswith(JSON_PATHS):
+        abort(401)
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("pages.account.login", next=wanted))
+
+
+def _guard(response: Response) -> Response:
+    """Say what the browser may load: our own files, and inline scripts that carry this answer's nonce."""
+    own = f"'self' 'nonce-{g.get('nonce', '')}'"
+    tiles = service().site.settings.tile_url
+    pictures = f" {tile_origin(tiles)}" if tiles else ""
+    policy = (
+        f"default-src 'none'; script-src {own}; style-src {own}; img-src 'self' data: blob:{pictures}; "
+        "connect-src 'self'; worker-src 'self'; manifest-src 'self'; font-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Permissions-Policy": "geolocation=(self), camera=(self), microphone=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    for name, value in headers.items():
+        response.headers.setdefault(name, value)
+    if "Cache-Control" not in response.headers and request.endpoint != "pages.static":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def tile_origin(tile_url: str) -> str:
+    """Return the origin of a tile address as a content policy names it, any subdomain if it has ``{s}``.
+
+    >>> tile_origin("https://{s}.tiles.example/{z}/{x}/{y}.png"), tile_origin("/own/{z}/{x}/{y}.png")
+    ('https://*.tiles.example', "'self'")
+    """
+    parts = urlsplit(tile_url)
+    return f"{parts.scheme}://{parts.netloc.replace('{s}', '*')}" if parts.netloc else "'self'"

@@ -1,0 +1,96 @@
+"""The maps: a page each, the data that each page asks for, and the cards that a click opens."""
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from map_app import answering, cards, grounds, subjects
+from map_app.answering import Asked
+from map_app.maps import base, coverage, density, findings, heat, school_zones
+from map_app.maps.base import CityMap, Ground, Source
+from map_app.pages import filters, json
+from map_app.pages.gate import visitor
+from map_app.pages.service import analyst, now
+from map_app.pages.speech import asset
+
+blueprint = Blueprint("maps", __name__)
+
+
+@blueprint.get("/maps/findings", endpoint="findings", defaults={"name": "findings"})
+@blueprint.get("/maps/density", endpoint="density", defaults={"name": "density"})
+@blueprint.get("/maps/heat", endpoint="heat", defaults={"name": "heat"})
+@blueprint.get("/maps/coverage", endpoint="coverage", defaults={"name": "coverage"})
+@blueprint.get("/maps/school-zones", endpoint="school_zones", defaults={"name": "school_zones"})
+def page(name: str) -> ResponseReturnValue:
+    """Show a map; its data is asked for by the page itself, by the same filter."""
+    source = Source(url=url_for("pages.maps.data", name=name))
+    return render_template(
+        "map_app/map.html",
+        parts=base.parts(_build(name, ground(), source)),
+        subject=subjects.subject(name),
+        filter=filters.form(request.args) if name != "coverage" else None,
+    )
+
+
+@blueprint.get("/data/maps/<name>")
+def data(name: str) -> Response:
+    """Return what a map draws and says."""
+    if name not in subjects.NAMES:
+        abort(404)
+    asked = Asked(
+        analyst=analyst(),
+        choice=filters.parse(request.args),
+        now=now(),
+        heat_tiles=lambda key: url_for("pages.tiles.heat", key=key, z=0, x=0, y=0).replace(
+            "/0/0/0", "/{z}/{x}/{y}"
+        ),
+    )
+    return json.answer(answering.answer(name, asked))
+
+
+@blueprint.get("/data/findings/<int:number>")
+def finding_card(number: int) -> Response:
+    """Return what the map says about one finding."""
+    return json.answer(cards.finding(analyst(), visitor(), number, url_for))
+
+
+@blueprint.get("/data/blocks/<int:number>")
+def block_card(number: int) -> Response:
+    """Return what the maps say about one block."""
+    choice = filters.parse(request.args)
+    return json.answer(cards.block(analyst(), number, choice, now(), _list_address))
+
+
+def ground() -> Ground:
+    """Return the ground of a map on this server."""
+    return grounds.ground(analyst(), asset, _archive)
+
+
+def _archive(name: str, path: Path) -> Source:
+    return Source(url=url_for("pages.tiles.archive", name=path.name))
+
+
+def _heat_tiles(key: str) -> str:
+    first = url_for("pages.tiles.heat", key=key, z=0, x=0, y=0)
+    return first.removesuffix("0/0/0") + "{z}/{x}/{y}"
+
+
+def _list_address(block_id: str) -> str:
+    kept = {name: value for name, value in request.args.items() if name in filters.FIELDS and value}
+    return url_for("pages.findings.listed", block=block_id) + (f"&{urlencode(kept)}" if kept else "")
+
+
+def _build(name: str, ground: Ground, source: Source) -> CityMap:
+    card = url_for("pages.maps.finding_card", number=0)
+    block = url_for("pages.maps.block_card", number=0)
+    if name == "findings":
+        return findings.build(ground, source, details=card)
+    if name == "density":
+        return density.build(ground, source, details=block)
+    if name == "coverage":
+        return coverage.build(ground, source, details=block)
+    if name == "heat":
+        return heat.build(ground, source)
+    return school_zones.build(ground, source, details=card)

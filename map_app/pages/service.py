@@ -1,0 +1,40 @@
+"""What a page stands on: the opened site, who answers questions about it, and the clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import current_app
+
+from layers.analysis.questions import Analyst
+from layers.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the pages of one app share."""
+
+    site: Site
+    analyst: Analyst
+    clock: Callable[[], datetime]
+
+
+def service() -> Service:
+    """Return what stands behind this request."""
+    found: Service = current_app.extensions["map_app"]
+    return found
+
+
+def site() -> Site:
+    """Return the site behind this request."""
+    return service().site
+
+
+def analyst() -> Analyst:
+    """Return who answers questions about the site."""
+    return service().analyst
+
+
+def now() -> datetime:
+    """Return the instant of this request."""
+    return service().clock()

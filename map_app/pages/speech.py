@@ -1,0 +1,68 @@
+"""The language of a page, and what templates can say."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Flask, g, request, session, url_for
+from flask_login import current_user
+
+from layers import language
+from layers.language import gettext, ngettext
+from map_app import icons, subjects, words
+from map_app.pages.service import site
+
+
+def prepare(app: Flask, pages: Blueprint) -> None:
+    """Teach the templates to speak, and choose the language before every page."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]
+    app.jinja_env.filters["local_time"] = _local
+    app.jinja_env.filters["number"] = words.number
+    pages.before_request(choose)
+    pages.context_processor(_said_on_every_page)
+
+
+def choose() -> None:
+    """Speak the language chosen on this device, else the account's, else the site's."""
+    account = current_user.account.language if current_user.is_authenticated else None
+    language.choose(session.get("language") or account or site().settings.language)
+
+
+def _said_on_every_page() -> dict[str, Any]:
+    return {
+        "nonce": g.get("nonce", ""),
+        "language": language.current(),
+        "lang": {"zh": "zh-CN"}.get(language.current(), language.current()),
+        "languages": language.LANGUAGES,
+        "visitor": current_user.account if current_user.is_authenticated else None,
+        "icon": icons.icon,
+        "asset": asset,
+        "here": request.full_path.rstrip("?"),
+        "navigation": navigation,
+        "role_name": role_name,
+        "brand": icons.brand(),
+    }
+
+
+def navigation() -> list[tuple[str, str]]:
+    """Return the pages that the head of every page leads to."""
+    return [
+        *((f"pages.maps.{name}", subjects.subject(name).short) for name in subjects.NAMES),
+        ("pages.findings.listed", gettext("List")),
+        ("pages.field.page", gettext("Report")),
+    ]
+
+
+def role_name(role: str) -> str:
+    """Return what a role is called."""
+    names = {"inspector": "inspector", "supervisor": "supervisor", "admin": "administrator"}
+    return gettext(names[role])
+
+
+def asset(name: str) -> str:
+    """Return the address of one of our static files."""
+    return url_for("pages.static", filename=name)
+
+
+def _local(instant: datetime | None, with_time: bool = True) -> str:
+    return words.local_time(instant, site().settings.zone, with_time=with_time)

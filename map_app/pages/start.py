@@ -1,0 +1,74 @@
+"""The start page: what there is, in numbers, and where to go."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pandas as pd
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from layers.field import access, findings
+from layers.field.asking import FindingFilter
+from layers.language import gettext
+from map_app import charts, legend, subjects
+from map_app.pages.gate import visitor
+from map_app.pages.service import analyst, now, site
+from map_app.style import Entry
+from map_app.words import number
+
+blueprint = Blueprint("start", __name__)
+
+_WEEKS = 26
+_LATEST = 6
+
+
+@blueprint.get("/")
+def start() -> ResponseReturnValue:
+    """Show the site in numbers."""
+    everything = analyst().findings(access.seen_by(visitor(), FindingFilter()))
+    lines, which = legend.entries(site().taxonomy, analyst().used_categories())
+    return render_template(
+        "map_app/start.html",
+        figures=_figures(everything),
+        subjects=[(name, subjects.subject(name)) for name in subjects.NAMES],
+        bars=charts.bars(_per_line(lines, which, everything)),
+        weeks=charts.weeks(everything["day"], _WEEKS),
+        latest=_latest(everything),
+        name_of=lambda found: legend.name(site().taxonomy, found.scheme, found.code),
+    )
+
+
+def _figures(everything: pd.DataFrame) -> list[tuple[str, str]]:
+    last = everything["observed_at"].max() if len(everything) else None
+    recent = (everything["observed_at"] > last - timedelta(days=7)).sum() if last is not None else 0
+    figures = [
+        (number(len(everything)), gettext("findings")),
+        (number(int(recent)), gettext("in the last 7 days with findings")),
+        (number(len(analyst().schools())), gettext("schools and kindergartens")),
+    ]
+    network = site().network_or_none()
+    if network is None:
+        return [*figures, ("0", gettext("km of streets"))]
+    lengths = network.blocks.set_index("block_id")["length_m"]
+    mine = access.seen_by(visitor(), FindingFilter()).account_id
+    seen = analyst().last_patrolled(now(), mine)
+    share = lengths.reindex(seen.index[seen["age_days"] <= 7]).sum() / lengths.sum()
+    return [
+        *figures,
+        (number(lengths.sum() / 1000), gettext("km of streets")),
+        (f"{share:.0%}", gettext("of their length patrolled in 7 days (provisional)")),
+    ]
+
+
+def _per_line(
+    lines: list[Entry], which: dict[tuple[str, str], int], everything: pd.DataFrame
+) -> list[tuple[str, str, int]]:
+    counts = [0] * len(lines)
+    for category, n in Counter(zip(everything["scheme"], everything["code"], strict=True)).items():
+        counts[which[category]] += n
+    return [(line.name, line.colour, n) for line, n in zip(lines, counts, strict=True)]
+
+
+def _latest(everything: pd.DataFrame) -> list[findings.Finding]:
+    newest = everything.sort_values(["observed_at", "fid"], ascending=False).head(_LATEST)
+    return [findings.get(site(), uuid) for uuid in newest["uuid"]]

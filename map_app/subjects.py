@@ -1,0 +1,88 @@
+"""What each map is about, in the reader's language."""
+
+from dataclasses import dataclass
+
+from layers.language import gettext
+
+NAMES = ("findings", "density", "heat", "coverage", "school_zones")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Titles and words of one map; `warning` is what nobody may overlook."""
+
+    short: str
+    title: str
+    lead: str
+    legend: str
+    warning: str | None = None
+    list: str | None = None
+
+
+def subject(name: str) -> Subject:
+    """Return what the map `name` is about."""
+    return _SUBJECTS[name]()
+
+
+def _findings() -> Subject:
+    return Subject(
+        short=gettext("Findings"),
+        title=gettext("Map of findings"),
+        lead=gettext("Every finding where it was reported. Rings gather many; a click opens them."),
+        legend=gettext("Categories"),
+    )
+
+
+def _density() -> Subject:
+    return Subject(
+        short=gettext("By street"),
+        title=gettext("Findings by street"),
+        lead=gettext("Findings per 100 m of street block. A click shows the numbers of a block."),
+        legend=gettext("Findings per 100 m, number of blocks"),
+        warning=_not_corrected(),
+    )
+
+
+def _heat() -> Subject:
+    return Subject(
+        short=gettext("Heat map"),
+        title=gettext("Heat map of findings"),
+        lead=gettext("Findings per hectare, spread over 150 m around each; blank where there is no street."),
+        legend=gettext("Findings per hectare"),
+        warning=_not_corrected(),
+    )
+
+
+def _coverage() -> Subject:
+    return Subject(
+        short=gettext("Coverage"),
+        title=gettext("When was each street last patrolled?"),
+        lead=gettext("Street blocks by the time since a patrol's track last ran along them."),
+        legend=gettext("Last patrolled, length of streets"),
+        warning=gettext(
+            "Provisional: from runs of at least two fixes placed on a block with probability 0.9 or more."
+        ),
+    )
+
+
+def _school_zones() -> Subject:
+    return Subject(
+        short=gettext("School zones"),
+        title=gettext("Zones around schools"),
+        lead=gettext("Schools and kindergartens with the findings in their surroundings."),
+        legend=gettext("Findings inside a zone"),
+        list=gettext("Schools, most findings first"),
+    )
+
+
+def _not_corrected() -> str:
+    return gettext("Counts, not corrected for patrol effort: where more is patrolled, more is found.")
+
+
+_SUBJECTS = {
+    "findings": _findings,
+    "density": _density,
+    "heat": _heat,
+    "coverage": _coverage,
+    "school_zones": _school_zones,
+}

@@ -1,0 +1,37 @@
+"""Numbers, instants and choices as they are printed."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from layers.field.asking import FindingFilter
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen: as a filter of findings, and as days to print."""
+
+    wanted: FindingFilter = field(default_factory=FindingFilter)
+    first: date | None = None
+    last: date | None = None
+
+
+def number(value: float, digits: int = 0) -> str:
+    """Return a number with its thousands apart.
+
+    >>> number(55343), number(12.345, 1)
+    ('55,343', '12.3')
+    """
+    return f"{value:,.{digits}f}"
+
+
+def local_time(instant: datetime | None, zone: ZoneInfo, *, with_time: bool = True) -> str:
+    """Return an instant as the people of a zone write it.
+
+    >>> from datetime import UTC
+    >>> local_time(datetime(2020, 9, 25, 18, 30, tzinfo=UTC), ZoneInfo("Asia/Shanghai"))
+    '2020-09-26 02:30'
+    """
+    if instant is None:
+        return ""
+    return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M" if with_time else "%Y-%m-%d")
