@@ -1,5 +1,6 @@
 """One opened site: its settings, its store, and what is kept in memory to answer quickly."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -102,7 +103,7 @@ class Site:
         """Return the projection of the site, kept ready; None before the first data."""
         return self._projection(self.facts())
 
-    def _projection(self, facts: dict[str, Any]) -> Projection | None:
+    def _projection(self, facts: Mapping[str, Any]) -> Projection | None:
         name = facts.get("crs")
         if name is None:
             return None
@@ -117,7 +118,7 @@ class Site:
             raise NotFoundError("There are no streets yet: import some first")
         return network
 
-    def network_or_none(self, facts: dict[str, Any] | None = None) -> Network | None:
+    def network_or_none(self, facts: Mapping[str, Any] | None = None) -> Network | None:
         """Return the newest version of the streets, or None where there are none."""
         known = facts or self.facts()
         projection = self._projection(known)
@@ -139,7 +140,7 @@ class Site:
         with self.store.read() as conn:
             return networks.load(conn, version, projection)
 
-    def key_points_as_of(self, facts: dict[str, Any]) -> KeyPoints | None:
+    def key_points_as_of(self, facts: Mapping[str, Any]) -> KeyPoints | None:
         """Return the key points as of these facts; None while the site has no coordinate system."""
         projection = self._projection(facts)
         if projection is None:
@@ -157,17 +158,16 @@ class Site:
         """Return the key points in force; None while the site has no coordinate system."""
         return self.key_points_as_of(self.facts())
 
-    def bounds(self) -> tuple[float, float, float, float] | None:
+    def bounds(self, facts: Mapping[str, Any] | None = None) -> tuple[float, float, float, float] | None:
         """Return where the site's streets are, in degrees, with a margin of a tenth; None without streets."""
-        network = self.network_or_none()
-        if network is None or network.blocks.empty:
+        network = self.network_or_none(facts)
+        if network is None:
             return None
-        corners = network.projection.to_lonlat(network.blocks.total_bounds.reshape(2, 2))
-        (west, south), (east, north) = corners.tolist()
+        west, south, east, north = network.bounds
         margin_x, margin_y = (east - west) / 10, (north - south) / 10
         return west - margin_x, south - margin_y, east + margin_x, north + margin_y
 
-    def districts_as_of(self, facts: dict[str, Any]) -> Districts:
+    def districts_as_of(self, facts: Mapping[str, Any]) -> Districts:
         """Return the areas as of these facts."""
 
         def load() -> Districts:
@@ -182,16 +182,20 @@ class Site:
         """Return the areas in force."""
         return self.districts_as_of(self.facts())
 
-    @property
-    def taxonomy(self) -> Taxonomy:
-        """Return the categories that this site knows."""
+    def taxonomy_as_of(self, facts: Mapping[str, Any]) -> Taxonomy:
+        """Return the categories that this site knew as of these facts."""
 
         def load() -> Taxonomy:
             with self.store.read() as conn:
                 return taxonomy.of_site(conn)
 
-        kept: Taxonomy = self._keep("taxonomy", self.facts()["categories"], load)
+        kept: Taxonomy = self._keep("taxonomy", facts["categories"], load)
         return kept
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Return the categories that this site knows."""
+        return self.taxonomy_as_of(self.facts())
 
     def _keep(self, name: str, version: Any, load: Any) -> Any:
         """Return what is kept under `name`, read anew if it is not of this version."""

@@ -32,12 +32,16 @@ _BLOCK_COLUMNS = [column.name for column in schema.block.c if column.name not in
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """One version of the streets, in memory: blocks in metres, and the index that places findings."""
+    """One version of the streets, in memory: blocks in metres, and the index that places findings.
+
+    `bounds` are west, south, east and north of the blocks in degrees.
+    """
 
     version: int
     blocks: gpd.GeoDataFrame
     index: BlockIndex
     projection: Projection
+    bounds: tuple[float, float, float, float]
 
 
 def content_hash(streets: gpd.GeoDataFrame) -> str:
@@ -202,7 +206,8 @@ def load(conn: Connection, version: int, projection: Projection) -> Network:
     metres = shapely.transform(blocks.geometry.to_numpy(), projection.to_metres)
     table = pd.DataFrame(blocks.drop(columns="geom"))
     in_metres = gpd.GeoDataFrame(table, geometry=metres, crs=projection.crs)
-    return Network(version, in_metres, BlockIndex.of(in_metres), projection)
+    west, south, east, north = (float(side) for side in blocks.total_bounds)
+    return Network(version, in_metres, BlockIndex.of(in_metres), projection, (west, south, east, north))
 
 
 def read_blocks(conn: Connection, version: int) -> gpd.GeoDataFrame:

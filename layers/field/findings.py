@@ -4,7 +4,7 @@ What can be derived is derived before any lock is taken; the transaction checks 
 one it was derived from, and inserts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -114,18 +114,17 @@ def put_many(
 def _put_chunk(
     site: "Site", account: Account, reports: Sequence[Report], now: datetime, run: int | None
 ) -> list[Told]:
-    refused = _checked(site, reports, now)
-    hashes = [None if error else content_hash(report) for report, error in zip(reports, refused, strict=True)]
     for _ in range(_ATTEMPTS):
-        around = placements.surroundings(site)
         with site.store.read() as conn:
-            known = _known(
-                conn, [report.uuid for report, hash_ in zip(reports, hashes, strict=True) if hash_]
-            )
-        told, fresh = _sorted_out(account, reports, hashes, refused, known)
+            facts = versions.read(conn)
+            digests = _checked(site, facts, reports, now)
+            valid = [report.uuid for report, digest in zip(reports, digests, strict=True) if _is_good(digest)]
+            known = _known(conn, valid)
+        told, fresh = _sorted_out(account, reports, digests, known)
         if not fresh:
             return told
-        batch = _batch(around, account, [(reports[row], str(hashes[row])) for row in fresh], run)
+        around = placements.surroundings(site, facts)
+        batch = _batch(around, account, [(reports[row], str(digests[row])) for row in fresh], run)
         try:
             if _write(site, batch, now):
                 return told
@@ -135,16 +134,22 @@ def _put_chunk(
     raise BusyError("Streets or key points are being changed; try again later")
 
 
-def _checked(site: "Site", reports: Sequence[Report], now: datetime) -> list[XunchaError | None]:
-    known, bounds = site.taxonomy, site.bounds()
-    found: list[XunchaError | None] = []
+def _is_good(digest: str | XunchaError) -> bool:
+    return isinstance(digest, str)
+
+
+def _checked(
+    site: "Site", facts: Mapping[str, Any], reports: Sequence[Report], now: datetime
+) -> list[str | XunchaError]:
+    """Return for each report the hash of what it says, or why it cannot be true."""
+    known, bounds = site.taxonomy_as_of(facts), site.bounds(facts)
+    found: list[str | XunchaError] = []
     for report in reports:
         try:
             check(report, known, now=now, bounds=bounds)
+            found.append(content_hash(report))
         except InvalidError as error:
             found.append(error)
-        else:
-            found.append(None)
     return found
 
 
@@ -162,17 +167,16 @@ def _known(conn: Connection, uuids: Sequence[str]) -> dict[str, tuple[str, int]]
 def _sorted_out(
     account: Account,
     reports: Sequence[Report],
-    hashes: Sequence[str | None],
-    refused: Sequence[XunchaError | None],
-    known: dict[str, tuple[str, int]],
+    digests: Sequence[str | XunchaError],
+    known: Mapping[str, tuple[str, int]],
 ) -> tuple[list[Told], list[int]]:
     """Return what each report is told, and which are to be written."""
     told: list[Told] = []
     fresh: list[int] = []
     seen = dict(known)
-    for row, (report, digest, error) in enumerate(zip(reports, hashes, refused, strict=True)):
-        if error is not None or digest is None:
-            told.append(error or InvalidError("This finding cannot be read"))
+    for row, (report, digest) in enumerate(zip(reports, digests, strict=True)):
+        if isinstance(digest, XunchaError):
+            told.append(digest)
         elif report.uuid not in seen:
             seen[report.uuid] = (digest, account.id)
             fresh.append(row)

@@ -14,8 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, and_, func, select
 
-from geo.assign import Model, sd_of
-from geo.assign.frames import table
+from geo.assign import COLUMNS, Model, sd_of
 from geo.crs import LonLat
 from geo.datum import to_wgs84
 from layers.city.districts import Districts
@@ -70,15 +69,15 @@ class Positions:
 class Derived:
     """What was derived: a placement per finding (None without streets), pairs with key points and areas."""
 
-    placement: pd.DataFrame | None
+    placement: Mapping[str, NDArray[Any]] | None
     near: Near
     district_row: NDArray[np.intp]
     district_id: NDArray[np.int64]
 
 
-def surroundings(site: "Site") -> Surroundings:
-    """Return what the site knows of its city now."""
-    facts = site.facts()
+def surroundings(site: "Site", facts: Mapping[str, Any] | None = None) -> Surroundings:
+    """Return what the site knows of its city, now or as of `facts`."""
+    facts = site.facts() if facts is None else facts
     return Surroundings(
         facts,
         site.settings,
@@ -138,7 +137,7 @@ def derive(around: Surroundings, of: Positions) -> Derived:
     return Derived(placed, near, row, district_id)
 
 
-def place(network: Network, of: Positions, settings: Settings) -> pd.DataFrame:
+def place(network: Network, of: Positions, settings: Settings) -> dict[str, NDArray[Any]]:
     """Return a placement for each position on one version of the streets, with the columns of the store."""
     placed = network.index.place(
         of.lonlat,
@@ -150,7 +149,8 @@ def place(network: Network, of: Positions, settings: Settings) -> pd.DataFrame:
         offset_sd_m=of.offset_sd_m,
         model=replace(Model(), outside_m=settings.outside_m),
     )
-    return table(placed)
+    # a frame of eighteen columns would cost a request more than the placement itself
+    return {name: getattr(placed, name) for name in COLUMNS}
 
 
 def insert(
@@ -164,16 +164,16 @@ def insert(
 
 
 def _insert_placements(
-    conn: Connection, placed: pd.DataFrame, keys: NDArray[np.int64], version: int, now: datetime
+    conn: Connection, placed: Mapping[str, NDArray[Any]], keys: NDArray[np.int64], version: int, now: datetime
 ) -> None:
-    n = len(placed)
+    n = len(keys)
     fixed = {
         "finding_id": keys,
         "network_version": np.full(n, version),
         "method_version": [METHOD_VERSION] * n,
         "placed_at": [now] * n,
     }
-    frames.insert_many(conn, placement, {**fixed, **{str(name): placed[name] for name in placed.columns}})
+    frames.insert_many(conn, placement, {**fixed, **placed})
 
 
 def insert_surroundings(conn: Connection, derived: Derived, keys: NDArray[np.int64]) -> None:

@@ -23,6 +23,11 @@ class Store:
     def __init__(self, engine: Engine, *, busy_timeout_s: float) -> None:
         self.engine = engine
         self.busy_timeout_s = busy_timeout_s
+        self._reader = engine
+        if engine.dialect.name == "postgresql":
+            self._reader = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     @classmethod
     def open(cls, place: Path | str, *, busy_timeout_s: float = 10.0) -> "Store":
@@ -73,7 +78,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection inside one transaction: everything read is of one moment."""
-        with translated(), self.engine.connect() as conn, conn.begin():
+        with translated(), self._reader.connect() as conn, conn.begin():
             yield conn
 
     @contextmanager
@@ -119,9 +124,8 @@ def _postgres_engine(url: str, busy_timeout_s: float) -> Engine:
             field="store_url",
             given=parsed.drivername,
         )
-    engine = create_engine(
-        parsed, pool_size=8, max_overflow=24, pool_timeout=busy_timeout_s, pool_pre_ping=True
-    )
+    # a connection that the server has dropped costs one answer "busy"; asking before each use costs them all
+    engine = create_engine(parsed, pool_size=8, max_overflow=24, pool_timeout=busy_timeout_s)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:
@@ -129,10 +133,5 @@ def _postgres_engine(url: str, busy_timeout_s: float) -> Engine:
             cursor.execute(f"SET lock_timeout = {int(busy_timeout_s * 1000)}")
             cursor.execute("SET timezone = 'UTC'")
         connection.commit()
-
-    @event.listens_for(engine, "begin")
-    def _begin(conn: Connection) -> None:
-        if not conn.get_execution_options().get(_WRITING):
-            conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     return engine
