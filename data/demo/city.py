@@ -71,7 +71,7 @@ def _district(size: Size, number: int, seed: int, law: ErrorLaw) -> District:
     fronts = shops.open_up(land, found)
     staff = people.appoint(land, territory)
     rates = problems.set_rates(land, territory, found)
-    rounds = patrols.prepare(land, territory, staff, rates.effort, law)
+    rounds = patrols.prepare(land, territory, staff, rates.favourite, law)
     return District(
         land,
         territory,

@@ -24,6 +24,8 @@ EFFORT = {"primary": 1.6, "secondary": 2.0, "tertiary": 1.5, "residential": 1.0,
 HEIGHT_M = {"commerce": 34.0, "estate": 26.0, "old": 7.0, "industry": 11.0, "town": 15.0, "village": 4.0}
 WALK_M_S, RIDE_M_S = 1.2, 3.4
 REACH_M = 900.0
+FAVOURITE_SHARE = 0.07
+"""Share of the shifts that walk the false spot over and over."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,17 @@ class Rounds:
     ground: Ground
     staff: Staff
     beats: list[Beat]
+    favourite: Beat
     canyon: Floats
     law: ErrorLaw
 
 
-def prepare(ground: Ground, areas: Areas, staff: Staff, extra_effort: Floats, law: ErrorLaw) -> Rounds:
-    """Return the rounds of a district; `extra_effort` multiplies the wish to walk each street piece."""
+def prepare(ground: Ground, areas: Areas, staff: Staff, favourite: NDArray[np.bool_], law: ErrorLaw) -> Rounds:
+    """Return the rounds of a district; the `favourite` street pieces have patrols of their own, every day."""
     duty = _duty_of_streets(ground, areas)
-    effort = ground.streets["class"].map(EFFORT).fillna(0.0).to_numpy() * extra_effort
+    effort = ground.streets["class"].map(EFFORT).fillna(0.0).to_numpy()
     beats = [_beat(ground, np.flatnonzero(duty == n), effort) for n in range(int(areas.duty.max()) + 1)]
-    return Rounds(ground, staff, beats, canyon(ground), law)
+    return Rounds(ground, staff, beats, _beat(ground, np.flatnonzero(favourite), effort + 0.1), canyon(ground), law)
 
 
 def canyon(ground: Ground) -> Floats:
@@ -119,18 +122,19 @@ def outings(rounds: Rounds, day: int) -> Iterator[Outing]:
     weekday = (size.first_day.weekday() + day) % 7
     count = size.shifts_a_day if weekday < 5 else round(size.shifts_a_day * 0.55)
     chosen = rng.permutation(len(rounds.staff.walkers))[:count]
-    for n in chosen.tolist():
+    for k, n in enumerate(chosen.tolist()):
         walker = rounds.staff.walkers[n]
+        beat = rounds.favourite if k < count * FAVOURITE_SHARE else rounds.beats[walker.duty]
         hour = float(rng.choice(HOURS, p=HOUR_SHARES)) if size.shift_hours < 5 else float(rng.choice([7.0, 9.0, 13.0]))
         start = day * 86400.0 + hour * 3600.0 + float(rng.uniform(0, 1500))
         hours = size.shift_hours * (0.6 if walker.channel == "volunteer" else 1.0)
-        outing = _outing(rounds, walker, start, hours * float(rng.uniform(0.8, 1.1)))
+        outing = _outing(rounds, walker, beat, start, hours * float(rng.uniform(0.8, 1.1)))
         if outing is not None:
             yield outing
 
 
-def _outing(rounds: Rounds, walker: Walker, start: float, hours: float) -> Outing | None:
-    rng, beat = rounds.ground.site.rng, rounds.beats[walker.duty]
+def _outing(rounds: Rounds, walker: Walker, beat: Beat, start: float, hours: float) -> Outing | None:
+    rng = rounds.ground.site.rng
     speed = RIDE_M_S if rng.random() < 0.22 else WALK_M_S * float(rng.uniform(0.85, 1.15))
     steps = _route(beat, hours * 3600.0 * speed * 0.86, rng)
     if not steps:

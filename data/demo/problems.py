@@ -66,7 +66,6 @@ SPOT_KINDS = {
     "waste": ("exposed_waste", "piling", "small_ads", "dirty_road", "drying"),
 }
 SPOT_TIMES = 5.0
-FALSE_SPOT_EFFORT = 14.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,6 @@ class Spot:
     y: float
     radius_m: float
     times: float
-    effort: float
     kinds: tuple[str, ...]
 
     @property
@@ -89,11 +87,11 @@ class Spot:
 
 @dataclass(frozen=True)
 class Rates:
-    """Births per day of every kind (column) on every street piece (row), the spots, and extra patrol effort."""
+    """Births per day of every kind (column) on every street piece (row), the spots, and what patrols favour."""
 
     births: Floats
     spots: list[Spot]
-    effort: Floats
+    favourite: NDArray[np.bool_]
     school_streets: NDArray[np.int64]
 
 
@@ -104,7 +102,6 @@ def set_rates(ground: Ground, areas: Areas, places: Places) -> Rates:
     middles = shapely.line_interpolate_point(ground.streets.geometry.to_numpy(), 0.5, normalized=True)
     by_class = ground.streets["class"].map(BY_CLASS).to_numpy() * (ground.streets["layer"] == 0).to_numpy()
     near = {name: _nearness(places, kinds, middles) for name, kinds in (("market", ("market",)), ("metro", ("metro_station",)))}
-    spots = _spots(ground, areas, middles)
     births = np.zeros((len(lengths), len(KINDS)))
     for n, kind in enumerate(KINDS):
         land = np.isin(uses, kind.uses).mean(axis=1) + 0.06
@@ -112,16 +109,17 @@ def set_rates(ground: Ground, areas: Areas, places: Places) -> Rates:
         chance = rng.gamma(2.5, 1 / 2.5, len(lengths))
         births[:, n] = kind.births * lengths / 1000.0 * by_class * land * pull * chance
     births *= ground.size.problems_per_km / 9.0
-    effort = np.ones(len(lengths))
+    spots = _spots(ground, areas, middles, births.sum(axis=1))
+    favourite = np.zeros(len(lengths), dtype=bool)
     for spot in spots:
         inside = shapely.distance(middles, shapely.Point(spot.x, spot.y)) < spot.radius_m
-        effort[inside] *= spot.effort
+        favourite |= inside & (not spot.true)
         births[np.ix_(inside, np.isin([kind.key for kind in KINDS], spot.kinds))] *= spot.times
     births[:, [kind.key for kind in KINDS].index("bell_vendor")] = 0.0
     gates, _ = gate_points(places, ("primary_school", "secondary_school"))
     own = np.flatnonzero(by_class > 0.4)
     nearest = own[shapely.STRtree(ground.streets.geometry.to_numpy()[own]).nearest(shapely.points(gates))]
-    return Rates(births, spots, effort, np.unique(nearest))
+    return Rates(births, spots, favourite, np.unique(nearest))
 
 
 def _uses(ground: Ground) -> NDArray[np.object_]:
@@ -139,22 +137,28 @@ def _nearness(places: Places, kinds: tuple[str, ...], middles: NDArray[np.object
     return np.asarray(np.exp(-shapely.distance(middles, tree.geometries[tree.nearest(middles)]) / 180.0))
 
 
-def _spots(ground: Ground, areas: Areas, middles: NDArray[np.object_]) -> list[Spot]:
-    """Plant two true spots and a false one, far from each other, where people live."""
+def _spots(ground: Ground, areas: Areas, middles: NDArray[np.object_], births: Floats) -> list[Spot]:
+    """Plant two true spots and a false one, far from each other, where life is ordinary or busier than that."""
     rng, pieces = ground.site.rng, areas.pieces
-    lived = np.isin(pieces.uses, ["estate", "old", "commerce"])
-    radius = 260.0 if ground.size.plan.core_x > 1000 else 105.0
-    apart = 3.2 * radius
-    tree, chosen = shapely.STRtree(middles), []
-    for n in rng.permutation(np.flatnonzero(lived)).tolist():
-        point = pieces.points[n]
-        streets = len(tree.query(shapely.Point(point), predicate="dwithin", distance=radius))
-        if streets > 14 and all(np.hypot(*(point - other)) > apart for other in chosen):
-            chosen.append(point)
-        if len(chosen) == 3:
-            break
-    plan = (("stalls", SPOT_TIMES, 1.0), ("waste", SPOT_TIMES, 1.0), ("", 1.0, FALSE_SPOT_EFFORT))
+    lived = np.flatnonzero(np.isin(pieces.uses, ["estate", "old", "commerce"]))
+    radius = 260.0 if ground.size.plan.core_x > 1000 else 95.0
+    tree = shapely.STRtree(middles)
+    point, street = tree.query(shapely.points(pieces.points[lived]), predicate="dwithin", distance=radius)
+    usual = np.bincount(point, births[street], len(lived))
+    busy = lived[usual >= np.quantile(usual, 0.6)]
+    order = pieces.points[rng.permutation(busy)]
+    chosen = next((found for gap in (3.0, 2.2, 1.6, 0.8) if len(found := _apart(order, gap * radius)) == 3), order[:3])
+    plan = (("stalls", SPOT_TIMES), ("waste", SPOT_TIMES), ("", 1.0))
     return [
-        Spot(f"{ground.county}-spot-{k + 1}", float(x), float(y), radius, times, effort, SPOT_KINDS.get(name, ()))
-        for k, ((x, y), (name, times, effort)) in enumerate(zip(chosen, plan, strict=False))
+        Spot(f"{ground.county}-spot-{k + 1}", float(x), float(y), radius, times, SPOT_KINDS.get(name, ()))
+        for k, ((x, y), (name, times)) in enumerate(zip(chosen, plan, strict=False))
     ]
+
+
+def _apart(points: Floats, gap_m: float) -> list[Floats]:
+    """Return up to three of the points, first come first taken, that keep their distance."""
+    chosen: list[Floats] = []
+    for point in points:
+        if all(np.hypot(*(point - other)) > gap_m for other in chosen):
+            chosen.append(point)
+    return chosen[:3]

@@ -28,7 +28,7 @@ def rates(ground: Ground, true: Rates) -> pd.DataFrame:
 def spots(planted: list[Spot]) -> gpd.GeoDataFrame:
     """Return the planted spots as discs; the false one has no more problems, only more patrols."""
     rows = [
-        {"spot_id": one.spot_id, "true_spot": one.true, "times": one.times, "effort": one.effort, "kinds": ",".join(one.kinds)}
+        {"spot_id": one.spot_id, "true_spot": one.true, "times": one.times, "kinds": ",".join(one.kinds)}
         for one in planted
     ]
     return gpd.GeoDataFrame(rows, geometry=[Point(one.x, one.y).buffer(one.radius_m) for one in planted], crs=PLANE)
