@@ -48,6 +48,13 @@ class Cells:
         """Return a field as aware UTC instants, and which were a date alone."""
         if not is_needed and field not in self.reading.columns:
             return [None] * len(self.rows), np.zeros(len(self.rows), dtype=bool)
+        parsed, date_only = self.instants(field, zone, is_needed=is_needed)
+        return [one and one.replace(tzinfo=UTC) for one in parsed.tolist()], date_only
+
+    def instants(
+        self, field: str, zone: ZoneInfo, *, is_needed: bool = True
+    ) -> tuple[instants.Instants, NDArray[np.bool_]]:
+        """Return a field as UTC instants (NaT where there is none), and which were a date alone."""
         values = self._times(field)
         parsed, date_only = instants.parse(values, zone, self.reading.options.date_format)
         empty = values.isna().to_numpy(dtype=bool)
@@ -59,7 +66,7 @@ class Cells:
             field,
             given=values.astype(object),
         )
-        return [one and one.replace(tzinfo=UTC) for one in parsed.tolist()], date_only
+        return parsed, date_only
 
     def _times(self, field: str) -> "pd.Series[Any]":
         """Return a column that holds times already as it is, any other as text."""

@@ -11,7 +11,7 @@ from layers.city import key_points as key_point_store
 from layers.city import networks
 from layers.city.layer import Changes
 from layers.errors import InvalidError
-from layers.field import placements
+from layers.field import placements, tracks
 from layers.importing import districts, key_points, osm, runs, streets
 from layers.importing.features import Layer
 from layers.importing.options import ImportOptions
@@ -65,7 +65,13 @@ def import_osm(
     places.facts["n_gates"] = len(extract.gates)
     changes = district_store.replace(site, OSM, extract.districts, now=now, account_id=account_id)
     areas = _of_changes("districts", extract.districts, changes)
-    derive_anew(site, now=now, progress=progress, around=_is_new(places) or _is_new(areas))
+    derive_anew(
+        site,
+        now=now,
+        progress=progress,
+        streets=_is_new(roads),
+        around=_is_new(places) or _is_new(areas),
+    )
     runs.end(site, run, _sum([roads, places, areas]), now=now)
     return [roads, places, areas]
 
@@ -104,7 +110,14 @@ def import_layer(
         changes = replace(site, name, layer.frame, now=now, account_id=account_id)
         done = _of_changes(kind, layer.frame, changes)
     done = layer_done(kind, layer, done)
-    derive_anew(site, now=now, progress=progress, around=kind != "streets" and _is_new(done))
+    is_streets = kind == "streets"
+    derive_anew(
+        site,
+        now=now,
+        progress=progress,
+        streets=is_streets and _is_new(done),
+        around=not is_streets and _is_new(done),
+    )
     runs.end(site, run, done, now=now)
     return done
 
@@ -122,8 +135,19 @@ def layer_done(kind: str, layer: Layer, done: Done | None = None) -> Done:
     return done
 
 
-def derive_anew(site: Site, *, now: datetime, progress: Progress = silent, around: bool = True) -> None:
-    """Place findings that have no place on the newest streets; with `around` find what is near them, too."""
+def derive_anew(
+    site: Site, *, now: datetime, progress: Progress = silent, streets: bool = True, around: bool = True
+) -> None:
+    """Bring what is derived up to date after the city changed.
+
+    Parameters
+    ----------
+    streets : bool
+        Read the passes of tracks along the newest streets.  Findings without a place on them get one in
+        any case.
+    around : bool
+        Find key points and areas of all findings anew.
+    """
 
     def placing(done: int, total: int) -> None:
         progress("placing findings on the new streets", done, total)
@@ -131,9 +155,14 @@ def derive_anew(site: Site, *, now: datetime, progress: Progress = silent, aroun
     def looking(done: int, total: int) -> None:
         progress("finding key points and areas of all findings", done, total)
 
+    def passing(done: int, total: int) -> None:
+        progress("reading tracks along the new streets", done, total)
+
     network = site.network_or_none()
     if network is not None:
         placements.add_for(site, network.version, now=now, progress=placing)
+        if streets:
+            tracks.add_passes_for(site, network.version, progress=passing)
     if around:
         placements.refresh_surroundings(site, progress=looking)
 

@@ -1,16 +1,26 @@
-"""Findings, tracks and photos from files into a site, in chunks that are whole by themselves."""
+"""Findings, tracks and photos from files into a site, in chunks that are whole by themselves.
 
+Good rows go in and the others come back refused.  Rows are known again by their ids, so that the same
+file changes nothing, and an import that was interrupted is completed by repeating it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from layers.city.taxonomy import Taxonomy
 from layers.errors import ConflictError, InvalidError, XunchaError
 from layers.field import findings as finding_store
+from layers.field import photos as photo_store
 from layers.field import reports
+from layers.field import tracks as track_store
 from layers.field.findings import Outcome, Report, Told
-from layers.importing import findings, runs
+from layers.field.tracks import Track
+from layers.importing import findings, photos, runs, tracks
 from layers.importing.findings import Batch
 from layers.importing.options import ImportOptions
+from layers.importing.photos import PhotoReport
 from layers.importing.positions import Bounds
 from layers.importing.progress import Progress, silent
 from layers.importing.refusals import Refusal
@@ -31,53 +41,140 @@ def import_findings(
 ) -> Done:
     """Import a table of findings; see `findings.read` for what it may look like.
 
-    Good rows go in and the others come back refused.  Rows are known again by their ids, so that the
-    same file changes nothing, and an interrupted import is completed by repeating it.
-
     Parameters
     ----------
     dry_run : bool
         Read and check every row, write nothing.
     """
-    run = None if dry_run else runs.begin(site, "findings", path, options, account_id=account.id, now=now)
-    taking = _Taking(site, account, now, run)
     done = Done("findings", facts={"n_date_only": 0})
-    ended: datetime | None = None
-    try:
+    with _run(site, account, path, options, done, now=now, dry_run=dry_run) as intake:
         for batch in findings.read(
             path, options, taxonomy=site.taxonomy, local=site.settings.zone, progress=progress
         ):
-            taking.take(batch, done)
-        ended = now
-    finally:
-        if run is not None:
-            runs.end(site, run, done, now=ended)
+            intake.take_batch(batch)
     return done
 
 
-class _Taking:
-    """Takes batches of findings into a site, or only looks at them when there is no run."""
+def import_tracks(
+    site: Site,
+    account: Account,
+    path: Path,
+    options: ImportOptions,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> Done:
+    """Import a file of tracks; see `tracks.read`.  Each outing is a transaction of its own."""
+    found = tracks.read(path, options, now=now, local=site.settings.zone, progress=progress)
+    done = Done("tracks", n_read=found.n_read, refused=found.refused, columns=found.columns)
+    done.facts["n_tracks"] = len(found.tracks)
+    with _run(site, account, path, options, done, now=now, dry_run=dry_run) as intake:
+        for at, track in enumerate(found.tracks, start=1):
+            intake.take_track(track)
+            progress("taking tracks", at, len(found.tracks))
+    return done
 
-    def __init__(self, site: Site, account: Account, now: datetime, run: int | None) -> None:
-        self.site, self.account, self.now, self.run = site, account, now, run
+
+def import_photos(
+    site: Site,
+    account: Account,
+    paths: Sequence[Path],
+    options: ImportOptions,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> Done:
+    """Import geotagged photos as findings, each with its photo; see `photos.read`."""
+    done = Done("photos", n_read=len(paths))
+    intake = _Intake(site, account, now, done, None, dry_run=dry_run)
+    taxonomy = site.taxonomy
+    for at, path in enumerate(paths, start=1):
+        try:
+            intake.take_photo(photos.read(path, options, taxonomy=taxonomy, settings=site.settings))
+        except XunchaError as error:
+            done.refused.append(Refusal(at, error, {"file": str(path)}))
+        progress("taking photos", at, len(paths))
+    return done
+
+
+@contextmanager
+def _run(
+    site: Site,
+    account: Account,
+    path: Path,
+    options: ImportOptions,
+    done: Done,
+    *,
+    now: datetime,
+    dry_run: bool,
+) -> Iterator["_Intake"]:
+    """Give an intake whose work is noted as a run, also when it is cut short; a dry run is no run."""
+    if dry_run:
+        yield _Intake(site, account, now, done, None, dry_run=True)
+        return
+    run = runs.begin(site, done.kind, path, options, account_id=account.id, now=now)
+    ended: datetime | None = None
+    try:
+        yield _Intake(site, account, now, done, run, dry_run=False)
+        ended = now
+    finally:
+        runs.end(site, run, done, now=ended)
+
+
+class _Intake:
+    """Takes what was read into a site, or only looks at it in a dry run, and counts what became of it."""
+
+    def __init__(
+        self, site: Site, account: Account, now: datetime, done: Done, run: int | None, *, dry_run: bool
+    ) -> None:
+        self.site, self.account, self.now, self.done = site, account, now, done
+        self.run, self.dry_run = run, dry_run
         self.first_rows: dict[str, int] = {}
         self.digests: dict[str, str] = {}
 
-    def take(self, batch: Batch, done: Done) -> None:
-        """Take a batch and count what became of its rows."""
-        told = self._looked_at(batch) if self.run is None else self._put(batch)
-        outcomes = [one[0] for one in told if not isinstance(one, XunchaError)]
-        done.n_read += batch.n_read
-        done.n_added += outcomes.count(Outcome.CREATED)
-        done.n_same += outcomes.count(Outcome.SAME)
-        done.columns = batch.columns
-        done.facts["n_date_only"] += batch.n_date_only
-        refused = [
-            self._refusal(batch, at, one) for at, one in enumerate(told) if isinstance(one, XunchaError)
-        ]
-        done.refused += sorted(batch.refused + refused, key=lambda one: one.row)
-        for report, row in zip(batch.reports, batch.rows.index, strict=True):
-            self.first_rows.setdefault(report.uuid, int(row))
+    def take_batch(self, batch: Batch) -> None:
+        """Take a batch of findings."""
+        told = self._looked_at(batch) if self.dry_run else self._put(batch)
+        self.done.n_read += batch.n_read
+        self.done.columns = batch.columns
+        self.done.facts["n_date_only"] += batch.n_date_only
+        refused = []
+        for at, one in enumerate(told):
+            self.first_rows.setdefault(batch.reports[at].uuid, int(batch.rows.index[at]))
+            if isinstance(one, XunchaError):
+                refused.append(self._refusal(batch, at, one))
+            else:
+                self._count(one[0])
+        self.done.refused += sorted(batch.refused + refused, key=lambda one: one.row)
+
+    def take_track(self, track: Track) -> None:
+        """Take one outing."""
+        try:
+            if self.dry_run:
+                track_store.check(track, now=self.now)
+                self._count(Outcome.CREATED)
+            else:
+                self._count(
+                    track_store.put(self.site, self.account, track, now=self.now, import_run_id=self.run)
+                )
+        except (InvalidError, ConflictError) as error:
+            self.done.refused.append(Refusal(0, error, {"track": track.uuid, "n_fixes": len(track.lon)}))
+
+    def take_photo(self, photo: PhotoReport) -> None:
+        """Take one photo and the finding that it makes."""
+        if self.dry_run:
+            reports.check(photo.report, self.site.taxonomy, now=self.now, bounds=self.site.bounds())
+            self._count(Outcome.CREATED)
+            return
+        outcome, _ = finding_store.put(self.site, self.account, photo.report, now=self.now)
+        photo_store.attach(self.site, self.account, photo.report.uuid, photo.data, now=self.now)
+        self._count(outcome)
+
+    def _count(self, outcome: Outcome) -> None:
+        self.done.n_added += outcome is Outcome.CREATED
+        self.done.n_same += outcome is Outcome.SAME
 
     def _put(self, batch: Batch) -> list[Told]:
         return finding_store.put_many(
@@ -101,8 +198,7 @@ class _Taking:
 
     def _refusal(self, batch: Batch, at: int, reason: XunchaError) -> Refusal:
         """Return the refusal of a report; of two rows with one key it names the other."""
-        uuid = batch.reports[at].uuid
-        first = self._first_row(batch, uuid)
+        first = self.first_rows[batch.reports[at].uuid]
         if isinstance(reason, ConflictError) and first != int(batch.rows.index[at]):
             reason = ConflictError(
                 "Row %(first)s has the same key and says something else; --key none takes both",
@@ -110,9 +206,3 @@ class _Taking:
                 first=first,
             )
         return batch.refusal(at, reason)
-
-    def _first_row(self, batch: Batch, uuid: str) -> int:
-        if uuid in self.first_rows:
-            return self.first_rows[uuid]
-        at = next(at for at, report in enumerate(batch.reports) if report.uuid == uuid)
-        return int(batch.rows.index[at])
