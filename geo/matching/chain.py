@@ -21,7 +21,9 @@ class Model(NamedTuple):
     in units of a distance density; `leave` the cost of leaving or entering it; `turn` that of turning
     round; `slack` and `slack_share` give beta = slack + slack_share · straight distance; a
     route is tried up to `detour` · straight + `detour_m`, no faster than `fastest`; `straying` is the weight
-    `heading_k` the concentration of headings, `log_bessel` log I0 of it.
+    `heading_k` the concentration of headings, `log_bessel` log I0 of it;
+    `beside` tells that the patrol keeps to the kerbs, within `kerb_sd`;
+    fixes closer in time than `memory_s` share their error and count for less.
     """
 
     max_candidates: int
@@ -40,6 +42,9 @@ class Model(NamedTuple):
     straying: float
     heading_k: float
     log_bessel: float
+    beside: bool
+    kerb_sd: float
+    memory_s: float
 
 
 class Chain(NamedTuple):
@@ -67,6 +72,16 @@ class Path(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
+def _log_distance(away: float, kerb: float, spread: float, wide: float) -> float:
+    """Return the log density of a distance from the line for someone on either kerb."""
+    density = 0.0
+    for side in (-1.0, 1.0):
+        z = (away - side * kerb) / spread
+        density += (1.0 - wide) * np.exp(-0.5 * z * z) + wide / 3.0 * np.exp(-z * z / 18.0)
+    return float(np.log(0.5 * density / (spread * np.sqrt(2.0 * np.pi))))
+
+
+@njit(cache=True, nogil=True)
 def find(
     net: Streets, scratch: Scratch, model: Model, x: Floats, y: Floats, s: Floats, heading: Floats
 ) -> Chain:
@@ -77,7 +92,7 @@ def find(
     block = np.empty(n * most, dtype=np.int64)
     at, away = np.empty(n * most), np.empty(n * most)
     emission = np.empty((n * most, 2))
-    bearing = np.empty(most)
+    piece = np.empty(most, dtype=np.int64)
     for t in range(n):
         a = first[t]
         radius = min(model.radius_sds * s[t] + model.radius_m, model.radius_max)
@@ -90,21 +105,22 @@ def find(
             block[a : a + most],
             at[a : a + most],
             away[a : a + most],
-            bearing,
+            piece,
         )
         first[t + 1] = a + count
         for i in range(count):
-            z = away[a + i] / s[t]
-            near = (1.0 - model.wide) * np.exp(-0.5 * z * z)
-            far = model.wide / 3.0 * np.exp(-z * z / 18.0)
-            log_distance = np.log((near + far) / (s[t] * np.sqrt(2.0 * np.pi)))
+            kerb = net.kerb[block[a + i]] if model.beside else 0.0
+            spread = np.hypot(s[t], model.kerb_sd) if model.beside else s[t]
+            log_distance = _log_distance(away[a + i], kerb, spread, model.wide)
             for d in range(2):
                 emission[a + i, d] = log_distance
                 one_way = net.one_way[block[a + i]]
                 if (d == 0 and one_way < 0) or (d == 1 and one_way > 0):
                     emission[a + i, d] = -np.inf
                 elif np.isfinite(heading[t]):
-                    turn = np.cos(heading[t] - bearing[i]) * (1 - 2 * d)
+                    k = piece[i]
+                    bearing = np.arctan2(net.y[k + 1] - net.y[k], net.x[k + 1] - net.x[k])
+                    turn = np.cos(heading[t] - bearing) * (1 - 2 * d)
                     ratio = np.exp(model.heading_k * turn - model.log_bessel)
                     emission[a + i, d] += np.log((1.0 - model.straying) * ratio + model.straying)
     m = first[n]
@@ -214,12 +230,13 @@ def solve(
     came = np.full(offset[n], -1, dtype=np.int64)
     steps = np.empty(steps_at[n])
     emission = np.empty(offset[n])
-    off = np.log(model.off)
     for t in range(n):
+        lasting = t_s[min(t + 1, n - 1)] - t_s[max(t - 1, 0)]
+        weight = min(0.5 * lasting / model.memory_s, 1.0) if 0 < t < n - 1 else 1.0
         for i in range(chain.first[t + 1] - chain.first[t]):
             for d in range(2):
-                emission[offset[t] + 2 * i + d] = chain.emission[chain.first[t] + i, d]
-        emission[offset[t + 1] - 1] = off
+                emission[offset[t] + 2 * i + d] = weight * chain.emission[chain.first[t] + i, d]
+        emission[offset[t + 1] - 1] = weight * np.log(model.off)
     for k in range(offset[1] if n else 0):
         best[k] = forward[k] = emission[k]
     wanted = np.empty(2 * model.max_candidates)
@@ -286,7 +303,9 @@ def _decode(
         here = np.exp(forward[p:q] + backward[p:q] - total)
         a = chain.first[t]
         for i in range(chain.first[t + 1] - a):
-            p_block[a + i] = here[2 * i] + here[2 * i + 1]
+            for j in range(chain.first[t + 1] - a):
+                if chain.block[a + i] == chain.block[a + j]:
+                    p_block[a + i] += here[2 * j] + here[2 * j + 1]
         if local < q - p - 1:
             state[t] = local
             chance[t] = p_block[a + local // 2]
@@ -298,11 +317,14 @@ def _decode(
         before = came[p + local]
         if before < p - o - 1 and local < q - p - 1:
             step = steps[steps_at[t] : steps_at[t + 1]].reshape((p - o, q - p))
-            for d in range(2):
-                for e in range(2):
-                    i, j = 2 * (before // 2) + d, 2 * (local // 2) + e
-                    chance_step[t] += np.exp(
-                        forward[o + i] + step[i, j] + emission[p + j] + backward[p + j] - total
-                    )
+            from_block = chain.block[chain.first[t - 1] + before // 2]
+            to_block = chain.block[a + local // 2]
+            for i in range(p - o - 1):
+                if chain.block[chain.first[t - 1] + i // 2] != from_block:
+                    continue
+                for j in range(q - p - 1):
+                    if chain.block[a + j // 2] == to_block:
+                        log_p = forward[o + i] + step[i, j] + emission[p + j] + backward[p + j] - total
+                        chance_step[t] += np.exp(log_p)
         local = before
     return Path(state, chance, chance_step, p_block)

@@ -1,6 +1,6 @@
 """Kernels of the matcher: candidates near a fix, bounded shortest paths, positions on a route."""
 
-# ruff: noqa: C901, PLR0912, PLR0917 - numba kernels read like their formulas
+# ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - numba kernels read like their formulas
 
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ class Scratch(NamedTuple):
 
     `far` and `via` hold the distance and last block of nodes reached (infinite and -1 outside a search),
     `from_node` the node before; `touched` lists them.  `heap_key` and `heap_node` are the queue.
-    `best` and `best_piece` hold the nearest piece of blocks near a fix, `near` lists these blocks.
+    `best`, `best_at` and `best_block` hold distance, chainage and block of pieces near a fix, by their
+    first vertex; `near` lists these pieces.
     """
 
     far: Floats
@@ -27,13 +28,13 @@ class Scratch(NamedTuple):
     heap_node: Ints
     best: Floats
     best_at: Floats
-    best_piece: Ints
+    best_block: Ints
     near: Ints
 
 
 def scratch_for(streets: Streets) -> Scratch:
     """Return the work space for a network."""
-    n_nodes, n_blocks, n_arcs = len(streets.exits), len(streets.length), len(streets.to)
+    n_nodes, n_vertices, n_arcs = len(streets.exits), len(streets.x), len(streets.to)
     return Scratch(
         far=np.full(n_nodes, np.inf),
         via=np.full(n_nodes, -1, dtype=np.int64),
@@ -41,10 +42,10 @@ def scratch_for(streets: Streets) -> Scratch:
         touched=np.empty(n_nodes, dtype=np.int64),
         heap_key=np.empty(n_arcs + 2),
         heap_node=np.empty(n_arcs + 2, dtype=np.int64),
-        best=np.full(n_blocks, np.inf),
-        best_at=np.empty(n_blocks),
-        best_piece=np.empty(n_blocks, dtype=np.int64),
-        near=np.empty(n_blocks, dtype=np.int64),
+        best=np.full(n_vertices, np.inf),
+        best_at=np.empty(n_vertices),
+        best_block=np.empty(n_vertices, dtype=np.int64),
+        near=np.empty(n_vertices, dtype=np.int64),
     )
 
 
@@ -58,9 +59,9 @@ def candidates(
     block: NDArray[np.int64],
     at: NDArray[np.float64],
     away: NDArray[np.float64],
-    bearing: NDArray[np.float64],
+    piece: NDArray[np.int64],
 ) -> int:
-    """Write the nearest point of each block within `radius`, nearest first; return how many.
+    """Write the nearest points of each block within `radius`, nearest first; return how many.
 
     `away` is positive on the left of the block's direction.
     """
@@ -74,48 +75,65 @@ def candidates(
             cell = row * net.shape[0] + column
             for entry in range(net.cell[cell], net.cell[cell + 1]):
                 k = net.piece[entry]
+                if scratch.best[k] < np.inf:
+                    continue
                 dx, dy = net.x[k + 1] - net.x[k], net.y[k + 1] - net.y[k]
                 squared = dx * dx + dy * dy
                 along = 0.0
                 if squared > 0.0:
                     along = ((x - net.x[k]) * dx + (y - net.y[k]) * dy) / squared
                     along = min(max(along, 0.0), 1.0)
-                distance = np.hypot(x - net.x[k] - along * dx, y - net.y[k] - along * dy)
+                across_x, across_y = x - net.x[k] - along * dx, y - net.y[k] - along * dy
+                distance = np.sqrt(across_x * across_x + across_y * across_y)
                 if distance <= radius:
-                    b = net.piece_block[entry]
-                    if scratch.best[b] == np.inf:
-                        scratch.near[n_near] = b
-                        n_near += 1
-                    if distance < scratch.best[b]:
-                        scratch.best[b] = distance
-                        scratch.best_at[b] = along
-                        scratch.best_piece[b] = k
+                    scratch.best[k] = distance
+                    scratch.best_at[k] = net.chainage[k] + along * np.sqrt(squared)
+                    scratch.best_block[k] = net.piece_block[entry]
+                    scratch.near[n_near] = k
+                    n_near += 1
     count = 0
     for i in range(n_near):
-        b = scratch.near[i]
-        # insertion by distance, then block: the same on every machine
-        j = min(count, len(block) - 1)
-        if count == len(block) and not scratch.best[b] < scratch.best[block[j]]:
+        k = scratch.near[i]
+        b, distance = scratch.best_block[k], scratch.best[k]
+        # only where the block is nearer than just before and just after: a block that folds back on itself
+        # passes a place more than once
+        before = scratch.best[k - 1] if k > net.first[b] else np.inf
+        after = scratch.best[k + 1] if k + 2 < net.first[b + 1] else np.inf
+        if before <= distance or after < distance:
             continue
-        while j > 0 and (
-            scratch.best[b] < scratch.best[block[j - 1]]
-            or (scratch.best[b] == scratch.best[block[j - 1]] and b < block[j - 1])
-        ):
-            block[j] = block[j - 1]
+        j = min(count, len(block) - 1)
+        if count == len(block) and not _sooner(scratch, k, piece[j]):
+            continue
+        while j > 0 and _sooner(scratch, k, piece[j - 1]):
+            piece[j] = piece[j - 1]
             j -= 1
-        block[j] = b
+        piece[j] = k
         count = min(count + 1, len(block))
+    n_kept = 0
     for i in range(count):
-        b = block[i]
-        k = scratch.best_piece[b]
+        k = piece[i]
+        b, chainage = scratch.best_block[k], scratch.best_at[k]
+        twin = False
+        for j in range(n_kept):
+            twin = twin or (block[j] == b and abs(at[j] - chainage) < 20.0)
+        if twin:
+            continue
         dx, dy = net.x[k + 1] - net.x[k], net.y[k + 1] - net.y[k]
-        at[i] = net.chainage[k] + scratch.best_at[b] * np.hypot(dx, dy)
         left = dx * (y - net.y[k]) - dy * (x - net.x[k]) >= 0.0
-        away[i] = scratch.best[b] if left else -scratch.best[b]
-        bearing[i] = np.arctan2(dy, dx)
+        block[n_kept] = b
+        at[n_kept] = chainage
+        away[n_kept] = scratch.best[k] if left else -scratch.best[k]
+        piece[n_kept] = k
+        n_kept += 1
     for i in range(n_near):
         scratch.best[scratch.near[i]] = np.inf
-    return count
+    return n_kept
+
+
+@njit(cache=True, nogil=True)
+def _sooner(scratch: Scratch, k: int, other: int) -> bool:
+    """Tell whether piece k is nearer, or as near and of a smaller number: the same on every machine."""
+    return scratch.best[k] < scratch.best[other] or (scratch.best[k] == scratch.best[other] and k < other)
 
 
 @njit(cache=True, nogil=True)

@@ -17,11 +17,15 @@ Ints = NDArray[np.int64]
 
 _CELL_M = 50.0
 
+PATHS = ("footway", "path", "steps", "cycleway", "bridleway", "pedestrian", "corridor", "platform", "track")
+"""Classes of ways on whose line people walk."""
+
 
 class Streets(NamedTuple):
     """What the kernels read; block i has the vertices ``first[i]`` to ``first[i + 1] - 1``.
 
-    `x`, `y` and `chainage` belong to vertices; `length`, `start`, `end` and `one_way` to blocks; `arc`
+    `x`, `y` and `chainage` belong to vertices; `length`, `start`, `end`, `one_way` and
+    `kerb` (from the line to where people walk) to blocks; `arc`
     delimits the neighbours `to`, `by` (block) and `cost` of each node; `cell` delimits the pieces in each
     cell of the grid (`piece_block`, `piece` = its first vertex).  `exits` counts the blocks at a node.
     """
@@ -34,6 +38,7 @@ class Streets(NamedTuple):
     start: Ints
     end: Ints
     one_way: Ints
+    kerb: Floats
     arc: Ints
     to: Ints
     by: Ints
@@ -110,6 +115,7 @@ def network(blocks: gpd.GeoDataFrame, *, on_foot: bool) -> Network:
         start=start,
         end=end,
         one_way=one_way,
+        kerb=kerb_m(blocks),
         arc=arc,
         to=to,
         by=by,
@@ -124,6 +130,23 @@ def network(blocks: gpd.GeoDataFrame, *, on_foot: bool) -> Network:
     )
     ids = blocks["block_id"].to_numpy(dtype=object)
     return Network(streets, ids, pd.Index(node_ids), as_metric(blocks.crs))
+
+
+def kerb_m(blocks: pd.DataFrame) -> Floats:
+    """Return how far from the line of each block people walk: half the carriageway and 1.5 m, metres.
+
+    By `width_m`, else `lanes` of 3.25 m, else 5 m; on the line of a path that is mapped by itself.
+
+    Examples
+    --------
+    >>> kerb_m(pd.DataFrame({"class": ["primary", "footway", None], "width_m": [13.0, None, None]})).tolist()
+    [8.0, 0.0, 5.0]
+    """
+    nothing = pd.Series(np.nan, index=blocks.index)
+    width = pd.to_numeric(blocks.get("width_m", nothing))
+    width = width.fillna(pd.to_numeric(blocks.get("lanes", nothing)) * 3.25).fillna(7.0)
+    path = blocks.get("class", pd.Series(None, index=blocks.index, dtype=object)).isin(PATHS)
+    return np.where(path, 0.0, width.to_numpy(np.float64) / 2 + 1.5)
 
 
 def _vertices(lines: NDArray[Any]) -> tuple[Floats, Floats, Floats, Ints]:

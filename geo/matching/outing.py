@@ -135,7 +135,9 @@ def _match_chain(  # noqa: PLR0917
         answer.legs.append(guess)
     _write_between(net, recording, rows, at, legs, path, answer)
     answer.legs.append(_timed(net, recording, cleaned, held, legs, path, chain, number))
-    answer.chances.append((np.repeat(held, np.diff(chain.first)), chain.block, path.p_block))
+    row = np.repeat(held, np.diff(chain.first))
+    _, once = np.unique(np.column_stack([row, chain.block]), axis=0, return_index=True)
+    answer.chances.append((row[once], chain.block[once], path.p_block[once]))
     return _end(chain, path, held, recording, first=False) or before
 
 
