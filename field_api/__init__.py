@@ -6,7 +6,7 @@ by a browser on its own.
 """
 
 from flask import Flask
-from flask_openapi3 import APIBlueprint
+from flask_openapi3.blueprint import APIBlueprint
 
 from field_api import answers, auth, bodies, errors
 from field_api.city import city
@@ -25,9 +25,9 @@ _NOUNS = (findings, photos, tracks, city, people, health)
 def register(app: Flask, site: Site, clock: Clock = clock) -> None:
     """Serve the API of `site` on `app` under `/api/v1`; `clock` says what time it is."""
     api = _assembled()
-    limiter = auth.limiter(app, site.settings.requests_per_minute)
-    app.extensions["field_api"] = Service(site, clock, limiter, describe(api))
-    errors.register(app, api)
+    charge = auth.allowance(app, site.settings.requests_per_minute)
+    app.extensions["field_api"] = Service(site, clock, charge, describe(api))
+    errors.register_on_app(app)
     app.register_blueprint(api)
     _exempt_from_csrf(app)
 
@@ -41,6 +41,7 @@ def _assembled() -> APIBlueprint:
     api.before_request(auth.speak)
     api.before_request(auth.identify)
     api.before_request(bodies.admit)
+    errors.register(api)
     answers.register(api)
     return api
 

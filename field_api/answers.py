@@ -15,20 +15,22 @@ _HEADERS = {
 
 def json(answer: Outgoing, status: int = 200, **headers: str) -> Response:
     """Answer a model as JSON."""
-    return Response(answer.model_dump_json(), status, headers=headers, content_type="application/json")
+    body = answer.model_dump_json(by_alias=True)
+    return Response(body, status, headers=headers, content_type="application/json")
 
 
 def geojson(answer: Outgoing) -> Response:
     """Answer a feature or a collection of them."""
-    return Response(answer.model_dump_json(exclude_none=False), content_type=MEDIA_TYPE)
+    return Response(answer.model_dump_json(by_alias=True), content_type=MEDIA_TYPE)
 
 
-def _finish(response: Response) -> Response:
+def finish(response: Response) -> Response:
+    """Return the response with the headers of data; those that are there stay."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
 def register(api: Blueprint) -> None:
-    """Give every answer of `api` the headers of data; those that a handler has set stay."""
-    api.after_request(_finish)
+    """Give every answer of `api` the headers of data."""
+    api.after_request(finish)

@@ -1,5 +1,7 @@
 """Who is asking: a bearer token per inspector, nobody else past the open addresses."""
 
+from collections.abc import Callable
+
 from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -12,7 +14,7 @@ from layers.people import Account
 # What a stranger may see: that the server lives, and how to speak to it
 OPEN = frozenset(
     {
-        "api.health.health",
+        "api.health.state",
         "api.documentation.openapi",
         "api.documentation.page",
         "api.documentation.static",
@@ -38,7 +40,7 @@ def identify() -> None:
     if request.endpoint in OPEN:
         return
     g.account = _by_token()
-    service.service().limiter.check()
+    service.service().charge()
     if g.account is None:
         raise UnauthorisedError("A token is needed: Authorization: Bearer <token>")
 
@@ -51,7 +53,7 @@ def _by_token() -> Account | None:
     site = service.site()
     try:
         with site.store.read() as conn:
-            return people.by_token(conn, given.token, service.now())
+            return people.by_token(conn, given.token, now=service.now())
     except UnauthorisedError:
         return None
 
@@ -62,13 +64,12 @@ def _payer() -> str:
     return f"account {account.id}" if account else f"address {get_remote_address()}"
 
 
-def limiter(app: Flask, per_minute: int) -> Limiter:
-    """Return the allowance of requests; it is asked by `identify`, for the API alone."""
-    return Limiter(
-        _payer,
-        app=app,
-        default_limits=[f"{per_minute} per minute"],
-        storage_uri="memory://",
-        auto_check=False,
-        headers_enabled=True,
-    )
+def allowance(app: Flask, per_minute: int) -> Callable[[], None]:
+    """Return what takes one request from the asker's allowance; more than `per_minute` are refused."""
+    limiter = Limiter(_payer, app=app, storage_uri="memory://")
+
+    @limiter.shared_limit(f"{per_minute} per minute", scope="api")
+    def charge() -> None:
+        """Pass, unless the allowance is used up."""
+
+    return charge

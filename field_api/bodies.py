@@ -6,15 +6,15 @@ from flask import Request, request
 from pydantic_core import from_json
 from werkzeug.exceptions import UnsupportedMediaType
 
+from field_api.service import site
 from layers.errors import XunchaError
 
 KIB = 1024
 JSON = frozenset({"application/json"})
 TRACK = JSON | {"application/gpx+xml"}
-PHOTO = frozenset({"image/jpeg", "image/png", "image/webp", "image/heic", "image/heif"}) | {
-    "application/octet-stream",
-    "multipart/form-data",
-}
+FORM = "multipart/form-data"
+# Cameras and browsers name the type of a photo badly; what it is, its bytes say
+PHOTO = frozenset({"image/jpeg", "image/png", "image/webp", "application/octet-stream", FORM})
 
 
 class NotJSONError(XunchaError):
@@ -37,7 +37,7 @@ INTAKES = {
     "api.photos.post_photo": Intake(PHOTO, None),
     "api.tracks.put_track": Intake(TRACK, None),
 }
-NOTHING = Intake(frozenset(), 0)
+NOTHING = Intake(frozenset(), 1)
 
 
 class _Strict:
@@ -51,14 +51,14 @@ class _Strict:
             raise NotJSONError("The body is not JSON: %(reason)s", reason=error) from None
 
 
-def admit(site_limit: int) -> None:
+def admit() -> None:
     """Refuse a body of the wrong type or size before any of it is read; then read JSON strictly."""
     if request.method not in ("POST", "PUT"):
         return
     intake = INTAKES.get(request.endpoint or "", NOTHING)
     if request.mimetype not in intake.types:
         raise UnsupportedMediaType
-    limit(request, site_limit if intake.max_bytes is None else intake.max_bytes)
+    limit(request, intake.max_bytes or site().settings.max_upload_bytes)
     if request.is_json:
         request.json_module = _Strict
         request.get_json()

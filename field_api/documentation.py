@@ -5,9 +5,13 @@ from typing import Any
 
 import flask_openapi3_swagger
 from flask import Blueprint, Response, jsonify, make_response, render_template
-from flask_openapi3 import APIBlueprint, Info, OpenAPI
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
 
 from field_api.service import service
+from field_api.wire.errors import ErrorAnswer
+from field_api.wire.features import MEDIA_TYPE
 from layers.language import current
 
 VERSION = "1.0.0"
@@ -19,7 +23,7 @@ in name their frame; coordinates that go out are longitude and latitude on WGS 8
 shape `{"error": {"code", "message", "field", "row", "details"}}`, its message in the language of
 `Accept-Language` (`zh` or `en`).
 """
-SECURITY = {"token": {"type": "http", "scheme": "bearer"}}
+SECURITY: dict[str, Any] = {"token": {"type": "http", "scheme": "bearer"}}
 
 # Nothing from elsewhere and no inline script.  Swagger UI writes style attributes and has its icons inside
 # its style sheet
@@ -47,10 +51,34 @@ documentation.register_blueprint(assets)
 def describe(api: APIBlueprint) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of `api`, read from its models and docstrings."""
     info = Info(title="Xuncha 巡查", version=VERSION, description=DESCRIPTION)
-    collector = OpenAPI(__name__, info=info, security_schemes=SECURITY, doc_ui=False)
+    collector = OpenAPI(
+        __name__, info=info, security_schemes=SECURITY, doc_ui=False, validation_error_model=ErrorAnswer
+    )
     collector.register_api(api)
     document: dict[str, Any] = collector.api_doc
+    for path in document["paths"].values():
+        for operation in path.values():
+            _corrected(operation)
     return document
+
+
+def _corrected(operation: dict[str, Any]) -> None:
+    """Say what flask-openapi3 cannot: paragraphs, parameters left out instead of null, GeoJSON."""
+    if "description" in operation:
+        operation["description"] = operation["description"].replace("<br/>", "\n").strip()
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
+    for response in operation["responses"].values():
+        content = response["content"]
+        if content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("Collection"):
+            content[MEDIA_TYPE] = content.pop("application/json")
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {**{key: value for key, value in schema.items() if key not in ("anyOf", "default")}, **kinds[0]}
 
 
 @documentation.get("/openapi.json")

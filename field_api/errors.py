@@ -2,11 +2,12 @@
 
 import logging
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from field_api import answers, auth
 from field_api.service import PREFIX
 from field_api.wire.errors import ErrorAnswer, Problem, invalid
 from geo.errors import Explained, GeoError
@@ -15,7 +16,9 @@ from layers.language import explain, gettext
 
 log = logging.getLogger("field_api")
 
-RETRY_AFTER_S = 5  # a store that was too busy for its own time limit is given as long again
+# The allowance is counted by the minute; a store too busy for its own time limit is given about as long
+# again; space is not made as quickly
+RETRY_AFTER_S = {429: 60, 503: 5, 507: 60}
 
 # Error class → status and word; the most telling ancestor of an error decides
 TABLE: dict[type[Explained], tuple[int, str]] = {
@@ -59,8 +62,8 @@ def answer(status: int, problem: Problem) -> Response:
     response = Response(body, status, content_type="application/json")
     if status == 401:
         response.headers["WWW-Authenticate"] = _challenge()
-    if status in (503, 507):
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if status in RETRY_AFTER_S:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S[status])
     return response
 
 
@@ -90,8 +93,8 @@ def of_http(error: HTTPException) -> ResponseReturnValue:
 
 
 def _kept(error: HTTPException) -> list[tuple[str, str]]:
-    """Return the headers that belong to a refusal, such as Allow and Retry-After."""
-    return [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
+    """Return the header that belongs to a refused method."""
+    return [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
 
 
 def of_model(error: ValidationError) -> Response:
@@ -109,14 +112,19 @@ def _unknown_address() -> ResponseReturnValue | None:
     wrong = request.routing_exception
     if wrong is None or not request.path.startswith(PREFIX.rsplit("/", 1)[0] + "/"):
         return None
-    return of_http(wrong)
+    auth.speak()
+    return answers.finish(current_app.make_response(of_http(wrong)))
 
 
-def register(app: Flask, api: Blueprint) -> None:
-    """Let `api` answer its errors in this shape, and `app` those of addresses that lead nowhere."""
+def register(api: Blueprint) -> None:
+    """Let `api` answer its errors in this shape."""
     api.register_error_handler(Explained, of_ours)
     api.register_error_handler(HTTPException, of_http)
     api.register_error_handler(ValidationError, of_model)
+
+
+def register_on_app(app: Flask) -> None:
+    """Let `app` answer wrong addresses under the API in the same shape."""
     # First in the row: a login gate in front of pages must not answer for addresses of the API
     app.before_request_funcs.setdefault(None, []).insert(0, _unknown_address)
     # flask-openapi3 asks the app for this by name

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import current_app
-from flask_limiter import Limiter
 
 from layers.site import Site
 
@@ -23,11 +22,14 @@ def clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The site that a Flask app serves, the clock it goes by, who has asked how often, and the OpenAPI document."""
+    """The site that a Flask app serves, with all that its requests share.
+
+    `charge` takes one request from the asker's allowance, or refuses.
+    """
 
     site: Site
     clock: Clock
-    limiter: Limiter
+    charge: Callable[[], None]
     document: dict[str, Any]
 
 

@@ -33,6 +33,7 @@ MESSAGES = {
     "too_long": "%(field)s may have at most %(max_length)s entries",
     "too_short": "%(field)s must have at least %(min_length)s entries",
     "model_type": "%(field)s must be an object",
+    "json_invalid": "%(field)s must be an object",
     "dict_type": "%(field)s must be an object",
     "model_attributes_type": "%(field)s must be an object",
     "uuid_type": "%(field)s must be a UUID",

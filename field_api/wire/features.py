@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 from flask import request
 from pydantic import Field
-from shapely.geometry.base import BaseGeometry
 from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 
 from field_api.wire.kinds import Outgoing
 
@@ -28,8 +28,28 @@ class Link(Outgoing):
     href: str
 
 
+class Feature(Outgoing):
+    """One thing with a place; its id is at the top, where GeoJSON has it."""
+
+    type: Literal["Feature"] = "Feature"
+    geometry: Geometry
+
+
+class Collection(Outgoing):
+    """One page of features."""
+
+    type: Literal["FeatureCollection"] = "FeatureCollection"
+    links: list[Link]
+    number_returned: int = Field(serialization_alias="numberReturned")
+
+
 def geometry_of(shape: BaseGeometry) -> Geometry:
-    """Return a shapely geometry as GeoJSON has it."""
+    """Return a shapely geometry as GeoJSON has it.
+
+    >>> from shapely import Point
+    >>> geometry_of(Point(117.1, 39.2))
+    Geometry(type='Point', coordinates=[117.1, 39.2])
+    """
     known = mapping(shape)
     return Geometry(type=known["type"], coordinates=_listed(known["coordinates"]))
 

@@ -1,13 +1,19 @@
-"""A finding as a phone sends it, and as it is answered."""
+"""A finding as a phone sends it, and which findings it may ask for."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, SkipValidation, StrictBool, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field, SkipValidation, StrictBool
 
-from field_api.wire.kinds import Box, Incoming, Instant, Latitude, Longitude, Name, Prose
-from layers.field import findings
+from field_api.wire.kinds import Box, Incoming, Instant, Latitude, Longitude, Metres, Name, Prose
+from layers.city.taxonomy import Taxonomy
+from layers.errors import XunchaError
+from layers.field.asking import FindingFilter
+from layers.field.reports import Position as RawPosition
+from layers.field.reports import Report
 
 MAX_BATCH = 500
 MAX_PAGE = 1000
@@ -15,6 +21,7 @@ MAX_PAGE = 1000
 Frame = Literal["wgs84", "gcj02", "bd09"]
 AccuracyKind = Literal["r68", "r95", "rms2d", "cep50", "sd", "unknown"]
 Source = Literal["phone", "geocoded", "parcel", "map", "exif"]
+Channel = Literal["inspection", "third_party", "volunteer", "higher_level", "public"]
 
 
 class Position(Incoming):
@@ -22,21 +29,20 @@ class Position(Incoming):
 
     lon: Longitude
     lat: Latitude
-    frame: Frame = Field(description="What the degrees mean; there is no default, a wrong guess is 500 m")
-    accuracy_m: Annotated[float, Field(strict=True, ge=0, le=100_000)] | None = None
+    frame: Frame = Field(description="What the degrees mean; no default, for a wrong guess moves it by 500 m")
+    accuracy_m: Metres | None = None
     accuracy_kind: AccuracyKind = Field(
-        "unknown", description="68 % radius (Android), 95 % radius (browsers), root mean square (iOS), …"
+        "unknown", description="r68: Android; r95: browsers; rms2d: iOS; cep50; sd: already per axis"
     )
     source: Source = "phone"
-    fixed_at: Instant | None = None
+    fixed_at: Instant | None = Field(None, description="When the device took the fix")
     heading_deg: Annotated[float, Field(strict=True, ge=0, le=360)] | None = None
-    speed_ms: Annotated[float, Field(strict=True, ge=0, le=200)] | None = None
-    is_mock: StrictBool = False
+    speed_ms: Annotated[float, Field(strict=True, ge=0, le=1000)] | None = None
+    is_mock: StrictBool = Field(False, description="The device says that the position is made up")
 
-    def record(self) -> findings.Position:
+    def record(self) -> RawPosition:
         """Return the position as the layers know it."""
-        known = self.model_dump(exclude={"lon", "lat"})
-        return findings.Position(x=self.lon, y=self.lat, **known)
+        return RawPosition(x=self.lon, y=self.lat, **self.model_dump(exclude={"lon", "lat"}))
 
 
 class FindingIn(Incoming):
@@ -49,12 +55,13 @@ class FindingIn(Incoming):
     note: Prose | None = None
     street_hint: Name | None = Field(None, description="The street as the inspector or an address names it")
     n_items: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
+    channel: Channel = "inspection"
     device: Name | None = None
 
-    def report(self, uuid: UUID) -> findings.Report:
+    def report(self, uuid: UUID) -> Report:
         """Return the finding as the layers take it."""
         known = self.model_dump(exclude={"position", "uuid"})
-        return findings.Report(uuid=str(uuid), position=self.position.record(), **known)
+        return Report(uuid=str(uuid), position=self.position.record(), **known)
 
 
 class BatchItem(FindingIn):
@@ -66,6 +73,58 @@ class BatchItem(FindingIn):
 class Batch(Incoming):
     """Findings that are taken one by one: a bad one does not keep the good ones out."""
 
-    findings: Annotated[
-        list[SkipValidation[BatchItem]], Field(min_length=1, max_length=MAX_BATCH)
-    ]
+    findings: Annotated[list[SkipValidation[BatchItem]], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class FindingQuery(Incoming):
+    """Which findings; all conditions hold together."""
+
+    bbox: Box | None = None
+    observed_from: Instant | None = Field(None, description="Observed at this instant or later")
+    observed_until: Instant | None = Field(None, description="Observed before this instant")
+    category: list[Name] | None = Field(
+        None, description="scheme.code, as gbt30428-2013-event.0406, as often as needed"
+    )
+    street: Name | None = Field(None, description="A street's id or its name")
+    block: Name | None = Field(None, description="A block's id")
+    district: Annotated[int, Field(ge=1, le=2**53)] | None = Field(None, description="An area's id")
+    channel: Channel | None = None
+    after: Name | None = Field(None, description="From the link to the next page")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 100
+
+    def filter(self, known: Taxonomy) -> FindingFilter:
+        """Return the conditions as the layers take them; categories that are not known are refused."""
+        categories = [known.parse(text) for text in self.category or ()]
+        return FindingFilter(
+            bbox=self._box(),
+            observed_from=self.observed_from,
+            observed_until=self.observed_until,
+            categories=tuple((one.scheme, one.code) for one in categories) if categories else None,
+            street=self.street,
+            block_id=self.block,
+            district_id=self.district,
+            channel=self.channel,
+        )
+
+    def _box(self) -> Any:
+        # a text on the wire, four numbers once validated
+        return self.bbox
+
+
+_OF_POSITION = {one.name for one in fields(RawPosition)}
+
+
+def on_the_wire(error: XunchaError) -> XunchaError:
+    """Return an error of the layers with its field named as the client knows it."""
+    if error.field in _OF_POSITION:
+        error.field = f"position.{error.field}"
+    return error
+
+
+@contextmanager
+def named_on_the_wire() -> Iterator[None]:
+    """Name fields as the client knows them in the errors of the layers."""
+    try:
+        yield
+    except XunchaError as error:
+        raise on_the_wire(error) from None

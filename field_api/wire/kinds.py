@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -17,9 +18,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-# No control characters but tab and the two line ends: PostgreSQL cannot store NUL, paper cannot print the rest
-PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
-EXAMPLE_BOX = "24.93,60.16,24.96,60.18"
+# No control characters but tab and line ends: PostgreSQL cannot store NUL, paper cannot print the rest
+PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 
 class Incoming(BaseModel):
@@ -32,6 +32,21 @@ class Outgoing(BaseModel):
     """What we answer, filled from the records of the layers by name."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class Nothing(Incoming):
+    """No parameters: whatever is given is a mistake and named."""
+
+
+class ById(Incoming):
+    """The id that the device gave."""
+
+    uuid: UUID
+
+    @property
+    def id(self) -> str:
+        """Return the id as it is stored: lower case, with hyphens."""
+        return str(self.uuid)
 
 
 def _text_only(value: object) -> object:
@@ -48,9 +63,8 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def _box(value: str) -> tuple[float, float, float, float]:
-    parts = value.split(",")
     try:
-        west, south, east, north = (float(part) for part in parts)
+        west, south, east, north = (float(part) for part in value.split(","))
     except ValueError:
         raise PydanticCustomError("box_parsing", "four numbers are needed") from None
     inside = -180 <= west <= east <= 180 and -90 <= south <= north <= 90
@@ -63,8 +77,10 @@ Words = Annotated[StrictStr, StringConstraints(pattern=PRINTABLE)]
 Name = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
 Prose = Annotated[Words, StringConstraints(max_length=4000)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_utc)]
-Longitude = Annotated[float, Field(strict=True, ge=-180, le=180)]
-Latitude = Annotated[float, Field(strict=True, ge=-90, le=90)]
+# The limits are told here and held in the layers, which can say more: swapped, in metres, no fix at all
+Longitude = Annotated[float, Field(strict=True, json_schema_extra={"minimum": -180, "maximum": 180})]
+Latitude = Annotated[float, Field(strict=True, json_schema_extra={"minimum": -90, "maximum": 90})]
+Metres = Annotated[float, Field(strict=True, ge=0, le=100_000)]
 Box = Annotated[
     str,
     StringConstraints(max_length=200),
@@ -72,9 +88,8 @@ Box = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "description": "west,south,east,north in degrees of WGS 84",
-            "pattern": r"^-?[0-9.]+,-?[0-9.]+,-?[0-9.]+,-?[0-9.]+$",
-            "examples": [EXAMPLE_BOX],
+            "description": "west,south,east,north in degrees of WGS 84, as 117.10,39.20,117.20,39.30",
+            "pattern": r"^-?\d{1,3}(\.\d+)?,-?\d{1,2}(\.\d+)?,-?\d{1,3}(\.\d+)?,-?\d{1,2}(\.\d+)?$",
         }
     ),
 ]

@@ -1,13 +1,20 @@
-"""A track as a phone sends it: JSON with its frame said, or GPX."""
+"""A track as a phone sends it, in JSON with its frame said or as GPX, and as it is answered."""
 
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
+import numpy as np
 from pydantic import Field
 
+from field_api.wire.features import Geometry, geometry_of
 from field_api.wire.findings import AccuracyKind, Frame
-from field_api.wire.kinds import Incoming, Instant, Latitude, Longitude, Name
+from field_api.wire.kinds import Incoming, Instant, Latitude, Longitude, Metres, Name, Outgoing
+from layers.field import gpx
+from layers.field.tracks import Track
 
 MAX_FIXES = 100_000
+GPX = "application/gpx+xml"
 Mode = Literal["foot", "bicycle", "vehicle"]
 
 
@@ -17,7 +24,7 @@ class Fix(Incoming):
     lon: Longitude
     lat: Latitude
     at: Instant
-    accuracy_m: Annotated[float, Field(strict=True, ge=0, le=100_000)] | None = None
+    accuracy_m: Metres | None = None
 
 
 class TrackIn(Incoming):
@@ -29,11 +36,60 @@ class TrackIn(Incoming):
     device: Name | None = None
     fixes: Annotated[list[Fix], Field(min_length=2, max_length=MAX_FIXES)]
 
+    def track(self, uuid: str) -> Track:
+        """Return the track as the layers take it."""
+        unknown = float("nan")
+        return Track(
+            uuid=uuid,
+            lon=np.array([fix.lon for fix in self.fixes]),
+            lat=np.array([fix.lat for fix in self.fixes]),
+            time=np.array([fix.at.timestamp() for fix in self.fixes]),
+            accuracy_m=np.array(
+                [unknown if fix.accuracy_m is None else fix.accuracy_m for fix in self.fixes]
+            ),
+            **self.model_dump(exclude={"fixes"}),
+        )
+
 
 class GPXQuery(Incoming):
-    """What a GPX file cannot say of itself; the format's own frame is WGS 84."""
+    """What a GPX file cannot say of itself; the format's own frame is WGS 84.  Only for GPX."""
 
-    frame: Frame = "wgs84"
-    accuracy_kind: AccuracyKind = "unknown"
+    frame: Frame | None = None
+    accuracy_kind: AccuracyKind | None = None
     mode: Mode | None = None
     device: Name | None = None
+
+    def track(self, uuid: str, data: bytes) -> Track:
+        """Return the track of a GPX file as the layers take it."""
+        fixes = gpx.read(data)
+        return Track(
+            uuid=uuid,
+            lon=fixes.lon,
+            lat=fixes.lat,
+            time=fixes.time,
+            accuracy_m=fixes.accuracy_m,
+            frame=self.frame or "wgs84",
+            accuracy_kind=self.accuracy_kind or "unknown",
+            mode=self.mode,
+            device=self.device,
+        )
+
+
+class TrackAnswer(Outgoing):
+    """A track as it is kept; its line is in WGS 84 and in the order of time."""
+
+    uuid: UUID
+    frame: Frame
+    accuracy_kind: AccuracyKind
+    mode: Mode | None
+    device: str | None
+    started_at: datetime
+    ended_at: datetime
+    received_at: datetime
+    n_fixes: int
+    geometry: Geometry
+
+    @classmethod
+    def of(cls, found: dict[str, Any]) -> "TrackAnswer":
+        """Return the answer for a record."""
+        return cls.model_validate({**found, "geometry": geometry_of(found["geom"])})

@@ -1,13 +1,17 @@
 """Who may see what of the field: inspectors their own findings and tracks, supervisors and admins all."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
 
 from layers.errors import NotFoundError
-from layers.field import findings
+from layers.field import findings, photos, tracks
 from layers.field.asking import FindingFilter
 from layers.field.records import Finding
 from layers.people import Account
+from layers.store import schema
 
 if TYPE_CHECKING:
     from layers.site import Site
@@ -34,3 +38,25 @@ def finding(site: "Site", account: Account, uuid: str) -> Finding:
     if not sees(account, found.account_id):
         raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
     return found
+
+
+def track(site: "Site", account: Account, uuid: str) -> dict[str, Any]:
+    """Return what is stored of one track; one of a colleague is answered as if it were not there."""
+    found = tracks.get(site, uuid)
+    if not sees(account, found["account_id"]):
+        raise NotFoundError("There is no track %(uuid)s", uuid=uuid)
+    return found
+
+
+def photo(site: "Site", account: Account, sha256: str, *, thumbnail: bool = False) -> Path:
+    """Return the file of the clean copy of a photo that belongs to a finding that `account` may see."""
+    owners = (
+        select(schema.finding.c.account_id)
+        .join(schema.photo, schema.photo.c.finding_id == schema.finding.c.fid)
+        .where(schema.photo.c.sha256 == sha256)
+    )
+    with site.store.read() as conn:
+        known = conn.execute(owners).scalars().all()
+    if not any(sees(account, owner) for owner in known):
+        raise NotFoundError("There is no such photo")
+    return photos.open_public(site, sha256, thumbnail=thumbnail)

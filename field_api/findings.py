@@ -1,0 +1,51 @@
+"""Findings: put one, put many, read one, read those of an area, a time, a street."""
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+
+from field_api import answers, batches, described
+from field_api.auth import asker
+from field_api.service import now, site
+from field_api.wire.answers import BatchAnswer, FindingAnswer, FindingCollection
+from field_api.wire.features import links
+from field_api.wire.findings import Batch, FindingIn, FindingQuery, named_on_the_wire
+from field_api.wire.kinds import ById
+from layers.field import access
+from layers.field import findings as records
+from layers.field.findings import Outcome
+
+findings = APIBlueprint("findings", __name__, **described.noun("findings"))
+
+
+@findings.put("/findings/<uuid>", responses={201: FindingAnswer, 200: FindingAnswer, **described.WRITE})
+def put_finding(path: ById, body: FindingIn) -> Response:
+    """Hand in one finding under the id that the device gave it.
+
+    The same again gets 200 and the same answer; the same id with other content 409.
+    """
+    with named_on_the_wire():
+        outcome, found = records.put(site(), asker(), body.report(path.uuid), now=now())
+    status = 201 if outcome is Outcome.CREATED else 200
+    return answers.json(FindingAnswer.of(found, site().taxonomy), status)
+
+
+@findings.post("/findings", responses={200: BatchAnswer, **described.WRITE})
+def post_findings(body: Batch) -> Response:
+    """Hand in up to 500 findings; each is taken or refused by itself."""
+    return answers.json(batches.take(site(), asker(), body.findings, now()))
+
+
+@findings.get("/findings/<uuid>", responses={200: FindingAnswer, **described.READ})
+def get_finding(path: ById) -> Response:
+    """Read one finding with its placement, key points, areas and photos."""
+    return answers.json(FindingAnswer.of(access.finding(site(), asker(), path.id), site().taxonomy))
+
+
+@findings.get("/findings", responses={200: FindingCollection, **described.LIST})
+def list_findings(query: FindingQuery) -> Response:
+    """Read the findings that one may see, in the order in which they came, page by page."""
+    taxonomy = site().taxonomy
+    wanted = access.seen_by(asker(), query.filter(taxonomy))
+    page = records.page(site(), wanted, after=query.after, limit=query.limit)
+    found = [FindingAnswer.of(each, taxonomy) for each in page.findings]
+    return answers.geojson(FindingCollection.of(found, links(page.next)))
