@@ -121,7 +121,7 @@ def lengths(blocks: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _nodes(blocks: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Number the crossings from 0; return each block's two ends and how many there are."""
+    """Return each block's two ends as numbers from 0, and how many crossings there are."""
     if "start_node" in blocks and "end_node" in blocks:
         ends = np.concatenate([blocks["start_node"].to_numpy(), blocks["end_node"].to_numpy()])
         code, names = pd.factorize(ends)
@@ -130,6 +130,8 @@ def _nodes(blocks: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], 
     else:
         raise MissingColumnError("blocks need a column %(column)s", column="start_node")
     half = len(blocks)
+    if (code < 0).any():
+        raise GeoError("row %(row)d: a block without its two nodes", row=int(np.argmax(code < 0)) % half)
     return code[:half].astype(np.int64), code[half:].astype(np.int64), len(names)
 
 
@@ -137,7 +139,9 @@ def _end_keys(lines: NDArray[np.object_]) -> NDArray[np.object_]:
     """Name the first and last position of each line by its decimetre."""
     ends = np.concatenate([shapely.get_point(lines, 0), shapely.get_point(lines, -1)])
     if shapely.is_missing(ends).any():
-        raise GeoError("row %(row)d: not a line", row=int(np.flatnonzero(shapely.is_missing(ends))[0]) % len(lines))
+        raise GeoError(
+            "row %(row)d: not a line", row=int(np.flatnonzero(shapely.is_missing(ends))[0]) % len(lines)
+        )
     cell = np.round(shapely.get_coordinates(ends) / _SAME_NODE_M).astype(np.int64)
     keys = np.empty(len(cell), dtype=object)
     keys[:] = list(map(tuple, cell.tolist()))
@@ -149,8 +153,8 @@ def _offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _walk(start, end, length_m, node_offsets, incident, radius_m):  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915, ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _walk(start, end, length_m, node_offsets, incident, radius_m):  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915, PLR0917
     """Dijkstra from the middle of every block, given up at the radius; binary heap with lazy deletion."""
     n_blocks, n_nodes = len(start), len(node_offsets) - 1
     sizes = np.zeros(n_blocks, np.int64)

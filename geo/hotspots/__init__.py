@@ -1,5 +1,6 @@
 """Where more is found than the patrols explain."""
 
+from geo.hotspots.asking import find, find_many
+from geo.hotspots.classic import getis_ord, marshall
 
-
-
+__all__ = ["find", "find_many", "getis_ord", "marshall"]

@@ -1,19 +1,24 @@
-"""Neighbourhood totals against the model: mid-p, shrunk ratio, and flags over everything asked together."""
+"""Neighbourhood totals against the model: mid-p, shrunk ratio, and q over everything asked together."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
+from scipy.optimize import brentq
+from scipy.special import gammaincinv, ndtri
 
 from geo.hotspots.model import Exposure, Fit, Floats, fit
 from geo.hotspots.tails import mid_p
 from geo.neighbours import Neighbourhoods
 
-# A refit without the flagged streets is tried only while most of the findings stay in
+# The model is fitted again without the flagged streets only while most of the findings stay in
 _MOST_LEFT_OUT = 0.5
 # Bounds of the weight of the prior on a neighbourhood's ratio, in expected findings
 _PRIOR_WEIGHT = (0.5, 10.0)
+# Scatter between neighbourhoods is beyond chance from two standard errors on, each about 1.3 over the
+# root of the number of neighbourhoods that do not overlap; with fewer than 20 nothing is known
+_BEYOND_CHANCE = 2.6
+_FEWEST_APART = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,39 +31,32 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one question found, per observed block."""
+    """What one question found, per observed block; `background` is the usual spread of the ratio."""
 
     fitted: Fit
     observed: Floats
     expected: Floats
     p: Floats
+    background: float = 0.0
 
 
 def ask(questions: list[Question], exposure: Exposure, alpha: float) -> tuple[list[Answer], list[Floats]]:
     """Answer all questions as one family; return the answers and their q values.
 
-    A true hotspot raises the level, the overdispersion and the elasticity that it is judged by, and so
-    hides itself.  So whatever is flagged is left out, the model fitted again and everything tested once
-    more.  Where there is no hotspot, the first round alone decides if anything is flagged.
+    A true hotspot raises the level and the overdispersion that it is judged by, and so hides itself and
+    others.  So whatever is flagged is left out, the model fitted again and everything tested once more.
+    Where there is no hotspot, the first round alone decides if anything is flagged.
     """
     answers = [_answer(question, exposure, np.ones(len(question.count), np.bool_)) for question in questions]
-    q = family(answers)
-    for _ in range(2):
-        used = [_unflagged(one, values <= alpha) for one, values in zip(questions, q, strict=True)]
-        if all(mask.all() for mask in used):
-            break
-        answers = [
-            answer if mask.all() else _answer(one, exposure, mask)
-            for one, answer, mask in zip(questions, answers, used, strict=True)
-        ]
-        q = family(answers)
-    return answers, q
-
-
-def family(answers: list[Answer]) -> list[Floats]:
-    """Return q values of all answers together."""
-    sizes = np.cumsum([len(answer.p) for answer in answers])[:-1]
-    return np.split(false_discovery(np.concatenate([answer.p for answer in answers])), sizes)
+    q = _together(answers)
+    used = [_unflagged(question, values <= alpha) for question, values in zip(questions, q, strict=True)]
+    if all(rows.all() for rows in used):
+        return answers, q
+    answers = [
+        answer if rows.all() else _answer(question, exposure, rows)
+        for question, answer, rows in zip(questions, answers, used, strict=True)
+    ]
+    return answers, _together(answers)
 
 
 def false_discovery(p: Floats) -> Floats:
@@ -84,68 +82,121 @@ def false_discovery(p: Floats) -> Floats:
     return q
 
 
-def ratios(answer: Answer, near: Neighbourhoods) -> tuple[Floats, Floats, Floats]:
-    """Return the shrunk ratio of observed to expected and its 90 % interval.
+def ratios(question: Question, answer: Answer) -> tuple[Floats, Floats, Floats]:
+    """Return the shrunk ratio of observed to expected and its 90 % interval, per block.
 
     Gamma posterior of the ratio under a gamma prior of mean 1 whose weight is estimated over all
-    neighbourhoods (empirical Bayes after Clayton and Kaldor [1]_) and bounded, so that one hotspot in an
-    even city is not shrunk to nothing.  Overdispersion makes a finding worth less than one.
+    neighbourhoods (empirical Bayes [1]_) and bounded, so that one hotspot in an even city is not shrunk
+    to nothing.  Overdispersion makes a finding worth less than one.
 
     References
     ----------
-    .. [1] Clayton, D. and Kaldor, J. (1987), doi 10.2307/2532003.
+    .. [1] Clayton, D. and Kaldor, J. (1987), "Empirical Bayes estimates of age-standardized relative
+       risks for use in disease mapping", doi 10.2307/2532003.
     """
-    expected, observed = answer.expected, answer.observed
-    square = near.sums(answer.fitted.expected**2)
-    worth = expected / (expected + answer.fitted.noise.mean_phi * square)
-    weight = _prior_weight(observed * worth, expected * worth)
-    shape, rate = weight + observed * worth, weight + expected * worth
+    near, worth, mu = question.near, _worth(answer.fitted), answer.fitted.expected
+    level = answer.expected / np.maximum(near.sums(mu), 1e-300)
+    observed, expected = near.sums(worth * question.count), near.sums(worth * mu) * level
+    weight = _prior_weight(observed, expected)
+    shape, rate = weight + observed, weight + expected
     return shape / rate, gammaincinv(shape, 0.05) / rate, gammaincinv(shape, 0.95) / rate
 
 
 def _prior_weight(observed: Floats, expected: Floats) -> float:
     """Moment estimate of the weight of the prior, within its bounds."""
-    between = ((observed - expected) ** 2 - expected).sum() / max((expected**2).sum(), 1e-300)
+    between = ((observed - expected) ** 2 - expected).sum() / max(float((expected**2).sum()), 1e-300)
     low, high = _PRIOR_WEIGHT
     return float(np.clip(1.0 / between if between > 0 else np.inf, low, high))
 
 
+def _together(answers: list[Answer]) -> list[Floats]:
+    """Return q values of all answers as one family."""
+    sizes = np.cumsum([len(answer.p) for answer in answers])[:-1]
+    return np.split(false_discovery(np.concatenate([answer.p for answer in answers])), sizes)
+
+
 def _answer(question: Question, exposure: Exposure, used: NDArray[np.bool_]) -> Answer:
     """Fit on the used blocks and test every neighbourhood."""
-    fitted, near = fit(question.count, exposure, used), question.near
-    observed = near.sums(question.count)
+    near, observed = question.near, question.near.sums(question.count)
+    fitted = fit(question.count, exposure, used)
     if not question.count.sum():
         return Answer(fitted, observed, np.zeros(len(observed)), np.ones(len(observed)))
-    scale, known = _outside(question, fitted, used)
-    fitted_sum = near.sums(fitted.expected)
-    spread = _spread(fitted, near, fitted_sum) / known
-    p = mid_p(near, fitted.expected, observed, scale=scale, spread=spread, noise=fitted.noise)
-    return Answer(fitted, observed, fitted_sum * scale, p)
+    worth = _worth(fitted)
+    level, known = _outside(worth * question.count * used, worth * fitted.expected * used, near)
+    spread, weighted = _spread(fitted, near) / known, near.sums(worth * question.count)
+
+    def tested(background: float) -> Floats:
+        return mid_p(
+            near,
+            fitted.expected,
+            worth,
+            weighted,
+            scale=level,
+            spread=spread + background,
+            noise=fitted.noise,
+        )
+
+    p = tested(0.0)
+    background = _background(p, near, fitted, used)
+    p = tested(background) if background else p
+    return Answer(fitted, observed, near.sums(fitted.expected) * level, p, float(np.sqrt(background)))
 
 
-def _outside(question: Question, fitted: Fit, used: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Return the level seen outside each neighbourhood over the fitted one, and the share of what is known.
+def _worth(fitted: Fit) -> Floats:
+    """Return what one finding on each block tells: the weight of the score test for a raised level.
 
-    A block counts by what it tells: an overdispersed giant no more than ``1/phi`` findings.
+    Where counts are overdispersed, a block with a thousand findings tells no more than one with ``1/phi``.
     """
-    worth = used / (1.0 + fitted.noise.mean_phi * fitted.expected)
-    seen, due = question.count * worth, fitted.expected * worth
-    level = 1.0 + np.maximum(0.0, due.sum() - question.near.sums(due))
-    return (1.0 + np.maximum(0.0, seen.sum() - question.near.sums(seen))) / level, level / (1.0 + due.sum())
+    return np.asarray(1.0 / (1.0 + fitted.noise.mean_phi * fitted.expected))
 
 
-def _spread(fitted: Fit, near: Neighbourhoods, total: Floats) -> Floats:
-    """Return the relative variance of each expected total."""
-    slope = near.sums(fitted.expected[:, None] * fitted.design) / total[:, None]
+def _outside(seen: Floats, due: Floats, near: Neighbourhoods) -> tuple[Floats, Floats]:
+    """Return the level seen outside each neighbourhood over the fitted one, and the share known there."""
+    left = 1.0 + np.maximum(0.0, due.sum() - near.sums(due))
+    return (1.0 + np.maximum(0.0, seen.sum() - near.sums(seen))) / left, left / (1.0 + due.sum())
+
+
+def _spread(fitted: Fit, near: Neighbourhoods) -> Floats:
+    """Return the relative variance of each expected total that comes from the fit."""
+    due = fitted.expected * _worth(fitted)
+    slope = near.sums(due[:, None] * fitted.design) / near.sums(due)[:, None]
     return np.asarray(np.einsum("bi,ij,bj->b", slope, fitted.covariance, slope))
+
+
+def _background(p: Floats, near: Neighbourhoods, fitted: Fit, used: NDArray[np.bool_]) -> float:
+    """Return the variance of the ratio from place to place that the whole city shows.
+
+    Rates that vary smoothly for reasons nobody recorded make every second street "hot".  The scatter
+    of the lower half of the neighbourhoods, which hotspots hardly touch, tells how much they vary
+    (an empirical null [1]_).  Used only where the scatter is larger than chance leaves it.
+
+    References
+    ----------
+    .. [1] Efron, B. (2004), "Large-scale simultaneous hypothesis testing: the choice of a null
+       hypothesis", doi 10.1198/016214504000000089.
+    """
+    n_apart = (1.0 / np.diff(near.offsets)[used]).sum()
+    deviate = ndtri(np.clip(1.0 - p[used], 1e-12, 1.0 - 1e-12))
+    if n_apart < _FEWEST_APART or _lower_scatter(deviate) <= 1.0 + _BEYOND_CHANCE / np.sqrt(n_apart):
+        return 0.0
+    due = near.sums(fitted.expected * _worth(fitted))[used]
+
+    def excess(background: float) -> float:
+        # the variance of the weighted total is its mean: worth^2 (mu + phi mu^2) = worth mu
+        return _lower_scatter(deviate / np.sqrt(1.0 + background * due)) - 1.0
+
+    return float(brentq(excess, 0.0, 100.0)) if excess(100.0) < 0 else 100.0
+
+
+def _lower_scatter(deviate: Floats) -> float:
+    """Return the standard deviation that the lower half of a normal sample suggests."""
+    low, middle = np.quantile(deviate, [0.16, 0.5])
+    return float((middle - low) / 0.99446)
 
 
 def _unflagged(question: Question, hot: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the blocks outside every flagged neighbourhood, or all if too little would be left."""
     inside = question.near.sums(hot.astype(np.float64)) > 0
-    left_out = question.count[inside].sum()
-    if left_out > _MOST_LEFT_OUT * question.count.sum():
+    if question.count[inside].sum() > _MOST_LEFT_OUT * question.count.sum():
         return np.ones(len(hot), np.bool_)
     return ~inside
-
-

@@ -89,12 +89,13 @@ def fit(count: Floats, exposure: Exposure, used: NDArray[np.bool_] | None = None
     noise = POISSON
     for _ in range(4):
         previous = noise.mean_phi
-        coefficient = _coefficients(x, y, base, precision, coefficient, previous)
+        coefficient = _coefficients(_Rows(x, y, base, precision), coefficient, previous)
         noise = likely(y, _mean(x, base, coefficient))
         if abs(noise.mean_phi - previous) <= 0.01 * (1e-3 + previous):
             break
     mu = _mean(x, base, coefficient)
-    covariance = np.linalg.inv((x.T * (mu / (1.0 + noise.mean_phi * mu))) @ x + np.diag(precision))
+    information = (x.T * (mu / (1.0 + noise.mean_phi * mu))) @ x + np.diag(precision)
+    covariance = np.linalg.inv(information).astype(np.float64)
     return Fit(_mean(design, offset, coefficient), design, coefficient, covariance, noise)
 
 
@@ -116,26 +117,37 @@ def _mean(design: Floats, offset: Floats, coefficient: Floats) -> Floats:
     return np.asarray(np.exp(np.clip(design @ coefficient + offset, -80.0, 80.0)))
 
 
-def _coefficients(x: Floats, y: Floats, base: Floats, precision: Floats, start: Floats, phi: float) -> Floats:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the coefficients are learned from."""
+
+    x: Floats
+    y: Floats
+    base: Floats
+    precision: Floats
+
+
+def _coefficients(rows: _Rows, start: Floats, phi: float) -> Floats:
     """Climb to the posterior mode by Fisher scoring; a step that leads down is halved."""
-    coefficient, height = start, _height(x, y, base, precision, start, phi)
+    x, y, base, precision = rows.x, rows.y, rows.base, rows.precision
+    coefficient, height = start, _height(rows, start, phi)
     for _ in range(100):
         mu = _mean(x, base, coefficient)
         slope = x.T @ ((y - mu) / (1.0 + phi * mu)) - precision * coefficient
         step = np.linalg.solve((x.T * (mu / (1.0 + phi * mu))) @ x + np.diag(precision), slope)
         share = 1.0
-        higher = _height(x, y, base, precision, coefficient + step, phi)
+        higher = _height(rows, coefficient + step, phi)
         while higher < height - 1e-9 * abs(height) and share > 1e-6:
             share *= 0.5
-            higher = _height(x, y, base, precision, coefficient + share * step, phi)
+            higher = _height(rows, coefficient + share * step, phi)
         coefficient, height = coefficient + share * step, higher
         if np.abs(share * step).max() <= _TOLERANCE:
             break
     return coefficient
 
 
-def _height(x: Floats, y: Floats, base: Floats, precision: Floats, coefficient: Floats, phi: float) -> float:
+def _height(rows: _Rows, coefficient: Floats, phi: float) -> float:
     """Log posterior density up to a constant."""
-    mu = _mean(x, base, coefficient)
+    mu, y = _mean(rows.x, rows.base, coefficient), rows.y
     likelihood = xlogy(y, mu) - mu if phi == 0 else xlogy(y, mu) - (y + 1 / phi) * np.log1p(phi * mu)
-    return float(likelihood.sum() - 0.5 * precision @ coefficient**2)
+    return float(likelihood.sum() - 0.5 * rows.precision @ coefficient**2)

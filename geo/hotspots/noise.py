@@ -99,8 +99,8 @@ def _equal_shares(value: Floats, mass: Floats) -> Floats:
     return np.asarray(np.diff(np.interp(cuts, below, moment)) * _N_NODES / below[-1])
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _log_likelihood(grid, count, expected, heavy):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _log_likelihood(grid, count, expected, heavy):  # type: ignore[no-untyped-def]
     """Log likelihood of all counts at each phi, up to a constant that does not depend on law or phi."""
     out = np.empty(len(grid))
     for k in range(len(grid)):
@@ -114,8 +114,8 @@ def _log_likelihood(grid, count, expected, heavy):  # type: ignore[no-untyped-de
     return out
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _log_gamma(y, mu, phi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _log_gamma(y, mu, phi):  # type: ignore[no-untyped-def]
     """Log of y! P(y) under the negative binomial law."""
     r = 1.0 / phi
     rising = 0.0
@@ -127,8 +127,8 @@ def _log_gamma(y, mu, phi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
     return rising + y * math.log(mu) - (y + r) * math.log1p(phi * mu)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _log_inverse_gaussian(y, mu, phi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _log_inverse_gaussian(y, mu, phi):  # type: ignore[no-untyped-def]
     """Log of y! P(y) under the Poisson-inverse-Gaussian law.
 
     With root = sqrt(1 + 2 phi mu): P(0) = exp((1 - root)/phi), P(1) = mu/root P(0), and the ratios
@@ -149,8 +149,8 @@ def _log_inverse_gaussian(y, mu, phi):  # type: ignore[no-untyped-def]  # noqa: 
     return total
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _log_bessel_step(y, mu, phi, root):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _log_bessel_step(y, mu, phi, root):  # type: ignore[no-untyped-def]
     """Log of y! P(y) / P(1) for large y, from Debye's expansion of the Bessel function of order y - 1/2."""
     x = root / phi
     order = y - 0.5

@@ -1,27 +1,37 @@
+# ruff: noqa: PLR0917 - compiled loops take arrays, not frames
 """How surprising a sum of overdispersed counts is: saddlepoint mid-p of a neighbourhood's total."""
 
+import cmath
 import math
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.hotspots.noise import POISSON, Noise
+from geo.hotspots.noise import Noise
 from geo.neighbours import Neighbourhoods
+
+# The saddlepoint is within a few percent for gamma noise, but up to three times too small in the tail of
+# the heavy law: there what looks unlikely is integrated
+_INTEGRATE_BELOW = 0.05
+_NOTHING = 1e-7
+# Standard deviation (in findings) of the blur that makes the integral of a discrete law converge
+_BLUR = 0.3
 
 
 def mid_p(
     near: Neighbourhoods,
     expected: NDArray[np.float64],
+    worth: NDArray[np.float64],
     observed: NDArray[np.float64],
     *,
     scale: NDArray[np.float64],
     spread: NDArray[np.float64],
     noise: Noise,
 ) -> NDArray[np.float64]:
-    """Return ``P(Y > O) + P(Y = O)/2`` for the total `Y` of each neighbourhood.
+    """Return ``P(Y > O) + P(Y = O)/2`` for the weighted total `Y` of each neighbourhood.
 
-    ``Y = sum y_b`` with independent overdispersed `y_b` of mean ``scale * expected_b`` and variance
+    ``Y = sum worth_b y_b`` with independent overdispersed `y_b` of mean ``scale * expected_b`` and variance
     ``mean + phi mean^2``; the whole sum shares a gamma factor of mean 1 and variance `spread`, which
     stands for what is not known about the mean.  Sums of negative binomials with different means are not
     negative binomial, and matching two moments makes the tail too light; the cumulant function is known
@@ -31,10 +41,10 @@ def mid_p(
     Parameters
     ----------
     near : Neighbourhoods
-    expected : float array, shape (n,)
-        Mean of each block's count, above 0.
+    expected, worth : float array, shape (n,)
+        Mean of each block's count and what one of its findings counts, both above 0.
     observed : float array, shape (n,)
-        Total of each neighbourhood, at least 0; fractions are allowed (weighted findings).
+        Weighted total of each neighbourhood, at least 0.
     scale, spread : float array, shape (n,)
         Per neighbourhood; `scale` above 0, `spread` at least 0.
     noise : Noise
@@ -55,45 +65,57 @@ def mid_p(
     --------
     One Poisson block of mean 1: ``P(Y > 3) + P(Y = 3)/2 = 0.0190 + 0.0307 = 0.0497``.
 
+    >>> from geo.hotspots.noise import POISSON
     >>> alone = Neighbourhoods(np.array([0, 1]), np.array([0], np.int32), np.zeros(1))
     >>> one, zero = np.ones(1), np.zeros(1)
-    >>> p = mid_p(alone, one, 3 * one, scale=one, spread=zero, noise=POISSON)
-    >>> round(float(p[0]), 3)
+    >>> p = mid_p(alone, one, one, 3 * one, scale=one, spread=zero, noise=POISSON)
+    >>> round(float(p[0]), 2)
     0.05
     """
     p: NDArray[np.float64] = _mid_p(
-        near.offsets, near.members, expected, observed, scale, spread, noise.phi, noise.heavy, noise.weight
+        near.offsets,
+        near.members,
+        expected,
+        worth,
+        observed,
+        scale,
+        spread,
+        noise.phi,
+        noise.heavy,
+        noise.weight,
     )
     return p
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _cumulants(mu, s, phi, heavy, spread):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _cumulants(mu, worth, s, phi, heavy, spread):  # type: ignore[no-untyped-def]
     """Return K, K', K'' of the sum at s, or ok = False where they do not exist."""
-    grown, t = math.exp(s), math.expm1(s)
     k0 = k1 = k2 = 0.0
-    for m in mu:
+    for b in range(len(mu)):
+        m, v = mu[b], worth[b]
+        t = math.expm1(s * v)
         if phi == 0.0:
+            g = v * m * (1.0 + t)
             k0 += m * t
-            k1 += m * grown
-            k2 += m * grown
+            k1 += g
+            k2 += v * g
         elif heavy:
             d = 1.0 - 2.0 * phi * m * t
             if d <= 0.0:
                 return False, 0.0, 0.0, 0.0
             root = math.sqrt(d)
-            g = m * grown / root
+            g = v * m * (1.0 + t) / root
             k0 += 2.0 * m * t / (1.0 + root)
             k1 += g
-            k2 += g + phi * g * g / root
+            k2 += v * g + phi * g * g / root
         else:
             d = 1.0 - phi * m * t
             if d <= 0.0:
                 return False, 0.0, 0.0, 0.0
-            g = m * grown / d
+            g = v * m * (1.0 + t) / d
             k0 -= math.log(d) / phi
             k1 += g
-            k2 += g + phi * g * g
+            k2 += v * g + phi * g * g
     if spread > 0.0:
         d = 1.0 - spread * k0
         if d <= 0.0:
@@ -104,59 +126,90 @@ def _cumulants(mu, s, phi, heavy, spread):  # type: ignore[no-untyped-def]  # no
     return True, k0, k1, k2
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _saddle(mu, observed, phi, heavy, spread):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _saddle(mu, worth, observed, phi, heavy, spread):  # type: ignore[no-untyped-def]
     """Return s with K'(s) = observed, and K, K'' there; Newton on the logarithm inside a bracket."""
     lo, hi, s = -700.0, 700.0, 0.0
     k0 = k2 = 1.0
     for _ in range(200):
-        ok, k0, k1, k2 = _cumulants(mu, s, phi, heavy, spread)
+        ok, k0, k1, k2 = _cumulants(mu, worth, s, phi, heavy, spread)
         if not ok or k1 > observed:
             hi = s
         else:
             lo = s
-        if ok and abs(k1 - observed) <= 1e-10 * observed:
+        if ok and abs(k1 - observed) <= 1e-9 * observed:
             break
         step = s + math.log(observed / k1) * k1 / k2 if ok and k1 > 0.0 else hi
         s = step if lo < step < hi else 0.5 * (lo + hi)
     return s, k0, k2
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _upper(mu, observed, phi, heavy, spread):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _upper(mu, worth, observed, phi, heavy, spread):  # type: ignore[no-untyped-def]
     """Mid-p away from the mean (there both terms in brackets grow without limit and cancel)."""
-    s, k0, k2 = _saddle(mu, observed, phi, heavy, spread)
+    s, k0, k2 = _saddle(mu, worth, observed, phi, heavy, spread)
     w = math.copysign(math.sqrt(max(0.0, 2.0 * (s * observed - k0))), s)
     normal = 0.5 * math.erfc(w / math.sqrt(2.0))
     density = math.exp(-0.5 * w * w) / math.sqrt(2.0 * math.pi)
-    return normal + density * (0.5 / math.tanh(0.5 * s) / math.sqrt(k2) - 1.0 / w)
+    # half the step of the lattice on which the total moves, exact where every finding counts the same
+    half = 0.5 * worth.mean()
+    p = normal + density * (half / math.tanh(half * s) / math.sqrt(k2) - 1.0 / w)
+    if not heavy or s <= 0.0 or p > _INTEGRATE_BELOW:
+        return p
+    return _integral(mu, worth, observed, phi, spread, s, k0, k2)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _one(mu, observed, phi, heavy, spread):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _integral(mu, worth, observed, phi, spread, s, k0, k2):  # type: ignore[no-untyped-def]
+    """Tail under the heavy law: ``(1/2 pi) int exp(K(z) - z O)/z dw`` along z = s + iw through the saddle.
+
+    Trapezoid rule, exact but for the tilted law's mass beyond the period, until nothing is left to add.
+    """
+    turn = 2.0 * math.pi / (12.0 * math.sqrt(k2) + 48.0)
+    total, step = 0.0, 0
+    while True:
+        z = complex(s, step * turn)
+        k = 0j
+        for b in range(len(mu)):
+            t = cmath.exp(z * worth[b]) - 1.0
+            k += 2.0 * mu[b] * t / (1.0 + cmath.sqrt(1.0 - 2.0 * phi * mu[b] * t))
+        if spread > 0.0:
+            k = -cmath.log(1.0 - spread * k) / spread
+        value = cmath.exp(k - k0 + 0.5 * _BLUR * _BLUR * z * z - 1j * step * turn * observed)
+        total += (1.0 if step else 0.5) * (value / z).real
+        if abs(value) < _NOTHING:
+            return total * turn / math.pi * math.exp(k0 - s * observed)
+        step += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _one(mu, worth, observed, phi, heavy, spread):  # type: ignore[no-untyped-def]
     """Mid-p of one total for one value of phi."""
     if observed <= 0.0:
-        _, k0, _, _ = _cumulants(mu, -700.0, phi, heavy, spread)
+        _, k0, _, _ = _cumulants(mu, worth, -700.0 / worth.min(), phi, heavy, spread)
         return 1.0 - 0.5 * math.exp(k0)
-    _, _, mean, variance = _cumulants(mu, 0.0, phi, heavy, spread)
+    _, _, mean, variance = _cumulants(mu, worth, 0.0, phi, heavy, spread)
     # closer to the mean than a twentieth of the standard deviation the formula loses its digits
     gap = 0.05 * math.sqrt(variance)
     if abs(observed - mean) >= gap:
-        return _upper(mu, observed, phi, heavy, spread)
-    below, above = _upper(mu, mean - gap, phi, heavy, spread), _upper(mu, mean + gap, phi, heavy, spread)
-    share = (observed - mean + gap) / (2.0 * gap)
-    return below + share * (above - below)
+        return _upper(mu, worth, observed, phi, heavy, spread)
+    if gap >= mean:
+        return 0.5
+    below = _upper(mu, worth, mean - gap, phi, heavy, spread)
+    above = _upper(mu, worth, mean + gap, phi, heavy, spread)
+    return below + (observed - mean + gap) / (2.0 * gap) * (above - below)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mid_p(offsets, members, expected, observed, scale, spread, phi, heavy, weight):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _mid_p(offsets, members, expected, worth, observed, scale, spread, phi, heavy, weight):  # type: ignore[no-untyped-def]
     """Mid-p of every neighbourhood."""
     n = len(offsets) - 1
     p = np.empty(n)
     for b in range(n):
-        mu = expected[members[offsets[b] : offsets[b + 1]]] * scale[b]
+        inside = members[offsets[b] : offsets[b + 1]]
+        mu, value = expected[inside] * scale[b], worth[inside]
         total = 0.0
         for k in range(len(phi)):
-            total += weight[k] * _one(mu, observed[b], phi[k], heavy[k], spread[b])
+            total += weight[k] * _one(mu, value, observed[b], phi[k], heavy[k], spread[b])
         p[b] = min(1.0, max(0.0, total))
     return p
