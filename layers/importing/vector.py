@@ -1,13 +1,6 @@
 """Whatever GDAL or a table holds as geometry: read, checked row by row, brought to WGS 84."""
 
-import gzip
-import re
-import shutil
-import tempfile
-import warnings
-import zipfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +8,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyogrio
 import pyproj
 import shapely
 from numpy.typing import NDArray
@@ -26,7 +17,7 @@ from geo.datum import to_wgs84
 from geo.errors import NoCRSError
 from layers.errors import InvalidError, UnreadableFileError
 from layers.importing import columns as names
-from layers.importing import positions, tables
+from layers.importing import opening, positions, tables
 from layers.importing.options import ImportOptions
 from layers.importing.progress import Progress, silent
 from layers.importing.refusals import Faults, Refusal
@@ -36,8 +27,7 @@ LINES = frozenset({"LineString", "MultiLineString"})
 AREAS = frozenset({"Polygon", "MultiPolygon"})
 POINTS = frozenset({"Point"})
 _KIND_NAMES = {LINES: "a line", AREAS: "an area", POINTS: "a point", POINTS | AREAS: "a point or an area"}
-# Language driver ids in the header of a DBF file that name an encoding used in East Asia or UTF-8
-_DBF_ENCODINGS = {0x4D: "gb18030", 0x4F: "big5", 0x78: "big5", 0x7A: "gb18030"}
+GEOMETRY = {**positions.FIELDS, "wkt": names.WKT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +73,8 @@ def read(
     found: dict[str, str] = {}
     table = _table(path, options, refused, progress)
     if not isinstance(table, gpd.GeoDataFrame):
-        table, found = _with_geometry(table, options)
-    crs = _crs(table, options, path)
+        table, found = with_geometry(table, options)
+    crs = crs_of(table, options, path)
     faults = Faults(table)
     _mark_broken(faults, table.geometry.to_numpy(), frozenset(kinds))
     good = table[faults.good]
@@ -107,131 +97,17 @@ def _table(path: Path, options: ImportOptions, refused: list[Refusal], progress:
             refused.extend(chunk.refused)
         table = pd.concat(parts) if parts else pd.DataFrame()
     else:
-        tables.check_there(path)
-        with _unzipped(path) as plain:
-            table = _read_plain(plain, options)
-        table.index = pd.RangeIndex(1, len(table) + 1)
+        table = opening.table(path, options)
     table = names.chosen(table, options.where)
     if table.empty:
         raise UnreadableFileError("%(file)s has no rows", file=path.name)
     return table
 
 
-@contextmanager
-def _unzipped(path: Path) -> Iterator[Path]:
-    """Give the file itself, or what its `.gz` holds in a temporary folder."""
-    if not path.name.lower().endswith(".gz"):
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / path.name[: -len(".gz")]
-        try:
-            with gzip.open(path) as source, plain.open("wb") as target:
-                shutil.copyfileobj(source, target)
-        except (OSError, EOFError) as error:
-            raise UnreadableFileError(
-                "%(file)s is damaged or cut short: %(reason)s", file=path.name, reason=str(error)
-            ) from error
-        tables.check_there(plain)
-        yield plain
-
-
-def _read_plain(path: Path, options: ImportOptions) -> Any:
-    try:
-        if tables.suffix(path) in {".parquet", ".geoparquet", ".pq"}:
-            return _read_parquet(path)
-        with warnings.catch_warnings():
-            # GDAL's remarks on single records; what matters is checked row by row
-            warnings.simplefilter("ignore", RuntimeWarning)
-            return pyogrio.read_dataframe(
-                _address(path), layer=_layer(path, options), encoding=_encoding(path, options)
-            )
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, pa.ArrowInvalid) as error:
-        raise UnreadableFileError(
-            "%(file)s cannot be read: %(reason)s", file=path.name, reason=_first_sentence(error)
-        ) from error
-    except (UnicodeDecodeError, shapely.GEOSException) as error:
-        raise UnreadableFileError(
-            "%(file)s cannot be read: %(reason)s", file=path.name, reason=str(error)
-        ) from error
-
-
-def _read_parquet(path: Path) -> Any:
-    try:
-        return gpd.read_parquet(path)
-    except ValueError:  # no geometry in it: a plain table
-        return pd.read_parquet(path)
-
-
-def _first_sentence(error: Exception) -> str:
-    return re.split(r";|\n", str(error))[0]
-
-
-def _address(path: Path) -> str:
-    return f"/vsizip/{path}" if path.suffix.lower() == ".zip" else str(path)
-
-
-def _layer(path: Path, options: ImportOptions) -> str | None:
-    layers = [str(name) for name in pyogrio.list_layers(_address(path))[:, 0]]
-    if options.layer is not None and options.layer not in layers:
-        raise InvalidError(
-            "There is no layer %(given)s in the file; layers: %(known)s",
-            field="layer",
-            given=options.layer,
-            known=", ".join(layers),
-        )
-    if options.layer is None and len(layers) > 1:
-        raise InvalidError(
-            "The file has several layers, name one with --layer: %(known)s",
-            field="layer",
-            known=", ".join(layers),
-        )
-    return options.layer
-
-
-def _encoding(path: Path, options: ImportOptions) -> str | None:
-    """Return the encoding to read with; only shapefiles may be in another than UTF-8."""
-    if options.encoding is not None:
-        return options.encoding
-    for name, content in _shapefile_texts(path):
-        declared = _DBF_ENCODINGS.get(content[29]) if len(content) > 29 else None
-        if declared is not None:
-            return declared
-        try:
-            content[32:].decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise UnreadableFileError(
-                "%(file)s does not say its encoding and is not UTF-8; name it with --encoding"
-                ", for Chinese texts often gb18030",
-                field="encoding",
-                file=name,
-            ) from error
-        return "UTF-8"
-    return None
-
-
-def _shapefile_texts(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the attribute files of a shapefile that no `.cpg` beside them explains."""
-    if path.suffix.lower() == ".shp":
-        present = {other.suffix.lower(): other for other in path.parent.glob(f"{path.stem}.*")}
-        if ".dbf" in present and ".cpg" not in present:
-            yield present[".dbf"].name, present[".dbf"].read_bytes()
-    elif path.suffix.lower() == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            explained = {_stem(name) for name in archive.namelist() if name.lower().endswith(".cpg")}
-            for name in archive.namelist():
-                if name.lower().endswith(".dbf") and _stem(name) not in explained:
-                    yield name, archive.read(name)
-
-
-def _stem(name: str) -> str:
-    return name.rsplit(".", 1)[0].lower()
-
-
-def _with_geometry(table: pd.DataFrame, options: ImportOptions) -> tuple[gpd.GeoDataFrame, dict[str, str]]:
+def with_geometry(table: pd.DataFrame, options: ImportOptions) -> tuple[gpd.GeoDataFrame, dict[str, str]]:
     """Make geometries of a column of WKT, or of two of coordinates."""
-    given = {field: column for field, column in options.columns.items() if field in _GEOMETRY_FIELDS}
-    found = names.match([str(name) for name in table.columns], _GEOMETRY_FIELDS, given)
+    given = {field: column for field, column in options.columns.items() if field in GEOMETRY}
+    found = names.match([str(name) for name in table.columns], GEOMETRY, given)
     if "wkt" in found and not {"lon", "lat"} <= given.keys():
         texts = table[found["wkt"]].astype(str).to_numpy(dtype=object)
         shapes = shapely.from_wkt(texts, on_invalid="ignore")
@@ -245,10 +121,7 @@ def _with_geometry(table: pd.DataFrame, options: ImportOptions) -> tuple[gpd.Geo
     return gpd.GeoDataFrame(table.assign(geom=shapes), geometry="geom"), used
 
 
-_GEOMETRY_FIELDS = {**positions.FIELDS, "wkt": names.WKT}
-
-
-def _crs(table: gpd.GeoDataFrame, options: ImportOptions, path: Path) -> pyproj.CRS:
+def crs_of(table: gpd.GeoDataFrame, options: ImportOptions, path: Path) -> pyproj.CRS:
     """Return the reference system: the person's word, else the file's; neither is refused."""
     positions.check_frame(options.frame)
     if options.crs is not None:
@@ -321,7 +194,9 @@ def _without_shapes(refused: list[Refusal]) -> list[Refusal]:
             one.row,
             one.reason,
             {
-                name: shapely.to_wkt(value) if isinstance(value, shapely.Geometry) else value
+                name: shapely.to_wkt(value, rounding_precision=-1)
+                if isinstance(value, shapely.Geometry)
+                else value
                 for name, value in one.values.items()
             },
         )

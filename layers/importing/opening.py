@@ -1,0 +1,169 @@
+"""Files of any format but text tables, opened: unpacked, the layer found, the encoding known."""
+
+import gzip
+import re
+import shutil
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+import shapely
+
+from layers.errors import InvalidError, UnreadableFileError
+from layers.importing import tables
+from layers.importing.options import ImportOptions
+
+PARQUET = frozenset({".parquet", ".geoparquet", ".pq"})
+# Language driver ids in the header of a DBF file that name an encoding used in East Asia or UTF-8
+_DBF_ENCODINGS = {0x4D: "gb18030", 0x4F: "big5", 0x78: "big5", 0x7A: "gb18030"}
+
+
+def table(path: Path, options: ImportOptions, *, as_is: bool = False) -> pd.DataFrame:
+    """Return the rows of a file numbered from 1: a GeoDataFrame if it has geometries.
+
+    Parameters
+    ----------
+    as_is : bool
+        Keep the type of every column, for rows that are to be written again.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is missing, empty, damaged, of no format that we read, or in an unknown encoding.
+    InvalidError
+        If it has several layers and none was named.
+    """
+    tables.check_there(path)
+    with _unzipped(path) as plain:
+        rows: pd.DataFrame = _read_plain(plain, options, as_is=as_is)
+    rows.index = pd.RangeIndex(1, len(rows) + 1)
+    return rows
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[Path]:
+    """Give the file itself, or what its `.gz` holds in a temporary folder."""
+    if not path.name.lower().endswith(".gz"):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / path.name[: -len(".gz")]
+        try:
+            with gzip.open(path) as source, plain.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        except (OSError, EOFError) as error:
+            raise UnreadableFileError(
+                "%(file)s is damaged or cut short: %(reason)s", file=path.name, reason=str(error)
+            ) from error
+        tables.check_there(plain)
+        yield plain
+
+
+def _read_plain(path: Path, options: ImportOptions, *, as_is: bool) -> Any:
+    try:
+        if tables.suffix(path) in PARQUET:
+            return _read_parquet(path, as_is=as_is)
+        with warnings.catch_warnings():
+            # GDAL's remarks on single records; what matters is checked row by row
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return pyogrio.read_dataframe(
+                _address(path),
+                layer=_layer(path, options),
+                encoding=_encoding(path, options),
+                **(_faithfully(path) if as_is else {}),
+            )
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, pa.ArrowInvalid) as error:
+        raise UnreadableFileError(
+            "%(file)s cannot be read: %(reason)s", file=path.name, reason=_first_sentence(error)
+        ) from error
+    except (UnicodeDecodeError, shapely.GEOSException) as error:
+        raise UnreadableFileError(
+            "%(file)s cannot be read: %(reason)s", file=path.name, reason=str(error)
+        ) from error
+
+
+def _faithfully(path: Path) -> dict[str, Any]:
+    """Return the options that keep every column as it is: whole numbers beside gaps, dates as written."""
+    dates = {"DATE_AS_STRING": "YES"} if tables.suffix(path) in {".geojson", ".json"} else {}
+    return {"use_arrow": True, "arrow_to_pandas_kwargs": {"types_mapper": pd.ArrowDtype}, **dates}
+
+
+def _read_parquet(path: Path, *, as_is: bool) -> Any:
+    types = {"types_mapper": pd.ArrowDtype} if as_is else {}
+    if b"geo" in (pq.read_schema(path).metadata or {}):
+        return gpd.read_parquet(path, to_pandas_kwargs=types)
+    return pq.read_table(path).to_pandas(**types)
+
+
+def _first_sentence(error: Exception) -> str:
+    return re.split(r";|\n", str(error))[0]
+
+
+def _address(path: Path) -> str:
+    return f"/vsizip/{path}" if path.suffix.lower() == ".zip" else str(path)
+
+
+def _layer(path: Path, options: ImportOptions) -> str | None:
+    layers = [str(name) for name in pyogrio.list_layers(_address(path))[:, 0]]
+    if options.layer is not None and options.layer not in layers:
+        raise InvalidError(
+            "There is no layer %(given)s in the file; layers: %(known)s",
+            field="layer",
+            given=options.layer,
+            known=", ".join(layers),
+        )
+    if options.layer is None and len(layers) > 1:
+        raise InvalidError(
+            "The file has several layers, name one with --layer: %(known)s",
+            field="layer",
+            known=", ".join(layers),
+        )
+    return options.layer
+
+
+def _encoding(path: Path, options: ImportOptions) -> str | None:
+    """Return the encoding to read with; only shapefiles may be in another than UTF-8."""
+    if options.encoding is not None:
+        return options.encoding
+    for name, content in _shapefile_texts(path):
+        declared = _DBF_ENCODINGS.get(content[29]) if len(content) > 29 else None
+        if declared is not None:
+            return declared
+        try:
+            content[32:].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UnreadableFileError(
+                "%(file)s does not say its encoding and is not UTF-8; name it with --encoding"
+                ", for Chinese texts often gb18030",
+                field="encoding",
+                file=name,
+            ) from error
+        return "UTF-8"
+    return None
+
+
+def _shapefile_texts(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the attribute files of a shapefile that no `.cpg` beside them explains."""
+    if path.suffix.lower() == ".shp":
+        present = {other.suffix.lower(): other for other in path.parent.glob(f"{path.stem}.*")}
+        if ".dbf" in present and ".cpg" not in present:
+            yield present[".dbf"].name, present[".dbf"].read_bytes()
+    elif path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            explained = {_stem(name) for name in archive.namelist() if name.lower().endswith(".cpg")}
+            for name in archive.namelist():
+                if name.lower().endswith(".dbf") and _stem(name) not in explained:
+                    yield name, archive.read(name)
+
+
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0].lower()
