@@ -11,8 +11,8 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from geo.assign import network
-from geo.assign.network import Floats
-from geo.assign.placement import Evidence, Placement, Request
+from geo.assign.network import Floats, Ints
+from geo.assign.placement import Evidence, Placement, Request, nearest
 from geo.crs import Projection, as_pairs
 from geo.errors import MissingColumnError
 from geo.names import NameMatcher, NameTable
@@ -36,10 +36,7 @@ class BlockIndex:
     projection: Projection
     north_deg: float
     names: NameTable | None
-    grid: tuple[Any, ...]
-    net: tuple[Any, ...]
-    density: Floats
-    density_frame: Floats
+    arrays: tuple[Any, ...]
     n_max: int
 
     @classmethod
@@ -72,40 +69,34 @@ class BlockIndex:
             raise MissingColumnError("blocks lack the column %(column)s", column="block_id")
         projection = Projection(blocks.crs)
         frame = blocks.sort_values("block_id", ignore_index=True)
-        pieces, piece_block = network.pieces(frame)
-        grid, references, n_max = network.grids(pieces)
-        offset, keys, name_code = network.offsets(frame), *network.coded_names(frame, names)
+        pieces = network.pieces(frame)
+        references, starts, levels, n_max = network.grids(pieces)
+        keys, name_code = network.coded_names(frame, names)
         length = np.asarray(shapely.length(frame.geometry.to_numpy()), dtype=np.float64)
         street, corridor = network.column(frame, "street_id"), network.column(frame, "corridor_id")
-        density, density_frame = network.density(pieces)
-        net = (
-            references,
-            pieces,
-            piece_block,
-            offset,
-            network.prior(frame, length),
-            network.numbers(frame, "one_way", 0.0),
-            name_code,
-            pd.factorize(street)[0].astype(np.int32),
-            pd.factorize(corridor)[0].astype(np.int32),
-            length,
-            float(length.sum()),
-        )
+        kerb, one_way = network.offsets(frame), network.numbers(frame, "one_way", 0.0)
+        values = np.column_stack([kerb, network.prior(frame, length), one_way, length])
+        codes = np.column_stack([name_code, pd.factorize(street)[0], pd.factorize(corridor)[0]])
         return cls(
             block_id=frame["block_id"].to_numpy(dtype=object),
             street_id=street,
             corridor_id=corridor,
             name=network.column(frame, "name", otherwise=None),
             length_m=length,
-            offset_m=offset,
+            offset_m=kerb,
             name_keys=keys,
             projection=projection,
             north_deg=network.north(projection, pieces),
             names=names,
-            grid=grid,
-            net=net,
-            density=density,
-            density_frame=density_frame,
+            arrays=(
+                references,
+                starts,
+                levels,
+                pieces,
+                values,
+                codes.astype(np.int32),
+                *network.density(pieces),
+            ),
             n_max=n_max,
         )
 
@@ -173,3 +164,35 @@ class BlockIndex:
         """
         request = Request.of(as_pairs(metres), sd_m, evidence, self)
         return request.placed()
+
+    def nearest(
+        self, metres: ArrayLike, *, within_m: float = 100.0, parallel: bool | None = None
+    ) -> tuple[Ints, Floats]:
+        """Return the nearest block of each position, and how far it is: no doubt, no evidence.
+
+        Parameters
+        ----------
+        metres : array, shape (n, 2)
+            In the CRS of the network.
+        within_m : float
+            Farther blocks count for nothing; at most 560 m.
+        parallel : bool, optional
+            All threads; default from two thousand positions on.
+
+        Returns
+        -------
+        block : int array, shape (n,)
+            Number of the block, the smallest of equally near ones, -1 for none and for no position.
+        distance_m : float array, shape (n,)
+            NaN for none.
+
+        Examples
+        --------
+        >>> from shapely import LineString
+        >>> streets = [LineString([(0, 0), (100, 0)]), LineString([(0, 20), (100, 20)])]
+        >>> frame = gpd.GeoDataFrame({"block_id": ["a", "b"]}, geometry=streets, crs="EPSG:32650")
+        >>> block, distance_m = BlockIndex.of(frame).nearest([[50, 10], [50, 17], [50, 500]])
+        >>> block.tolist(), distance_m.tolist()
+        ([0, 1, -1], [10.0, 3.0, nan])
+        """
+        return nearest(self, as_pairs(metres), within_m, parallel)

@@ -48,7 +48,7 @@ class Model:
     none_limit: float = 0.2
     side_sure: float = 0.9
 
-    def vector(self, kerb_m: float) -> NDArray[np.float64]:
+    def vector(self, kerb_m: float, total_m: float) -> NDArray[np.float64]:
         """Return the parameters in the order of the kernel."""
         return np.array(
             [
@@ -65,5 +65,6 @@ class Model:
                 self.reach_m,
                 self.outside_m,
                 kerb_m,
+                total_m,
             ]
         )

@@ -45,8 +45,8 @@ _LANES_ONE_WAY = 2.0
 _PRIOR: Mapping[str, float] = {"motorway": 0.3, "motorway_link": 0.3}
 
 
-def pieces(frame: gpd.GeoDataFrame) -> tuple[Floats, Codes]:
-    """Return the two-point pieces (x, y, direction, length, chainage of its start) and their blocks."""
+def pieces(frame: gpd.GeoDataFrame) -> Floats:
+    """Return the two-point pieces: start, direction, length, chainage of the start, block; in block order."""
     coordinates, block = shapely.get_coordinates(frame.geometry.to_numpy(), return_index=True)
     inside = block[1:] == block[:-1]
     a, step = coordinates[:-1][inside], np.diff(coordinates, axis=0)[inside]
@@ -56,32 +56,34 @@ def pieces(frame: gpd.GeoDataFrame) -> tuple[Floats, Codes]:
     first = np.searchsorted(own, own)
     real = length > 0
     direction = step / np.where(real, length, 1.0)[:, None]
-    pieces = np.column_stack([a, direction, length, upto - upto[first] if len(own) else upto])
-    return np.ascontiguousarray(pieces[real]), own[real].astype(np.int32)
+    chainage = upto - upto[first] if len(own) else upto
+    return np.ascontiguousarray(np.column_stack([a, direction, length, chainage, own])[real])
 
 
-def grids(pieces: Floats) -> tuple[tuple[Any, ...], Codes, int]:
-    """Write each piece into every cell that lies within the radius of it, one grid per radius."""
-    end = pieces[:, :2] + pieces[:, 2:4] * pieces[:, 4:5]
-    low, high = np.minimum(pieces[:, :2], end), np.maximum(pieces[:, :2], end)
-    frames, shapes, starts, references, n_max = [], [], [], [], 1
-    n_starts = n_references = 0
+def grids(own: Floats) -> tuple[Codes, Ints, Floats, int]:
+    """Write each piece into every cell that lies within the radius of it, one grid per radius.
+
+    Returns references to pieces, where each cell's begin, the grids' radius, origin, cell, columns, rows
+    and first cell, and the most references that a cell has.
+    """
+    end = own[:, :2] + own[:, 2:4] * own[:, 4:5]
+    low, high = np.minimum(own[:, :2], end), np.maximum(own[:, :2], end)
+    levels: list[list[float]] = []
+    starts: list[Ints] = []
+    references: list[Codes] = []
     for radius in RADII_M:
-        frame, columns, rows = _frame(low - radius, high + radius, radius / _CELLS_PER_RADIUS)
         boxes = np.column_stack([low - radius, high + radius])
+        frame, columns, rows = _frame(low - radius, high + radius, radius / _CELLS_PER_RADIUS)
         counts = np.zeros(columns * rows + 1, dtype=np.int64)
         kernels.fill_cells(boxes, frame, columns, rows, counts, np.empty(0, dtype=np.int32), False)
-        n_max = max(n_max, int(counts.max(initial=0)))
         start = np.concatenate([[0], np.cumsum(counts[:-1])])
-        own = np.empty(int(start[-1]), dtype=np.int32)
-        kernels.fill_cells(boxes, frame, columns, rows, start.copy(), own, True)
-        frames.append(frame)
-        shapes.append([columns, rows, n_starts])
-        starts.append(start + n_references)
-        references.append(own)
-        n_starts, n_references = n_starts + len(start), n_references + len(own)
-    grid = (RADII_M, np.array(frames), np.array(shapes, dtype=np.int64), np.concatenate(starts))
-    return grid, np.concatenate(references), n_max
+        refer = np.empty(int(start[-1]), dtype=np.int32)
+        kernels.fill_cells(boxes, frame, columns, rows, start.copy(), refer, True)
+        levels.append([radius, *frame, columns, rows, sum(len(one) for one in starts)])
+        starts.append(start + sum(len(one) for one in references))
+        references.append(refer)
+    begin = np.concatenate(starts)
+    return np.concatenate(references), begin, np.array(levels), int(np.diff(begin).max(initial=1))
 
 
 def _frame(low: Floats, high: Floats, cell: float) -> tuple[Floats, int, int]:
@@ -95,13 +97,13 @@ def _frame(low: Floats, high: Floats, cell: float) -> tuple[Floats, int, int]:
     return np.array([*origin, cell]), int(columns), int(rows)
 
 
-def density(pieces: Floats) -> tuple[Floats, Floats]:
+def density(own: Floats) -> tuple[Floats, Floats]:
     """Return the metres of street per square metre around each square of a coarse grid."""
-    middle = pieces[:, :2] + pieces[:, 2:4] * pieces[:, 4:5] / 2
+    middle = own[:, :2] + own[:, 2:4] * own[:, 4:5] / 2
     frame, columns, rows = _frame(middle, middle, _DENSITY_CELL_M)
     at = ((middle - frame[:2]) // frame[2]).astype(np.int64)
     length = np.zeros((rows + 2, columns + 2))
-    np.add.at(length, (at[:, 1] + 1, at[:, 0] + 1), pieces[:, 4])
+    np.add.at(length, (at[:, 1] + 1, at[:, 0] + 1), own[:, 4])
     around = sum(length[i : i + rows, j : j + columns] for i in range(3) for j in range(3))
     return np.maximum(around / (9 * frame[2] ** 2), _MIN_DENSITY), frame
 
@@ -154,9 +156,9 @@ def coded_names(frame: gpd.GeoDataFrame, names: NameTable | None) -> tuple[tuple
     return tuple(distinct), np.array([number.get(one, -1) for one in key], dtype=np.int32)
 
 
-def north(projection: Projection, pieces: Floats) -> float:
+def north(projection: Projection, own: Floats) -> float:
     """Return the angle from grid north to true north in the middle of the network."""
-    if len(pieces) == 0:
+    if len(own) == 0:
         return 0.0
-    lonlat = projection.to_lonlat(pieces[:, :2].mean(axis=0, keepdims=True))
+    lonlat = projection.to_lonlat(own[:, :2].mean(axis=0, keepdims=True))
     return projection.north_deg(lonlat)

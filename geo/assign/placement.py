@@ -230,43 +230,52 @@ class Request:
 
     def weighed(self) -> tuple[Ints, Floats, float]:
         """Return candidates of the first position: blocks, weights (left, right, distance²), their sum."""
-        index, n_max = self.index, self.index.n_max
-        blocks, weights = np.empty((n_max, 3), dtype=np.int64), np.empty((n_max, 3))
-        floats, ints = np.empty(kernels.N_FLOATS), np.empty(kernels.N_INTS, dtype=np.int64)
+        index, (blocks, weights) = self.index, _scratch(self.index.n_max)
+        floats, ints = np.empty((1, kernels.N_FLOATS)), np.empty((1, kernels.N_INTS), dtype=np.int64)
         x, y = self.xy[0].tolist()
         own = (*self.each[0].tolist(), *self.ways[0].tolist())
-        known = np.isfinite(x + y)
-        rho = kernels.rho_at(x, y, index.density, index.density_frame) if known else 0.0
-        shared = (index.grid, index.net, self.hints, self.tracks, rho, self.model.vector(index.kerb_m))
-        n = kernels.place_one(x, y, own, *shared, blocks, weights, floats, ints)
-        total = float(weights[:n, :2].sum()) / max(1.0 - float(floats[kernels.P_NONE]), 1e-300) if n else 1.0
+        given: tuple[Any, ...] = (*index.arrays, *self.hints, *self.tracks, self._vector(), blocks, weights)
+        n = int(kernels.place_one(*(x, y, own, *given, floats, ints, 0)))
+        none = float(floats[0, kernels.P_NONE]) if n else 0.0
+        total = float(weights[:n, :2].sum()) / max(1.0 - none, 1e-300)
         return blocks[:n, 0], weights[:n], total
 
     def placed(self) -> Placement:
         """Run the kernel: serially for a few, on all threads for many."""
         n, index = len(self.xy), self.index
         floats, ints = np.empty((n, kernels.N_FLOATS)), np.empty((n, kernels.N_INTS), dtype=np.int64)
-        arguments = (
-            self.xy,
-            self.each,
-            self.ways,
-            index.grid,
-            index.net,
-            self.hints,
-            self.tracks,
-            index.density,
-            index.density_frame,
-            self.model.vector(index.kerb_m),
-            index.n_max,
-            floats,
-            ints,
-        )
+        given = (self.xy, self.each, self.ways, *index.arrays, *self.hints, *self.tracks, self._vector())
         if self.parallel is True or (self.parallel is None and n >= _MANY):
+            order = kernels.neighbours_together(self.xy, *index.arrays[-2:])
             with _one_parallel_loop:
-                kernels.place_batch(*arguments)
+                kernels.place_batch(order, *given, index.n_max, floats, ints)
         else:
-            kernels.place_range(0, n, *arguments)
+            kernels.place_range(0, n, np.arange(n), *given, *_scratch(index.n_max), floats, ints)
         return Placement(index, self.model, floats, ints, self.each[:, 0])
+
+    def _vector(self) -> Floats:
+        """Return the model's parameters with what they need of the network."""
+        return self.model.vector(self.index.kerb_m, float(self.index.length_m.sum()))
+
+
+def nearest(index: "BlockIndex", xy: Floats, within_m: float, parallel: bool | None) -> tuple[Ints, Floats]:
+    """Return the number of the nearest block within reach, -1 for none, and its distance."""
+    n, arrays = len(xy), index.arrays
+    blocks, distances = np.empty(n, dtype=np.int64), np.empty(n)
+    within = min(within_m, float(arrays[2][-1, kernels.RADIUS]))
+    given = (xy, within, *arrays[:4], blocks, distances)
+    if parallel is True or (parallel is None and n >= _MANY):
+        order = kernels.neighbours_together(xy, *arrays[-2:])
+        with _one_parallel_loop:
+            kernels.nearest_batch(order, *given)
+    else:
+        kernels.nearest_range(0, n, np.arange(n), *given)
+    return blocks, distances
+
+
+def _scratch(n_max: int) -> tuple[Ints, Floats]:
+    """Return room for the candidates of one position."""
+    return np.empty((n_max, 3), dtype=np.int64), np.empty((n_max, 3))
 
 
 _DEFAULT = Model()
