@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
-from layers.errors import NotFoundError, SettingError, UnreadableFileError
+from layers.errors import MigrationError, NotFoundError, SettingError, UnreadableFileError
 from layers.store import geopackage, migrations
 from layers.store.faults import translated
 from layers.store.migrations import MIGRATIONS, Migration
@@ -71,9 +71,29 @@ class Store:
         return done
 
     def _apply(self, step: Migration, now: datetime) -> None:
-        with self.write() as conn:
+        with self._without_foreign_keys(), self.write() as conn:
             step.run(conn)
+            if self.is_geopackage and conn.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise MigrationError("Step %(step)s would leave rows that refer to nothing", step=step.name)
             migrations.stamp(conn, step, now)
+
+    @contextmanager
+    def _without_foreign_keys(self) -> Iterator[None]:
+        """Let a step drop a table that others refer to; SQLite heeds this outside transactions only."""
+
+        def let(connection: sqlite3.Connection, *_: Any) -> None:
+            connection.execute("PRAGMA foreign_keys = OFF")
+
+        if not self.is_geopackage:
+            yield
+            return
+        self.engine.dispose()
+        event.listen(self.engine, "checkout", let)
+        try:
+            yield
+        finally:
+            event.remove(self.engine, "checkout", let)
+            self.engine.dispose()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

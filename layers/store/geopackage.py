@@ -2,6 +2,10 @@
 
 The R-tree of each layer is kept by the format's own triggers; the five SQL functions that they call are
 registered on every connection.
+
+Never open the live file through GDAL (pyogrio, geopandas, rasterio) in a process that has it open here:
+GDAL carries a copy of SQLite of its own, and two copies in one process drop each other's file locks
+(https://www.sqlite.org/howtocorrupt.html, 2.2.1). Other processes may.
 """
 
 import sqlite3

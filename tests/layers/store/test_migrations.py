@@ -1,0 +1,125 @@
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from sqlalchemy import Connection, insert, inspect, select, text
+
+from layers.errors import MigrationError
+from layers.store import Store, frames, migrations, schema
+from layers.store.migrations import MIGRATIONS, Migration
+from layers.store.spatial import intersects_bbox
+from tests.layers.store import rows
+
+
+def rebuild_findings(conn: Connection) -> None:
+    """Add a column to the findings the hard way: a new table in place of the old one."""
+    if conn.dialect.name == "sqlite":
+        made = conn.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'finding'").scalar_one()
+        conn.exec_driver_sql(made.replace("TABLE finding (", "TABLE finding_new (weather TEXT, "))
+        names = ", ".join(column.name for column in schema.finding.c)
+        conn.exec_driver_sql(f"INSERT INTO finding_new ({names}) SELECT {names} FROM finding")
+        conn.exec_driver_sql("DROP TABLE finding")
+        conn.exec_driver_sql("ALTER TABLE finding_new RENAME TO finding")
+    else:
+        conn.execute(text("ALTER TABLE finding ADD COLUMN weather text"))
+        conn.execute(text("DROP INDEX finding_geom"))
+    migrations.rebuilt(conn, schema.finding)
+
+
+STEPS = (*MIGRATIONS, Migration(MIGRATIONS[-1].number + 1, "weather", rebuild_findings))
+
+
+def test_a_new_store_has_every_table_and_every_number(store: Store) -> None:
+    tables = set(inspect(store.engine).get_table_names())
+    assert {table.name for table in schema.metadata.sorted_tables} <= tables
+    with store.read() as conn:
+        numbers = conn.execute(select(schema.migration.c.number)).scalars().all()
+    assert numbers == [step.number for step in MIGRATIONS]
+
+
+def test_opening_again_does_nothing(store: Store, now: datetime) -> None:
+    assert store.migrate(now=now) == []
+
+
+def test_an_older_store_gets_what_it_lacks_and_keeps_what_it_has(store: Store, now: datetime) -> None:
+    with store.write() as conn:
+        frames.insert_many(conn, schema.finding, rows.findings([117.0, 117.5], [39.0, 39.5]))
+        conn.execute(insert(schema.network).values(**rows.network(1)))
+        placed = {"network_version": 1, "method_version": "m", "placed_at": now}
+        first = conn.execute(select(schema.finding.c.fid)).scalars().first()
+        values = {**placed, "finding_id": first, "ambiguous": False, "outside": True}
+        conn.execute(insert(schema.placement).values(**values))
+    assert store.migrate(now=now, steps=STEPS) == [STEPS[-1].number]
+    with store.read() as conn:
+        kept = conn.execute(text("SELECT uuid, weather FROM finding ORDER BY fid")).all()
+        assert [tuple(row) for row in kept] == [("u1", None), ("u2", None)]
+        assert conn.execute(select(schema.placement.c.finding_id)).scalars().all() == [first]
+
+
+def test_a_step_may_not_leave_rows_that_refer_to_nothing(tmp_path: Path, now: datetime) -> None:
+    def forget_accounts(conn: Connection) -> None:
+        conn.execute(schema.account.delete())
+
+    store = Store.create(tmp_path / "site.gpkg", now=now)
+    with store.write() as conn:
+        conn.execute(insert(schema.account).values(login="a", name="a", role="admin", created_at=now))
+        conn.execute(insert(schema.finding).values(**rows.finding(1, 117, 39)))
+    with pytest.raises(MigrationError):
+        store.migrate(now=now, steps=(*MIGRATIONS, Migration(2, "forget", forget_accounts)))
+    orphan = rows.finding(2, 117, 39) | {"account_id": 99}
+    with pytest.raises(Exception, match="FOREIGN KEY"), store.write() as conn:
+        conn.execute(insert(schema.finding).values(**orphan))
+    store.close()
+
+
+def test_a_rebuilt_layer_keeps_its_spatial_index_up_to_date(store: Store, now: datetime) -> None:
+    with store.write() as conn:
+        frames.insert_many(conn, schema.finding, rows.findings([117.0], [39.0]))
+    store.migrate(now=now, steps=STEPS)
+    with store.write() as conn:
+        conn.execute(insert(schema.finding).values(**rows.finding(2, 117.5, 39.5)))
+        conn.execute(
+            schema.finding.update().where(schema.finding.c.uuid == "u1").values(geom=shapely.Point(118, 40))
+        )
+    assert found(store, (117.4, 39.4, 117.6, 39.6)) == ["u2"]
+    assert found(store, (117.9, 39.9, 118.1, 40.1)) == ["u1"]
+    assert found(store, (116.9, 38.9, 117.1, 39.1)) == []
+    with store.write() as conn:
+        conn.execute(schema.finding.delete().where(schema.finding.c.uuid == "u2"))
+    assert found(store, (117.4, 39.4, 117.6, 39.6)) == []
+
+
+def found(store: Store, box: tuple[float, float, float, float]) -> list[str]:
+    with store.read() as conn:
+        return list(
+            conn.execute(select(schema.finding.c.uuid).where(intersects_bbox(schema.finding, box))).scalars()
+        )
+
+
+def test_a_step_that_fails_leaves_the_store_as_it_was(store: Store, now: datetime) -> None:
+    def fail(conn: Connection) -> None:
+        conn.exec_driver_sql("CREATE TABLE half (a INTEGER)")
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        store.migrate(now=now, steps=(*MIGRATIONS, Migration(2, "half", fail)))
+    assert "half" not in inspect(store.engine).get_table_names()
+    assert store.migrate(now=now) == []
+
+
+def test_the_index_of_a_geopackage_agrees_with_its_rows(tmp_path: Path, now: datetime) -> None:
+    store = Store.create(tmp_path / "site.gpkg", now=now)
+    random = np.random.default_rng(11)
+    with store.write() as conn:
+        conn.execute(insert(schema.account).values(login="a", name="a", role="admin", created_at=now))
+        x, y = random.uniform(117, 118, 200), random.uniform(39, 40, 200)
+        frames.insert_many(conn, schema.finding, rows.findings(x, y))
+        conn.exec_driver_sql("UPDATE finding SET fid = fid + 1000 WHERE fid % 3 = 0")
+        conn.exec_driver_sql("DELETE FROM finding WHERE fid % 5 = 0")
+    with store.read() as conn:
+        kept = set(conn.execute(select(schema.finding.c.fid)).scalars())
+        indexed = set(conn.exec_driver_sql("SELECT id FROM rtree_finding_geom").scalars())
+    assert kept == indexed
+    store.close()
