@@ -5,7 +5,7 @@ whatever the batch and the number of threads; `fastmath` stays off, because it c
 """
 
 # ruff: noqa: PLR0917  # kernels take plain arrays, one by one
-# mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,call-overload,call-arg,no-any-return"
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,call-overload"
 
 import math
 

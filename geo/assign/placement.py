@@ -244,13 +244,14 @@ class Request:
         """Run the kernel: serially for a few, on all threads for many."""
         n, index = len(self.xy), self.index
         floats, ints = np.empty((n, kernels.N_FLOATS)), np.empty((n, kernels.N_INTS), dtype=np.int64)
-        given = (self.xy, self.each, self.ways, *index.arrays, *self.hints, *self.tracks, self._vector())
+        each = (self.xy, self.each, self.ways)
+        given: tuple[Any, ...] = (*each, *index.arrays, *self.hints, *self.tracks, self._vector())
         if self.parallel is True or (self.parallel is None and n >= _MANY):
             order = kernels.neighbours_together(self.xy, *index.arrays[-2:])
             with _one_parallel_loop:
-                kernels.place_batch(order, *given, index.n_max, floats, ints)
+                kernels.place_batch(*(order, *given, index.n_max, floats, ints))
         else:
-            kernels.place_range(0, n, np.arange(n), *given, *_scratch(index.n_max), floats, ints)
+            kernels.place_range(*(0, n, np.arange(n), *given, *_scratch(index.n_max), floats, ints))
         return Placement(index, self.model, floats, ints, self.each[:, 0])
 
     def _vector(self) -> Floats:
@@ -263,7 +264,7 @@ def nearest(index: "BlockIndex", xy: Floats, within_m: float, parallel: bool | N
     n, arrays = len(xy), index.arrays
     blocks, distances = np.empty(n, dtype=np.int64), np.empty(n)
     within = min(within_m, float(arrays[2][-1, kernels.RADIUS]))
-    given = (xy, within, *arrays[:4], blocks, distances)
+    given: tuple[Any, ...] = (xy, within, *arrays[:4], blocks, distances)
     if parallel is True or (parallel is None and n >= _MANY):
         order = kernels.neighbours_together(xy, *arrays[-2:])
         with _one_parallel_loop:
