@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from data.demo.city import build
-from data.demo.phones import LAWS, STREET_CANYON
+from data.demo.life.phones import LAWS, STREET_CANYON
 from data.demo.sizes import SIZES
 
 

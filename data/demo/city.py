@@ -10,11 +10,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from data.demo import areas, feed, ground, month, patrols, people, places, problems, shops, streetside, truth, write
+from data.demo import ground, truth, write
+from data.demo.life import feed, month, patrols, people, problems
+from data.demo.life.phones import LAWS, ErrorLaw
 from data.demo.names import Names
-from data.demo.phones import LAWS, ErrorLaw
 from data.demo.plane import PLANE
 from data.demo.sizes import Size
+from data.demo.town import areas, places, shops, streetside
 
 TRUTH = "truth"
 
@@ -37,7 +39,13 @@ class District:
 
 
 def build(
-    out: Path, size: Size, seed: int, law: ErrorLaw, *, days: int | None = None, told: Callable[[str, int], None] = lambda *_: None
+    out: Path,
+    size: Size,
+    seed: int,
+    law: ErrorLaw,
+    *,
+    days: int | None = None,
+    told: Callable[[str, int], None] = lambda *_: None,
 ) -> dict[str, Any]:
     """Build a city of a size into an empty folder and return its manifest.
 
@@ -101,8 +109,15 @@ def _write_ground(out: Path, districts: list[District]) -> None:
     write.gpkg(out / "parking.gpkg", {"parking": _together(one.parking for one in districts)})
     write.gpkg(out / "parts.gpkg", {"parts": _together(one.parts for one in districts)})
     write.gpkg(out / "land.gpkg", {"land": _together(_land(one) for one in districts)})
-    people_m2 = pd.concat([pd.DataFrame({"shape": one.areas.pieces.shapes, "people": one.areas.pieces.people}) for one in districts])
-    cells, (west, north) = streetside.population(people_m2["shape"].to_numpy(), people_m2["people"].to_numpy())
+    people_m2 = pd.concat(
+        [
+            pd.DataFrame({"shape": one.areas.pieces.shapes, "people": one.areas.pieces.people})
+            for one in districts
+        ]
+    )
+    cells, (west, north) = streetside.population(
+        people_m2["shape"].to_numpy(), people_m2["people"].to_numpy()
+    )
     write.population(out / "population.tif", cells, west, north, streetside.CELL_M)
     _write_people(out, districts)
     _write_true_ground(out / TRUTH, districts)
@@ -142,17 +157,25 @@ def _write_people(out: Path, districts: list[District]) -> None:
     write.as_json(
         out / "people.json",
         {
-            "units": [unit | {"district": one.ground.county} for one in districts for unit in one.staff.units],
-            "groups": [group | {"district": one.ground.county} for one in districts for group in one.staff.groups],
+            "units": [
+                unit | {"district": one.ground.county} for one in districts for unit in one.staff.units
+            ],
+            "groups": [
+                group | {"district": one.ground.county} for one in districts for group in one.staff.groups
+            ],
             "accounts": [account for one in staff for account in one.accounts],
-            "devices": [{key: getattr(device, key) for key in said} for one in staff for device in one.devices],
+            "devices": [
+                {key: getattr(device, key) for key in said} for one in staff for device in one.devices
+            ],
             "shifts": {"starts": list(patrols.HOURS), "hours": districts[0].ground.size.shift_hours},
         },
     )
 
 
 def _write_true_ground(folder: Path, districts: list[District]) -> None:
-    write.parquet(folder / "rates.parquet", pd.concat([truth.rates(one.ground, one.rates) for one in districts]))
+    write.parquet(
+        folder / "rates.parquet", pd.concat([truth.rates(one.ground, one.rates) for one in districts])
+    )
     planted = _together(truth.spots(one.rates.spots) for one in districts)
     write.gpkg(folder / "spots.gpkg", {"spots": planted})
     for one in districts:
@@ -192,7 +215,11 @@ def _write_gpx(out: Path, outings: list[patrols.Outing], fixes: pd.DataFrame) ->
     for outing in plain[:3]:
         own = fixes[fixes["track"] == outing.track_id]
         times = own["recorded_at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-        write.gpx(out / "tracks" / f"{outing.track_id}.gpx", outing.walker.login, zip(own["lon"], own["lat"], times, strict=True))
+        write.gpx(
+            out / "tracks" / f"{outing.track_id}.gpx",
+            outing.walker.login,
+            zip(own["lon"], own["lat"], times, strict=True),
+        )
 
 
 def _in_order_of_arrival(out: Path, size: Size) -> None:
@@ -216,7 +243,9 @@ def _manifest(out: Path, size: Size, seed: int, law: ErrorLaw, days: int) -> dic
         "time_zone": "Asia/Shanghai",
         "crs": "EPSG:4326",
         "metric_crs": PLANE,
-        "files": {path.relative_to(out).as_posix(): path.stat().st_size for path in files if TRUTH not in path.parts},
+        "files": {
+            path.relative_to(out).as_posix(): path.stat().st_size for path in files if TRUTH not in path.parts
+        },
         "error_laws": sorted(LAWS),
         "plan": {key: str(value) for key, value in asdict(size).items() if key != "plan"},
     }

@@ -1,44 +1,37 @@
 """Invented place names in the manner of a northern Chinese city, with their pinyin.
 
 Streets running north to south are 路, those running east to west 道, the widest 大街 and 大道; lanes of
-the old town are 胡同, 巷 and 条; estates 里, 园 and 家园; villages 庄, 屯, 台 and 铺. The words are put together from
-syllables of good omen, trees and the lie of the land; no place is meant.
+the old town are 胡同, 巷 and 条; estates 里, 园 and 家园; villages 庄, 屯, 台 and 铺. The words are put
+together from syllables of good omen, trees and the lie of the land; no place is meant.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-_PINYIN = {
-    "安": "an", "柏": "bai", "宝": "bao", "碧": "bi", "澄": "cheng", "春": "chun", "翠": "cui", "丹": "dan",
-    "德": "de", "枫": "feng", "福": "fu", "富": "fu", "光": "guang", "桂": "gui", "海": "hai", "和": "he",
-    "恒": "heng", "鸿": "hong", "华": "hua", "槐": "huai", "惠": "hui", "吉": "ji", "嘉": "jia", "锦": "jin",
-    "景": "jing", "静": "jing", "康": "kang", "兰": "lan", "乐": "le", "丽": "li", "亮": "liang", "林": "lin",
-    "柳": "liu", "隆": "long", "绿": "lü", "满": "man", "梅": "mei", "明": "ming", "宁": "ning", "平": "ping",
-    "清": "qing", "庆": "qing", "秋": "qiu", "仁": "ren", "荣": "rong", "瑞": "rui", "润": "run", "善": "shan",
-    "盛": "sheng", "书": "shu", "顺": "shun", "松": "song", "泰": "tai", "桃": "tao", "通": "tong", "同": "tong",
-    "望": "wang", "文": "wen", "梧": "wu", "熙": "xi", "祥": "xiang", "晓": "xiao", "欣": "xin", "新": "xin",
-    "兴": "xing", "秀": "xiu", "雅": "ya", "延": "yan", "雁": "yan", "阳": "yang", "怡": "yi", "义": "yi",
-    "永": "yong", "裕": "yu", "玉": "yu", "园": "yuan", "源": "yuan", "远": "yuan", "云": "yun", "泽": "ze",
-    "昭": "zhao", "真": "zhen", "正": "zheng", "芝": "zhi", "致": "zhi", "竹": "zhu", "紫": "zi", "晏": "yan",
-    "路": "lu", "道": "dao", "街": "jie", "大": "da", "环": "huan", "巷": "xiang", "胡": "hu", "条": "tiao",
-    "里": "li", "苑": "yuan", "家": "jia", "庄": "zhuang", "屯": "tun", "台": "tai", "铺": "pu", "村": "cun",
-    "东": "dong", "西": "xi", "南": "nan", "北": "bei", "中": "zhong", "头": "tou", "二": "er", "三": "san",
-    "四": "si", "五": "wu", "堤": "di", "河": "he", "桥": "qiao", "营": "ying", "口": "kou", "洼": "wa",
-    "沟": "gou", "坟": "fen", "树": "shu", "井": "jing", "塘": "tang", "前": "qian", "后": "hou", "小": "xiao",
-    "上": "shang", "下": "xia", "镇": "zhen", "区": "qu", "站": "zhan", "门": "men", "水": "shui", "榆": "yu",
-    "杨": "yang", "杏": "xing", "枣": "zao", "白": "bai", "黄": "huang", "青": "qing", "石": "shi", "双": "shuang",
-    "长": "chang", "高": "gao", "老": "lao", "港": "gang", "渔": "yu", "坨": "tuo", "淀": "dian", "花": "hua",
-    "社": "she", "道口": "daokou", "一": "yi", "六": "liu", "城": "cheng", "湾": "wan", "岸": "an", "寨": "zhai", "公": "gong", "寓": "yu", "责": "ze", "任": "ren",
-}  # fmt: skip
+_SPELT = """
+安an 柏bai 宝bao 碧bi 澄cheng 春chun 翠cui 丹dan 德de 枫feng 福fu 富fu 光guang 桂gui 海hai 和he 恒heng
+鸿hong 华hua 槐huai 惠hui 吉ji 嘉jia 锦jin 景jing 静jing 康kang 兰lan 乐le 丽li 亮liang 林lin 柳liu
+隆long 绿lü 满man 梅mei 明ming 宁ning 平ping 清qing 庆qing 秋qiu 仁ren 荣rong 瑞rui 润run 善shan 盛sheng
+书shu 顺shun 松song 泰tai 桃tao 通tong 同tong 望wang 文wen 梧wu 熙xi 祥xiang 晓xiao 欣xin 新xin 兴xing
+秀xiu 雅ya 延yan 雁yan 阳yang 怡yi 义yi 永yong 裕yu 玉yu 园yuan 源yuan 远yuan 云yun 泽ze 昭zhao 真zhen
+正zheng 芝zhi 致zhi 竹zhu 紫zi 晏yan 路lu 道dao 街jie 大da 环huan 巷xiang 胡hu 条tiao 里li 苑yuan 家jia
+庄zhuang 屯tun 台tai 铺pu 村cun 东dong 西xi 南nan 北bei 中zhong 头tou 二er 三san 四si 五wu 堤di 河he
+桥qiao 营ying 口kou 洼wa 沟gou 坟fen 树shu 井jing 塘tang 前qian 后hou 小xiao 上shang 下xia 镇zhen 区qu
+站zhan 门men 水shui 榆yu 杨yang 杏xing 枣zao 白bai 黄huang 青qing 石shi 双shuang 长chang 高gao 老lao
+港gang 渔yu 坨tuo 淀dian 花hua 社she 一yi 六liu 城cheng 湾wan 岸an 寨zhai 公gong 寓yu 责ze 任ren 子zi
+"""
+_PINYIN = {pair[0]: pair[1:] for pair in _SPELT.split()}
 
-_OMEN = "安宝澄春翠德福富光海和恒鸿华惠吉嘉锦景康乐丽隆明宁平清庆仁荣瑞润善盛顺泰通同望文熙祥欣兴秀雅延怡义永裕玉源远云泽昭致"
+_OMEN = (
+    "安宝澄春翠德福富光海和恒鸿华惠吉嘉锦景康乐丽隆明宁平清庆仁"
+    "荣瑞润善盛顺泰通同望文熙祥欣兴秀雅延怡义永裕玉源远云泽昭致"
+)
 _TREE = "柏枫桂槐兰林柳梅松桃梧竹紫芝榆杏雁碧"
-_LAND = ["柳", "榆", "槐", "杨", "杏", "枣", "白", "黄", "青", "石", "双", "长", "高", "老", "渔", "花", "前", "后", "小", "大"]
-_LAND_TAIL = ["树", "井", "桥", "沟", "洼", "坨", "塘", "河", "台", "营", "口", "堤"]
+_LAND = "柳榆槐杨杏枣白黄青石双长高老渔花前后小大"
+_LAND_TAIL = "树井桥沟洼坨塘河台营口堤"
 _VILLAGE_TAIL = ["庄", "屯", "铺", "村", "台", "寨", "庄子", "口"]
-_PINYIN["子"] = "zi"
-_SIDE = {"东": "dong", "西": "xi", "南": "nan", "北": "bei", "中": "zhong"}
+_SIDE = "东西南北中"
 
 
 def pinyin(name: str) -> str:
@@ -57,13 +50,42 @@ def pinyin(name: str) -> str:
 
 
 _WORDS = {
-    "小学": "Xiaoxue", "中学": "Zhongxue", "幼儿园": "Youeryuan", "中医医院": "Zhongyi Yiyuan", "医院": "Yiyuan",
+    "小学": "Xiaoxue", "中学": "Zhongxue", "幼儿园": "Youeryuan",
+    "中医医院": "Zhongyi Yiyuan", "医院": "Yiyuan",
     "农贸市场": "Nongmao Shichang", "停车场": "Tingchechang", "超市": "Chaoshi", "网吧": "Wangba",
     "游艺厅": "Youyiting", "烟酒店": "Yanjiudian", "公共厕所": "Gonggong Cesuo", "社区": "Shequ",
 }  # fmt: skip
 _GENERICS = sorted(
-    ["大街", "大道", "环路", "胡同", "堤路", "路", "道", "街", "巷", "里", "园", "苑", "家园", "花园", "村", "镇", "庄", "街道", "社区", "区", "镇区", "公园", "站",
-     "东里", "西里", "南里", "新村", "公寓"],
+    [
+        "大街",
+        "大道",
+        "环路",
+        "胡同",
+        "堤路",
+        "路",
+        "道",
+        "街",
+        "巷",
+        "里",
+        "园",
+        "苑",
+        "家园",
+        "花园",
+        "村",
+        "镇",
+        "庄",
+        "街道",
+        "社区",
+        "区",
+        "镇区",
+        "公园",
+        "站",
+        "东里",
+        "西里",
+        "南里",
+        "新村",
+        "公寓",
+    ],
     key=len,
     reverse=True,
 )
@@ -91,7 +113,7 @@ class Names:
 
     def _fresh(self, stems: Iterator[str], tail: str) -> str:
         for tries, stem in enumerate(stems):
-            side = "" if tries < 60 else self._pick(list(_SIDE))
+            side = "" if tries < 60 else self._pick(_SIDE)
             name = stem + side + tail
             if name not in self._given and len(set(stem)) == len(stem):
                 self._given.add(name)

@@ -34,7 +34,7 @@ def lonlat_frame(frame: gpd.GeoDataFrame, decimals: int = 7) -> gpd.GeoDataFrame
 
 
 def _round_lonlat(xy: Floats, decimals: int) -> Floats:
-    return np.round(np.column_stack(to_lonlat(xy[:, 0], xy[:, 1])), decimals)
+    return np.asarray(np.round(np.column_stack(to_lonlat(xy[:, 0], xy[:, 1])), decimals), dtype=np.float64)
 
 
 def bend(points: Floats, *, bend_m: float) -> Floats:

@@ -44,8 +44,8 @@ def score(
         The street blocks that the answers speak of: `block_id` and line geometry, in any CRS. Truth knows
         source lines only; each true place is put on the block that passes through it.
     placements : DataFrame, optional
-        A row per finding: `uuid`, `block_id` (None: no street), and as far as given `side` (``left``, ``right`` of the
-        block's direction, or None), `chainage_m`, `p_block`, `street_name`.
+        A row per finding: `uuid`, `block_id` (None: no street), and as far as given `side` (``left``,
+        ``right`` of the block's direction, or None), `chainage_m`, `p_block`, `street_name`.
     coverage : DataFrame, optional
         Stretches said to have been walked, in the whole time: `block_id`, `from_m`, `to_m` (chainage).
     hotspots : DataFrame, optional
@@ -151,8 +151,15 @@ def true_coverage(truth: Path, blocks: gpd.GeoDataFrame, streets: gpd.GeoDataFra
 
     `streets` is the demo city's own street file with `source_id`; `blocks` are in metres.
     """
-    routes = pd.concat([pd.read_parquet(path, columns=["source_id"]) for path in sorted((truth / "routes").glob("*.parquet"))])
-    walked = streets[streets["source_id"].isin(routes["source_id"].unique())].to_crs(PLANE).geometry.to_numpy()
+    routes = pd.concat(
+        [
+            pd.read_parquet(path, columns=["source_id"])
+            for path in sorted((truth / "routes").glob("*.parquet"))
+        ]
+    )
+    walked = (
+        streets[streets["source_id"].isin(routes["source_id"].unique())].to_crs(PLANE).geometry.to_numpy()
+    )
     lines = blocks.geometry.to_numpy()
     middle = shapely.line_interpolate_point(walked, 0.5, normalized=True)
     piece, block = shapely.STRtree(lines).query(middle, predicate="dwithin", distance=ON_BLOCK_M)
@@ -166,7 +173,9 @@ def _coverage(truth: Path, blocks: gpd.GeoDataFrame, said: pd.DataFrame) -> dict
     true = true_coverage(truth, blocks, streets)
     line = blocks.set_index("block_id").geometry
     true_m = right_m = said_m = 0.0
-    spans = {key: _merged(own[["from_m", "to_m"]].to_numpy(dtype=float)) for key, own in said.groupby("block_id")}
+    spans = {
+        key: _merged(own[["from_m", "to_m"]].to_numpy(dtype=float)) for key, own in said.groupby("block_id")
+    }
     for key in sorted(set(true.index) | set(spans), key=str):
         walked = _spans_on(line[key], true[key]) if key in true.index else np.zeros((0, 2))
         told = spans.get(key, np.zeros((0, 2)))
@@ -184,7 +193,10 @@ def _coverage(truth: Path, blocks: gpd.GeoDataFrame, said: pd.DataFrame) -> dict
 def _spans_on(line: shapely.LineString, walked: shapely.Geometry) -> Floats:
     """Return the chainage intervals of a line that parts of it cover."""
     parts = shapely.get_parts(walked)
-    at = np.array([shapely.line_locate_point(line, shapely.points(shapely.get_coordinates(part))) for part in parts], dtype=object)
+    at = np.array(
+        [shapely.line_locate_point(line, shapely.points(shapely.get_coordinates(part))) for part in parts],
+        dtype=object,
+    )
     return _merged(np.array([[np.min(one), np.max(one)] for one in at]))
 
 
@@ -211,7 +223,7 @@ def _overlap(one: Floats, other: Floats) -> float:
 
 
 def _hotspots(truth: Path, blocks: gpd.GeoDataFrame, said: pd.DataFrame) -> dict[str, float]:
-    """A block is in a spot if its middle is; a true spot is found if any of its blocks is flagged."""
+    """Score flags: a block is in a spot if its middle is; a spot is found if any of its blocks is flagged."""
     spots = gpd.read_file(truth / "spots.gpkg").to_crs(PLANE)
     middle = shapely.line_interpolate_point(blocks.geometry.to_numpy(), 0.5, normalized=True)
     member = {row.spot_id: shapely.within(middle, row.geometry) for row in spots.itertuples()}
@@ -241,7 +253,7 @@ def _auc(value: Floats, positive: NDArray[np.bool_]) -> float:
 
 
 def _closeouts(truth: Path, said: pd.DataFrame) -> dict[str, float]:
-    """The first claim of each problem counts."""
+    """Score beliefs about the first claim of each problem."""
     claims = pd.read_csv(truth / "closeouts.csv").drop_duplicates("problem")
     both = claims.merge(said, on="problem")
     real, believed = both["truly_rectified"].to_numpy(dtype=bool), both["rectified"].to_numpy(dtype=bool)

@@ -9,13 +9,13 @@ import pandas as pd
 from shapely.geometry import Point
 
 from data.demo import write
-from data.demo.feed import Day, stamp
 from data.demo.ground import Ground
-from data.demo.month import Month, Problem, places_of
-from data.demo.people import Staff
-from data.demo.phones import LAWS
+from data.demo.life.feed import Day, stamp
+from data.demo.life.month import Month, Problem, places_of
+from data.demo.life.people import Staff
+from data.demo.life.phones import LAWS
+from data.demo.life.problems import KINDS, Rates, Spot
 from data.demo.plane import PLANE, to_lonlat
-from data.demo.problems import KINDS, Rates, Spot
 
 
 def rates(ground: Ground, true: Rates) -> pd.DataFrame:
@@ -31,7 +31,9 @@ def spots(planted: list[Spot]) -> gpd.GeoDataFrame:
         {"spot_id": one.spot_id, "true_spot": one.true, "times": one.times, "kinds": ",".join(one.kinds)}
         for one in planted
     ]
-    return gpd.GeoDataFrame(rows, geometry=[Point(one.x, one.y).buffer(one.radius_m) for one in planted], crs=PLANE)
+    return gpd.GeoDataFrame(
+        rows, geometry=[Point(one.x, one.y).buffer(one.radius_m) for one in planted], crs=PLANE
+    )
 
 
 def problems(ground: Ground, born: list[Problem]) -> pd.DataFrame:
@@ -51,7 +53,9 @@ def problems(ground: Ground, born: list[Problem]) -> pd.DataFrame:
             "side": ["left" if one.side > 0 else "right" for one in born],
             "born_at": stamp(ground, np.array([one.born for one in born])),
             "would_vanish_at": stamp(ground, np.array([one.gone for one in born])),
-            "relapse_of": [f"{ground.county}-{one.relapse_of}" if one.relapse_of >= 0 else "" for one in born],
+            "relapse_of": [
+                f"{ground.county}-{one.relapse_of}" if one.relapse_of >= 0 else "" for one in born
+            ],
             "lon": np.round(lon, 7),
             "lat": np.round(lat, 7),
         }

@@ -24,7 +24,9 @@ def gpkg(path: Path, layers: dict[str, gpd.GeoDataFrame]) -> None:
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": FIXED_DATE})
     try:
         for layer, frame in layers.items():
-            pyogrio.write_dataframe(lonlat_frame(frame), path, layer=layer, driver="GPKG", append=path.exists())
+            pyogrio.write_dataframe(
+                lonlat_frame(frame), path, layer=layer, driver="GPKG", append=path.exists()
+            )
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
@@ -44,7 +46,9 @@ def parquet(path: Path, frame: pd.DataFrame) -> None:
 
 def as_json(path: Path, content: Any) -> None:
     """Write readable JSON."""
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
 
 
 def population(path: Path, cells: NDArray[np.float32], west: float, north: float, cell_m: float) -> None:

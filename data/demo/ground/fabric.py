@@ -12,8 +12,8 @@ import shapely
 from shapely.geometry import LineString, Point, Polygon
 from shapely.ops import polygonize
 
+from data.demo.ground.skeleton import Line, Site, Skeleton, lines_of
 from data.demo.plane import Floats
-from data.demo.skeleton import Line, Site, Skeleton, lines_of
 
 TARGET_M2 = {"old": 13_000.0, "commerce": 27_000.0, "estate": 58_000.0, "industry": 110_000.0}
 SNAP_M = 24.0
@@ -105,7 +105,11 @@ def spaces(skeleton: Skeleton) -> list[Polygon]:
 def _use(fabric: Fabric, face: Polygon) -> str:
     """Return what a space is used for, by where it lies on the plan."""
     plan, at = fabric.site.plan, face.representative_point()
-    for use, (x, y, radius) in (("old", plan.old_town), ("commerce", plan.commerce), ("industry", plan.industry)):
+    for use, (x, y, radius) in (
+        ("old", plan.old_town),
+        ("commerce", plan.commerce),
+        ("industry", plan.industry),
+    ):
         if np.hypot(*(np.array([at.x, at.y]) - fabric.site.spot(x, y))) < radius:
             return use
     x, y, half = plan.core_x, plan.core_y, 1.0
@@ -119,6 +123,11 @@ def _use(fabric: Fabric, face: Polygon) -> str:
     return "commerce" if draw < 0.13 else "old" if draw < 0.2 else "estate"
 
 
+def corners(shape: Polygon) -> Floats:
+    """Return the four corners of the smallest rectangle around a shape."""
+    return np.asarray(shapely.get_coordinates(shapely.minimum_rotated_rectangle(shape))[:4])
+
+
 def _bearing(line: LineString) -> float:
     (x0, y0), (x1, y1) = line.coords[0][:2], line.coords[-1][:2]
     return float(np.arctan2(y1 - y0, x1 - x0))
@@ -126,7 +135,7 @@ def _bearing(line: LineString) -> float:
 
 def _chord(face: Polygon, rng: np.random.Generator, share: float | None) -> LineString | None:
     """Return a line across the longer side of the face at the given share of its length."""
-    box = np.asarray(face.minimum_rotated_rectangle.exterior.coords)[:4]
+    box = corners(face)
     sides = np.roll(box, -1, axis=0) - box
     first = 0 if np.hypot(*sides[0]) >= np.hypot(*sides[1]) else 1
     origin, along, across = box[first], sides[first], sides[(first + 1) % 4]
@@ -147,13 +156,18 @@ def cut(
     """
     tries = [_aimed(fabric, face, share) for _ in range(4 if share is None else 1)]
     sound = [aim for aim in tries if aim is not None]
-    for ends, snapped, street in sorted(sound, key=lambda aim: -sum(aim[1])):
+    for ends, snapped, known in sorted(sound, key=lambda aim: -sum(aim[1])):
         path = _path(fabric, ends, snapped)
-        halves = sorted(polygonize(shapely.union_all([face.exterior, path])), key=lambda half: half.centroid.x)
-        if len(halves) != 2 or min(half.area for half in halves) < (0.22 if share is None else 0.08) * face.area:
+        halves = sorted(
+            polygonize(shapely.union_all([face.exterior, path])), key=lambda half: half.centroid.x
+        )
+        if (
+            len(halves) != 2
+            or min(half.area for half in halves) < (0.22 if share is None else 0.08) * face.area
+        ):
             continue
         bearing = _bearing(path)
-        street = _street(fabric, street, bearing, level)
+        street = _street(fabric, known, bearing, level)
         fabric.skeleton.lines.append(Line(path, kind, street))
         for n in (0, 1):
             fabric.junctions.add(ends[n], street, bearing)
@@ -191,7 +205,7 @@ def _path(fabric: Fabric, ends: Floats, snapped: list[bool]) -> LineString:
     length = float(np.hypot(*along))
     unit = along / length
     normal = np.array([-unit[1], unit[0]])
-    bow = float(np.clip(fabric.rng.normal(0.0, 0.012), -0.03, 0.03)) * length
+    bow = float(np.clip(fabric.rng.normal(0.0, 0.012 if length < 600.0 else 0.04), -0.09, 0.09)) * length
     shares = np.array([0.0, 0.27, 0.52, 0.76, 1.0])
     points = ends[0] + np.outer(shares, along) + np.outer(bow * np.sin(np.pi * shares), normal)
     for n, sign in ((0, -1.0), (-1, 1.0)):
@@ -202,7 +216,11 @@ def _path(fabric: Fabric, ends: Floats, snapped: list[bool]) -> LineString:
 
 def _run_over(fabric: Fabric, end: Floats) -> float:
     """Return how far a street runs on beyond its end: through an opening in a median, or hardly at all."""
-    if any(8.0 < middle.distance(Point(end)) < 11.0 for middle, kind in fabric.skeleton.duals if kind == "primary"):
+    if any(
+        8.0 < middle.distance(Point(end)) < 11.0
+        for middle, kind in fabric.skeleton.duals
+        if kind == "primary"
+    ):
         return 20.5 if fabric.rng.random() < 0.3 else OVERSHOOT_M
     return OVERSHOOT_M
 
@@ -250,7 +268,7 @@ def _commerce(fabric: Fabric, face: Polygon) -> None:
 
 def _back_alley(fabric: Fabric, leaf: Polygon) -> tuple[Polygon, Polygon] | None:
     """Cut a service alley behind the shops, parallel to the street in front of them."""
-    box = np.asarray(leaf.minimum_rotated_rectangle.exterior.coords)[:4]
+    box = corners(leaf)
     depth = max(np.hypot(*(box[1] - box[0])), np.hypot(*(box[2] - box[1])))
     share = float(fabric.rng.uniform(24, 36)) / depth
     return cut(fabric, leaf, "service", "none", share if fabric.rng.random() < 0.5 else 1.0 - share)
@@ -269,21 +287,33 @@ def _estate(fabric: Fabric, face: Polygon) -> None:
 
 
 def _reserve(fabric: Fabric, leaf: Polygon) -> Polygon:
-    """Set ground for a school or kindergarten aside at one end of a leaf; return what is left."""
+    """Set ground for a school or kindergarten aside at one end of a leaf; return what is left.
+
+    A kindergarten takes the corner only; a row of shops has the rest of that end.
+    """
     draw = fabric.rng.random()
     if draw > 0.3 or leaf.area < 22_000.0:
         return leaf
-    wanted = fabric.rng.uniform(3_500, 5_500) if draw > 0.17 else fabric.rng.uniform(11_000, 24_000)
-    share = min(wanted / leaf.area, 0.6)
-    chord = _chord(leaf, fabric.rng, share if fabric.rng.random() < 0.5 else 1.0 - share)
-    if chord is None:
+    small = draw > 0.17
+    wanted = fabric.rng.uniform(3_500, 5_500) if small else fabric.rng.uniform(11_000, 24_000)
+    halves = _parted(fabric, leaf, min((2.6 if small else 1.0) * wanted / leaf.area, 0.6))
+    if halves is None:
         return leaf
-    halves = list(polygonize(shapely.union_all([leaf.exterior, _stretched(chord)])))
-    if len(halves) != 2:
-        return leaf
-    campus, rest = sorted(halves, key=lambda half: abs(half.area - wanted))
-    fabric.parcels.append(Parcel(Polygon(campus.exterior), "campus"))
-    return Polygon(rest.exterior)
+    end, rest = sorted(halves, key=lambda half: half.area)
+    corner = _parted(fabric, end, 0.38) if small else None
+    fabric.parcels.append(Parcel(min(corner, key=lambda half: half.area) if corner else end, "campus"))
+    if corner:
+        fabric.parcels.append(Parcel(max(corner, key=lambda half: half.area), "commerce"))
+    return rest
+
+
+def _parted(fabric: Fabric, face: Polygon, share: float) -> tuple[Polygon, Polygon] | None:
+    """Part ground across its longer side with no street between."""
+    chord = _chord(face, fabric.rng, share if fabric.rng.random() < 0.5 else 1.0 - share)
+    halves = (
+        list(polygonize(shapely.union_all([face.exterior, _stretched(chord)]))) if chord is not None else []
+    )
+    return (Polygon(halves[0].exterior), Polygon(halves[1].exterior)) if len(halves) == 2 else None
 
 
 def wall(fabric: Fabric, leaf: Polygon) -> None:

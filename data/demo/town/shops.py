@@ -8,14 +8,21 @@ import shapely
 from shapely.geometry import Point
 
 from data.demo.ground import Ground
-from data.demo.kerb import beside, uses_beside
-from data.demo.network import Ints
-from data.demo.places import Places
+from data.demo.ground.kerb import beside, uses_beside
+from data.demo.ground.network import Ints
 from data.demo.plane import PLANE, Floats
+from data.demo.town.places import Places
 
 SLOT_M = 7.0
 BY_USE = {"commerce": 1.0, "old": 0.65, "estate": 0.4, "town": 0.6, "village": 0.08, "industry": 0.02}
-BY_CLASS = {"secondary": 1.0, "tertiary": 1.0, "residential": 0.7, "primary": 0.6, "living_street": 0.4, "service": 0.1}
+BY_CLASS = {
+    "secondary": 1.0,
+    "tertiary": 1.0,
+    "residential": 0.7,
+    "primary": 0.6,
+    "living_street": 0.4,
+    "service": 0.1,
+}
 
 TRADES = (
     ("restaurant", "饭馆", 0.17),
@@ -59,13 +66,18 @@ def _slots(ground: Ground, places: Places) -> tuple[Ints, Floats, Ints]:
     parcels = np.array([parcel.shape for parcel in ground.parcels], dtype=object)[free]
     uses = np.array([parcel.use for parcel in ground.parcels], dtype=object)[free]
     beside_use = uses_beside(ground.network, parcels, uses)
-    by_class = ground.streets["class"].map(BY_CLASS).fillna(0.0).to_numpy() * (ground.streets["layer"] == 0).to_numpy()
+    by_class = (
+        ground.streets["class"].map(BY_CLASS).fillna(0.0).to_numpy()
+        * (ground.streets["layer"] == 0).to_numpy()
+    )
     weight = np.array([[BY_USE.get(use, 0.0) for use in row] for row in beside_use]) * by_class[:, None]
     room = np.maximum(np.floor((lengths - 22.0) / SLOT_M), 0).astype(np.int64)
     # sides drawn without replacement, the likeliest first: exponential clocks
     clock = rng.exponential(1.0, weight.shape) / np.maximum(weight, 1e-9)
     order = [n for n in np.argsort(clock, axis=None, kind="stable").tolist() if weight.flat[n] > 0]
-    street, slot, side = [], [], []
+    street: list[Ints] = []
+    slot: list[Ints] = []
+    side: list[Ints] = []
     total = 0
     for n in order:
         if total >= ground.size.shopfronts:
@@ -78,7 +90,7 @@ def _slots(ground: Ground, places: Places) -> tuple[Ints, Floats, Ints]:
     streets, sides = np.concatenate(street), np.concatenate(side)
     chainage = 11.0 + SLOT_M * (np.concatenate(slot) + 0.5)
     keep = np.sort(rng.permutation(len(streets))[: ground.size.shopfronts])
-    return streets[keep], chainage[keep], sides[keep]
+    return streets[keep], np.asarray(chainage[keep], dtype=np.float64), sides[keep]
 
 
 def _signs(ground: Ground, street: Ints) -> dict[str, list[object]]:
@@ -112,6 +124,8 @@ def _with_contracts(ground: Ground, frame: gpd.GeoDataFrame) -> None:
     frame["frontage_m"] = np.round(rng.uniform(3.0, 7.0, number), 1)
     frame["contract_no"] = [f"SB{ground.county}-{n + 1:06d}" if ok else "" for n, ok in enumerate(signed)]
     frame["signed_on"] = [one.isoformat() if ok else "" for one, ok in zip(dates, signed, strict=True)]
-    frame["valid_to"] = [(one + timedelta(days=730)).isoformat() if ok else "" for one, ok in zip(dates, signed, strict=True)]
+    frame["valid_to"] = [
+        (one + timedelta(days=730)).isoformat() if ok else "" for one, ok in zip(dates, signed, strict=True)
+    ]
     frame["signed_by"] = np.where(signed, "经营者", "")
     frame["duties"] = np.where(signed, "clean;green;order", "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -9,13 +10,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 
-from data.demo.areas import Areas
 from data.demo.ground import Ground
-from data.demo.kerb import uses_beside
-from data.demo.network import Ints
-from data.demo.people import Staff, Walker
-from data.demo.phones import OPEN_SKY_SD_M, ErrorLaw, wander
+from data.demo.ground.kerb import uses_beside
+from data.demo.ground.network import Ints
+from data.demo.life.people import Staff, Walker
+from data.demo.life.phones import CANYON, OPEN_SKY_SD_M, ErrorLaw, wander
 from data.demo.plane import Floats
+from data.demo.town.areas import Areas
 
 HOURS = (7.0, 9.0, 14.0, 16.2, 18.6)
 HOUR_SHARES = (0.22, 0.24, 0.2, 0.18, 0.16)
@@ -43,8 +44,8 @@ class Beat:
 class Outing:
     """One shift of one walker as it truly was; times in seconds since the first day's midnight.
 
-    `street`, `direction` (+1 along the street piece), `side` (+1 left of the piece), `enters` and `leaves` have one
-    item per street piece walked; fixes have times, points, errors and standard deviations.
+    `street`, `direction` (+1 along the street piece), `side` (+1 left of the piece), `enters` and `leaves`
+    have one item per street piece walked; fixes have times, points, errors and standard deviations.
     """
 
     track_id: str
@@ -74,12 +75,16 @@ class Rounds:
     law: ErrorLaw
 
 
-def prepare(ground: Ground, areas: Areas, staff: Staff, favourite: NDArray[np.bool_], law: ErrorLaw) -> Rounds:
+def prepare(
+    ground: Ground, areas: Areas, staff: Staff, favourite: NDArray[np.bool_], law: ErrorLaw
+) -> Rounds:
     """Return the rounds of a district; the `favourite` street pieces have patrols of their own, every day."""
     duty = _duty_of_streets(ground, areas)
     effort = ground.streets["class"].map(EFFORT).fillna(0.0).to_numpy()
     beats = [_beat(ground, np.flatnonzero(duty == n), effort) for n in range(int(areas.duty.max()) + 1)]
-    return Rounds(ground, staff, beats, _beat(ground, np.flatnonzero(favourite), effort + 0.1), canyon(ground), law)
+    return Rounds(
+        ground, staff, beats, _beat(ground, np.flatnonzero(favourite), effort + 0.1), canyon(ground), law
+    )
 
 
 def canyon(ground: Ground) -> Floats:
@@ -113,7 +118,7 @@ def _beat(ground: Ground, streets: Ints, effort: Floats) -> Beat:
     distance, before = dijkstra(graph, return_predecessors=True)
     wanted = np.bincount(np.concatenate([a, b]), np.tile(effort[streets] * np.sqrt(length), 2))
     wanted[part != np.bincount(part).argmax()] = 0.0
-    return Beat(nodes, distance, before, street, wanted)
+    return Beat(nodes, distance, before, street, np.asarray(wanted, dtype=np.float64))
 
 
 def outings(rounds: Rounds, day: int) -> Iterator[Outing]:
@@ -125,7 +130,11 @@ def outings(rounds: Rounds, day: int) -> Iterator[Outing]:
     for k, n in enumerate(chosen.tolist()):
         walker = rounds.staff.walkers[n]
         beat = rounds.favourite if k < count * FAVOURITE_SHARE else rounds.beats[walker.duty]
-        hour = float(rng.choice(HOURS, p=HOUR_SHARES)) if size.shift_hours < 5 else float(rng.choice([7.0, 9.0, 13.0]))
+        hour = (
+            float(rng.choice(HOURS, p=HOUR_SHARES))
+            if size.shift_hours < 5
+            else float(rng.choice([7.0, 9.0, 13.0]))
+        )
         start = day * 86400.0 + hour * 3600.0 + float(rng.uniform(0, 1500))
         hours = size.shift_hours * (0.6 if walker.channel == "volunteer" else 1.0)
         outing = _outing(rounds, walker, beat, start, hours * float(rng.uniform(0.8, 1.1)))
@@ -140,7 +149,7 @@ def _outing(rounds: Rounds, walker: Walker, beat: Beat, start: float, hours: flo
     if not steps:
         return None
     nodes = np.array(steps)
-    street = np.array([beat.street[p, q] for p, q in zip(steps, steps[1:], strict=False)])
+    street = np.array([beat.street[p, q] for p, q in pairwise(steps)])
     ahead = rounds.ground.streets["u"].to_numpy()[street] == beat.nodes[nodes[:-1]]
     direction = np.where(ahead, 1, -1)
     side = direction * _sides(len(street), rng)
@@ -149,7 +158,7 @@ def _outing(rounds: Rounds, walker: Walker, beat: Beat, start: float, hours: flo
     leaves = start + np.cumsum(length / speed + pause)
     enters = np.concatenate([[start], leaves[:-1]])
     track_id = uuid(rng)
-    fixes = _fixes(rounds, walker, street, direction, side, enters, leaves - pause, leaves)
+    fixes = _fixes(rounds, walker, (street, direction, side), enters, (leaves - pause, leaves))
     return Outing(track_id, walker, start, speed, street, direction, side, enters, leaves - pause, *fixes)
 
 
@@ -162,7 +171,11 @@ def _route(beat: Beat, length: float, rng: np.random.Generator) -> list[int]:
     steps, walked = [here], 0.0
     while walked < length:
         near = np.where((beat.distance[here] < REACH_M) & (beat.distance[here] > 0), wish, 0.0)
-        near = near if near.sum() > 0 else np.where(np.isfinite(beat.distance[here]) & (beat.distance[here] > 0), beat.wanted, 0.0)
+        near = (
+            near
+            if near.sum() > 0
+            else np.where(np.isfinite(beat.distance[here]) & (beat.distance[here] > 0), beat.wanted, 0.0)
+        )
         if near.sum() <= 0:
             break
         target = int(rng.choice(len(near), p=near / near.sum()))
@@ -190,10 +203,15 @@ def _sides(count: int, rng: np.random.Generator) -> Ints:
 
 
 def _fixes(
-    rounds: Rounds, walker: Walker, street: Ints, direction: Ints, side: Ints, enters: Floats, arrives: Floats, leaves: Floats
+    rounds: Rounds,
+    walker: Walker,
+    walk: tuple[Ints, Ints, Ints],
+    enters: Floats,
+    times: tuple[Floats, Floats],
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Return times, true points, errors and standard deviations of the fixes of an outing."""
     rng, gap = rounds.ground.site.rng, rounds.ground.size.fix_every_s
+    (street, direction, side), (arrives, leaves) = walk, times
     at = np.arange(enters[0], leaves[-1], gap)
     step = np.minimum(np.searchsorted(leaves, at, side="right"), len(street) - 1)
     share = np.clip((at - enters[step]) / np.maximum(arrives[step] - enters[step], 1e-6), 0.0, 1.0)
@@ -202,7 +220,7 @@ def _fixes(
     points = points + (side[step] * (width / 2 + 1.5))[:, None] * normal
     factor = rounds.canyon[street[step]]
     sd = OPEN_SKY_SD_M * walker.device.worse * factor * float(rng.uniform(0.9, 1.15))
-    error = wander(rounds.law, sd, normal, gap, factor > 1.6, rng)
+    error = wander(rounds.law, sd, rng, across=normal, gap_s=gap, canyon=factor > CANYON)
     return at, points, error, sd
 
 

@@ -8,10 +8,10 @@ from rasterio import Affine, features
 from shapely.geometry import LineString, Polygon
 
 from data.demo.ground import Ground
-from data.demo.kerb import along
-from data.demo.network import Ints
-from data.demo.places import Places, gate_points, kerb_spots
+from data.demo.ground.kerb import along
+from data.demo.ground.network import Ints
 from data.demo.plane import PLANE, Floats
+from data.demo.town.places import Places, gate_points, kerb_spots
 
 PARTS = (
     ("0101", "上水井盖", 210.0, -1.5),
@@ -25,7 +25,7 @@ PARTS = (
     ("0402", "行道树", 90.0, 1.0),
     ("0217", "交通护栏", 420.0, 0.2),
 )
-"""Code and name (GB/T 30428.2-2013), metres of street per piece, distance from the kerb (negative: in the road)."""
+"""Code and name (GB/T 30428.2-2013), metres of street per piece, metres beyond the kerb."""
 
 CELL_M = 100.0
 
@@ -33,10 +33,13 @@ CELL_M = 100.0
 def parking(ground: Ground, places: Places) -> gpd.GeoDataFrame:
     """Return lots, bays and no-parking stretches; a bay is 6 × 2.3 m beside the kerb."""
     lots = [row for row in places.points if row["kind"] == "parking"]
-    rows = [("lot", row["name"], row["source_id"], max(8, int(row["geometry"].area / 28.0)), row["geometry"]) for row in lots]
+    rows = [
+        ("lot", row["name"], row["source_id"], max(8, int(row["geometry"].area / 28.0)), row["geometry"])
+        for row in lots
+    ]
     rows += [("bay", "", "", 1, shape) for shape in _bays(ground)]
     rows += [("no_parking", "", "", 0, shape) for shape in _no_parking(ground, places)]
-    frame = gpd.GeoDataFrame(
+    return gpd.GeoDataFrame(
         {
             "source_id": [f"{ground.county}P{n + 1:06d}" for n in range(len(rows))],
             "kind": [row[0] for row in rows],
@@ -47,7 +50,6 @@ def parking(ground: Ground, places: Places) -> gpd.GeoDataFrame:
         geometry=[row[4] for row in rows],
         crs=PLANE,
     )
-    return frame
 
 
 def _bays(ground: Ground) -> list[Polygon]:
@@ -56,15 +58,18 @@ def _bays(ground: Ground) -> list[Polygon]:
     kinds = ground.streets["class"].isin(["tertiary", "residential"]).to_numpy()
     streets = np.flatnonzero(kinds & (lengths > 60.0))
     streets = streets[rng.random(len(streets)) < 0.11]
-    shapes = []
+    shapes: list[Polygon] = []
     for n in streets:
         room = int((min(lengths[n], 200.0) - 36.0) // 6.2)
         start = 18.0 + 6.2 * np.arange(room)
         line = np.full(room, ground.streets.geometry.iloc[n])
         inner = ground.streets["width_m"].iloc[n] / 2 - 2.3
-        a, normal = along(line, start)
-        b, _ = along(line, start + 6.0)
-        corners = np.stack([a - inner * normal, b - inner * normal, b - (inner + 2.3) * normal, a - (inner + 2.3) * normal], axis=1)
+        a, normal = along(line, np.asarray(start, dtype=np.float64))
+        b, _ = along(line, np.asarray(start + 6.0, dtype=np.float64))
+        corners = np.stack(
+            [a - inner * normal, b - inner * normal, b - (inner + 2.3) * normal, a - (inner + 2.3) * normal],
+            axis=1,
+        )
         shapes.extend(Polygon(ring) for ring in corners)
     return shapes
 
@@ -77,7 +82,9 @@ def _no_parking(ground: Ground, places: Places) -> list[LineString]:
     lines = ground.streets.geometry.to_numpy()
     nearest = own[shapely.STRtree(lines[own]).nearest(shapely.points(gates))]
     at = shapely.line_locate_point(lines[nearest], shapely.points(gates))
-    main = np.flatnonzero((ground.streets["class"] == "primary").to_numpy() & (ground.network.lengths > 90.0))[::3]
+    main = np.flatnonzero(
+        (ground.streets["class"] == "primary").to_numpy() & (ground.network.lengths > 90.0)
+    )[::3]
     stretches = [(int(n), float(c) - 50.0, float(c) + 50.0) for n, c in zip(nearest, at, strict=True)]
     stretches += [(int(n), 20.0, float(ground.network.lengths[n]) - 20.0) for n in main]
     return [line for line in (_kerb(ground, *stretch) for stretch in stretches) if line.length > 5.0]
@@ -96,7 +103,9 @@ def parts(ground: Ground) -> gpd.GeoDataFrame:
     kinds = ("primary", "secondary", "tertiary", "residential", "living_street")
     frames = []
     for code, name, every, offset in PARTS:
-        street, _, _, points = kerb_spots(ground, kinds[:3] if code in ("0306", "0217") else kinds, every, offset)
+        street, _, _, points = kerb_spots(
+            ground, kinds[:3] if code in ("0306", "0217") else kinds, every, offset
+        )
         frames.append(
             gpd.GeoDataFrame(
                 {
@@ -111,13 +120,26 @@ def parts(ground: Ground) -> gpd.GeoDataFrame:
                 crs=PLANE,
             )
         )
-    table = {key: np.concatenate([frame[key].to_numpy() for frame in frames]) for key in frames[0].columns if key != "geometry"}
-    return gpd.GeoDataFrame(table, geometry=np.concatenate([frame.geometry.to_numpy() for frame in frames]), crs=PLANE)
+    table = {
+        key: np.concatenate([frame[key].to_numpy() for frame in frames])
+        for key in frames[0].columns
+        if key != "geometry"
+    }
+    return gpd.GeoDataFrame(
+        table, geometry=np.concatenate([frame.geometry.to_numpy() for frame in frames]), crs=PLANE
+    )
 
 
 def _owner(code: str) -> str:
-    return {"0101": "供水公司", "0102": "排水公司", "0103": "排水公司", "0107": "通信公司", "0137": "路灯管理所",
-            "0217": "公安交警支队"}.get(code, "区城市管理委员会")  # fmt: skip
+    owners = {
+        "0101": "供水公司",
+        "0102": "排水公司",
+        "0103": "排水公司",
+        "0107": "通信公司",
+        "0137": "路灯管理所",
+        "0217": "公安交警支队",
+    }
+    return owners.get(code, "区城市管理委员会")
 
 
 def population(

@@ -6,11 +6,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from data.demo.areas import Areas
 from data.demo.ground import Ground
-from data.demo.kerb import uses_beside
-from data.demo.places import Places, gate_points
+from data.demo.ground.kerb import tree_of, uses_beside
 from data.demo.plane import Floats
+from data.demo.town.areas import Areas
+from data.demo.town.places import Places, gate_points
 
 SCHEME = "gbt30428-2013-event"
 PARTS_SCHEME = "gbt30428-2013-part"
@@ -42,25 +42,116 @@ KINDS = (
     Kind("piling", SCHEME, "0136", "乱堆物堆料", 0.055, 200, 0.55, 24, ("old", "estate", "village", "town")),
     Kind("small_ads", SCHEME, "0201", "非法小广告", 0.07, 260, 0.4, 24, ("old", "estate", "commerce")),
     Kind("dirty_road", SCHEME, "0112", "道路不洁", 0.16, 26, 0.5, 2, ("commerce", "old", "industry", "town")),
-    Kind("exposed_waste", SCHEME, "0110", "暴露垃圾", 0.12, 40, 0.65, 4, ("estate", "old", "village", "town")),
-    Kind("broken_road", SCHEME, "0113", "道路破损", 0.02, 900, 0.5, 120, ("industry", "village", "commerce", "country")),
+    Kind(
+        "exposed_waste", SCHEME, "0110", "暴露垃圾", 0.12, 40, 0.65, 4, ("estate", "old", "village", "town")
+    ),
+    Kind(
+        "broken_road",
+        SCHEME,
+        "0113",
+        "道路破损",
+        0.02,
+        900,
+        0.5,
+        120,
+        ("industry", "village", "commerce", "country"),
+    ),
     Kind("illegal_shed", SCHEME, "0101", "私搭乱建", 0.008, 2500, 0.45, 360, ("old", "village", "town")),
     Kind("drying", SCHEME, "0107", "沿街晾挂", 0.08, 14, 0.4, 4, ("old", "estate")),
     Kind("dirty_green", SCHEME, "0117", "绿地脏乱", 0.04, 150, 0.4, 24, ("estate", "commerce", "park")),
-    Kind("bicycles", SCHEME, "0410", "非机动车乱停放", 0.6, 6, 0.45, 2, ("commerce", "old", "estate"), (7, 22), "metro"),
-    Kind("cars", SCHEME, "0409", "机动车乱停放", 0.45, 5, 0.45, 2, ("commerce", "estate", "old", "town"), (7, 23)),
+    Kind(
+        "bicycles",
+        SCHEME,
+        "0410",
+        "非机动车乱停放",
+        0.6,
+        6,
+        0.45,
+        2,
+        ("commerce", "old", "estate"),
+        (7, 22),
+        "metro",
+    ),
+    Kind(
+        "cars",
+        SCHEME,
+        "0409",
+        "机动车乱停放",
+        0.45,
+        5,
+        0.45,
+        2,
+        ("commerce", "estate", "old", "town"),
+        (7, 23),
+    ),
     Kind("overflow", SCHEME, "0405", "店外经营", 0.42, 7, 0.6, 2, ("commerce", "old", "town"), (8, 21)),
-    Kind("road_trade", SCHEME, "0406", "占道经营", 0.14, 5, 0.65, 2, ("commerce", "old", "town"), (6, 20), "market"),
-    Kind("vendor", SCHEME, "0401", "无照经营游商", 0.1, 1.6, 0.7, 2, ("commerce", "old", "estate"), (7, 20), "market"),
+    Kind(
+        "road_trade",
+        SCHEME,
+        "0406",
+        "占道经营",
+        0.14,
+        5,
+        0.65,
+        2,
+        ("commerce", "old", "town"),
+        (6, 20),
+        "market",
+    ),
+    Kind(
+        "vendor",
+        SCHEME,
+        "0401",
+        "无照经营游商",
+        0.1,
+        1.6,
+        0.7,
+        2,
+        ("commerce", "old", "estate"),
+        (7, 20),
+        "market",
+    ),
     Kind("bell_vendor", SCHEME, "0401", "无照经营游商", 0.0, 0.9, 0.75, 2, (), None, "school"),
-    Kind("night_grill", SCHEME, "0129", "露天烧烤", 0.12, 3.2, 0.75, 2, ("commerce", "old", "town"), (18.5, 23.5), "market"),
-    Kind("cover", PARTS_SCHEME, "0102", "污水井盖", 0.012, 700, 0.4, 48, ("commerce", "estate", "industry", "old")),
+    Kind(
+        "night_grill",
+        SCHEME,
+        "0129",
+        "露天烧烤",
+        0.12,
+        3.2,
+        0.75,
+        2,
+        ("commerce", "old", "town"),
+        (18.5, 23.5),
+        "market",
+    ),
+    Kind(
+        "cover",
+        PARTS_SCHEME,
+        "0102",
+        "污水井盖",
+        0.012,
+        700,
+        0.4,
+        48,
+        ("commerce", "estate", "industry", "old"),
+    ),
     Kind("bin", PARTS_SCHEME, "0305", "垃圾箱", 0.02, 300, 0.5, 48, ("commerce", "estate", "old")),
 )
-"""Rates are guesses at an ordinary district, scaled so that a campaign month has some ten thousand findings."""
+"""Rates are guesses at an ordinary district, scaled to some ten thousand findings in a campaign month."""
 
-BY_CLASS = {"primary": 0.8, "secondary": 1.0, "tertiary": 1.0, "residential": 1.0, "living_street": 1.2,
-            "service": 0.5, "unclassified": 0.35, "track": 0.06, "trunk": 0.15, "trunk_link": 0.0}  # fmt: skip
+BY_CLASS = {
+    "trunk": 0.15,
+    "trunk_link": 0.0,
+    "primary": 0.8,
+    "secondary": 1.0,
+    "tertiary": 1.0,
+    "residential": 1.0,
+    "living_street": 1.2,
+    "service": 0.5,
+    "unclassified": 0.35,
+    "track": 0.06,
+}
 SPOT_KINDS = {
     "stalls": ("road_trade", "overflow", "vendor", "night_grill", "exposed_waste"),
     "waste": ("exposed_waste", "piling", "small_ads", "dirty_road", "drying"),
@@ -87,7 +178,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Rates:
-    """Births per day of every kind (column) on every street piece (row), the spots, and what patrols favour."""
+    """Births per day of every kind (column) on every street piece (row), spots, and favourite streets."""
 
     births: Floats
     spots: list[Spot]
@@ -101,7 +192,10 @@ def set_rates(ground: Ground, areas: Areas, places: Places) -> Rates:
     uses = _uses(ground)
     middles = shapely.line_interpolate_point(ground.streets.geometry.to_numpy(), 0.5, normalized=True)
     by_class = ground.streets["class"].map(BY_CLASS).to_numpy() * (ground.streets["layer"] == 0).to_numpy()
-    near = {name: _nearness(places, kinds, middles) for name, kinds in (("market", ("market",)), ("metro", ("metro_station",)))}
+    near = {
+        name: _nearness(places, kinds, middles)
+        for name, kinds in (("market", ("market",)), ("metro", ("metro_station",)))
+    }
     births = np.zeros((len(lengths), len(KINDS)))
     for n, kind in enumerate(KINDS):
         land = np.isin(uses, kind.uses).mean(axis=1) + 0.06
@@ -133,12 +227,12 @@ def _nearness(places: Places, kinds: tuple[str, ...], middles: NDArray[np.object
     gates, _ = gate_points(places, kinds)
     if not len(gates):
         return np.zeros(len(middles))
-    tree = shapely.STRtree(shapely.points(gates))
+    tree = tree_of(gates)
     return np.asarray(np.exp(-shapely.distance(middles, tree.geometries[tree.nearest(middles)]) / 180.0))
 
 
 def _spots(ground: Ground, areas: Areas, middles: NDArray[np.object_], births: Floats) -> list[Spot]:
-    """Plant two true spots and a false one, far from each other, where life is ordinary or busier than that."""
+    """Plant two true spots and a false one, far from each other, where life is busy."""
     rng, pieces = ground.site.rng, areas.pieces
     lived = np.flatnonzero(np.isin(pieces.uses, ["estate", "old", "commerce"]))
     radius = 260.0 if ground.size.plan.core_x > 1000 else 95.0
@@ -147,7 +241,9 @@ def _spots(ground: Ground, areas: Areas, middles: NDArray[np.object_], births: F
     usual = np.bincount(point, births[street], len(lived))
     busy = lived[usual >= np.quantile(usual, 0.6)]
     order = pieces.points[rng.permutation(busy)]
-    chosen = next((found for gap in (3.0, 2.2, 1.6, 0.8) if len(found := _apart(order, gap * radius)) == 3), order[:3])
+    chosen = next(
+        (found for gap in (3.0, 2.2, 1.6, 0.8) if len(found := _apart(order, gap * radius)) == 3), order[:3]
+    )
     plan = (("stalls", SPOT_TIMES), ("waste", SPOT_TIMES), ("", 1.0))
     return [
         Spot(f"{ground.county}-spot-{k + 1}", float(x), float(y), radius, times, SPOT_KINDS.get(name, ()))

@@ -4,9 +4,9 @@ import numpy as np
 import shapely
 from shapely.geometry import LineString, Polygon
 
-from data.demo.fabric import Fabric, Parcel, _split, wall
+from data.demo.ground.fabric import Fabric, Parcel, _split, wall
+from data.demo.ground.skeleton import Line, lines_of
 from data.demo.plane import Floats
-from data.demo.skeleton import Line, lines_of
 
 
 def settle(fabric: Fabric) -> None:

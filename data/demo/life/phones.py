@@ -29,6 +29,8 @@ MAKES = (
 """Invented makes: name, system, kind of accuracy, how much worse than the best they are."""
 
 OPEN_SKY_SD_M = 3.2
+CANYON = 1.6
+"""How much worse than open sky a street is whose walls reflect."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,15 @@ def issue(count: int, county: str, days: int, rng: np.random.Generator) -> list[
 
 
 def wander(
-    law: ErrorLaw, sd: Floats, across: Floats, gap_s: float, canyon: NDArray[np.bool_], rng: np.random.Generator
+    law: ErrorLaw,
+    sd: Floats,
+    rng: np.random.Generator,
+    *,
+    across: Floats,
+    gap_s: float,
+    canyon: NDArray[np.bool_],
 ) -> Floats:
-    """Return the error (n × 2, metres) of fixes `gap_s` apart; `sd` per axis, `across` unit normals of the street."""
+    """Return the error (n × 2, metres) of fixes `gap_s` apart; `sd` per axis, `across` unit normals."""
     count = len(sd)
     if not count:
         return np.zeros((0, 2))
@@ -103,7 +111,9 @@ def wander(
     error = law.scale * sd[:, None] * unit * np.sqrt(_mixing(law, count, memory, rng))[:, None]
     spell = max(1, round(60.0 / gap_s))  # a reflection lasts about a minute of walking
     spells = (np.arange(count) + rng.integers(spell)) // spell
-    shift = np.where(rng.random(spells[-1] + 1) < law.shifted_share, rng.normal(0, law.shift_sd_m, spells[-1] + 1), 0.0)
+    shift = np.where(
+        rng.random(spells[-1] + 1) < law.shifted_share, rng.normal(0, law.shift_sd_m, spells[-1] + 1), 0.0
+    )
     error += (shift[spells] * canyon)[:, None] * across
     lost = rng.random(count) < law.outlier_share
     angle, far = rng.uniform(0, 2 * np.pi, count), law.outlier_m * np.sqrt(rng.random(count))

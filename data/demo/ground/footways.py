@@ -6,9 +6,10 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import LineString, Point
 
-from data.demo.network import GRID_M, RANK, WIDTH_M, Ints, Network
+from data.demo.ground.kerb import tree_of
+from data.demo.ground.network import GRID_M, RANK, WIDTH_M, Ints, Network
+from data.demo.ground.skeleton import CARRIAGEWAY_M, Line, Site, Skeleton, lines_of
 from data.demo.plane import PLANE, Floats
-from data.demo.skeleton import CARRIAGEWAY_M, Line, Site, Skeleton, lines_of
 
 PAVED = ("trunk", "primary", "secondary")
 KERB_M = 3.5
@@ -38,7 +39,17 @@ def _pavements(skeleton: Skeleton) -> list[Line]:
         distance = WIDTH_M[line.kind] / 2 + KERB_M
         for sign in (-1.0,) if line.one_way else (-1.0, 1.0):
             for part in lines_of(shapely.offset_curve(line.shape, sign * distance, quad_segs=4)):
-                found.append(Line(part, "footway", 0, layer=line.layer, bridge=line.bridge, tunnel=line.tunnel, foot="sidewalk"))
+                found.append(
+                    Line(
+                        part,
+                        "footway",
+                        0,
+                        layer=line.layer,
+                        bridge=line.bridge,
+                        tunnel=line.tunnel,
+                        foot="sidewalk",
+                    )
+                )
     return found
 
 
@@ -75,23 +86,28 @@ def _footbridges(site: Site, skeleton: Skeleton) -> list[Line]:
 def _cut(raw: list[Line], network: Network) -> tuple[NDArray[np.object_], list[Line]]:
     """Cut footways where they meet each other or a street of their own layer."""
     streets, layer = network.edges.geometry.to_numpy(), network.edges["layer"].to_numpy()
-    pieces, like = [], []
+    pieces: list[LineString] = []
+    like: list[Line] = []
     for level in (-1, 0, 1):
         own = [line for line in raw if line.layer == level]
         shapes = np.array([line.shape for line in own], dtype=object)
         if not len(shapes):
             continue
-        noded = shapely.get_parts(shapely.union_all(np.concatenate([shapes, streets[layer == level]]), grid_size=GRID_M))
+        noded = shapely.get_parts(
+            shapely.union_all(np.concatenate([shapes, streets[layer == level]]), grid_size=GRID_M)
+        )
         middles = shapely.line_interpolate_point(noded, 0.5, normalized=True)
         piece, line = shapely.STRtree(shapes).query(middles, predicate="dwithin", distance=0.05)
         piece, first = np.unique(piece, return_index=True)
-        on_street = shapely.STRtree(streets[layer == level]).query(middles[piece], predicate="dwithin", distance=0.3)[0]
+        on_street = shapely.STRtree(streets[layer == level]).query(
+            middles[piece], predicate="dwithin", distance=0.3
+        )[0]
         keep = np.setdiff1d(np.arange(len(piece)), on_street)
         pieces.extend(noded[piece[keep]])
         like.extend(own[n] for n in line[first][keep])
     bridges = [line for line in raw if line.layer == 2]
-    grounded = shapely.STRtree(np.array(pieces, dtype=object)) if pieces else None
-    for bridge in bridges if grounded else []:
+    grounded = shapely.STRtree(np.array(pieces, dtype=object))
+    for bridge in bridges:
         _land(bridge, grounded, pieces, like)
     return np.array(pieces, dtype=object), like
 
@@ -106,7 +122,9 @@ def _land(bridge: Line, grounded: shapely.STRtree, pieces: list[LineString], lik
             return
         candidates = sorted(xy for n in level for xy in (pieces[n].coords[0], pieces[n].coords[-1]))
         ends.append(min(candidates, key=lambda xy: np.hypot(xy[0] - point[0], xy[1] - point[1])))
-    if ends[0] != ends[1] and not any(like[n].foot == "footbridge" for n in range(len(like)) if pieces[n].coords[0] == ends[0]):
+    if ends[0] != ends[1] and not any(
+        like[n].foot == "footbridge" for n in range(len(like)) if pieces[n].coords[0] == ends[0]
+    ):
         pieces.append(LineString(ends))
         like.append(bridge)
 
@@ -123,8 +141,11 @@ def _rooted(
         _, number, count = np.unique(points, axis=0, return_inverse=True, return_counts=True)
         loose = (count[number.ravel()] == 1).reshape(2, -1)
         on_street = np.zeros(len(points), dtype=bool)
-        on_street[shapely.STRtree(network.edges.geometry.to_numpy()).query(
-            shapely.points(points), predicate="dwithin", distance=0.3)[0]] = True
+        on_street[
+            shapely.STRtree(network.edges.geometry.to_numpy()).query(
+                shapely.points(points), predicate="dwithin", distance=0.3
+            )[0]
+        ] = True
         free = loose & ~on_street.reshape(2, -1)
         keep = ~(free.any(axis=0) & (shapely.length(pieces) < STUB_M))
         pieces, like = pieces[keep], [line for line, good in zip(like, keep, strict=True) if good]
@@ -143,7 +164,9 @@ def _rooted(
 def _with_vertices(network: Network, pieces: NDArray[np.object_]) -> gpd.GeoDataFrame:
     """Return the streets with a vertex added at every footway end that lies on them."""
     shapes = network.edges.geometry.to_numpy().copy()
-    points = np.unique(np.vstack([shapely.get_coordinates(shapely.get_point(pieces, n)) for n in (0, -1)]), axis=0)
+    points = np.unique(
+        np.vstack([shapely.get_coordinates(shapely.get_point(pieces, n)) for n in (0, -1)]), axis=0
+    )
     spots = shapely.points(points)
     spot, street = shapely.STRtree(shapes).query(spots, predicate="dwithin", distance=0.3)
     for n in np.unique(street):
@@ -158,9 +181,16 @@ def _inserted(line: LineString, points: Floats) -> LineString:
     new = np.array([xy for xy in points if tuple(xy) not in known]).reshape(-1, 2)
     if not len(new):
         return line
-    at = np.concatenate([shapely.line_locate_point(line, shapely.points(own)), shapely.line_locate_point(line, shapely.points(new))])
+    at = np.concatenate(
+        [
+            shapely.line_locate_point(line, shapely.points(own)),
+            shapely.line_locate_point(line, shapely.points(new)),
+        ]
+    )
     at[len(own) - 1] = line.length if tuple(own[0]) == tuple(own[-1]) else at[len(own) - 1]
-    inside = np.concatenate([np.ones(len(own), dtype=bool), (at[len(own) :] > 0.05) & (at[len(own) :] < line.length - 0.05)])
+    inside = np.concatenate(
+        [np.ones(len(own), dtype=bool), (at[len(own) :] > 0.05) & (at[len(own) :] < line.length - 0.05)]
+    )
     order = np.argsort(at, kind="stable")
     return LineString(np.vstack([own, new])[order[inside[order]]])
 
@@ -170,7 +200,9 @@ def _footways(pieces: NDArray[np.object_], like: list[Line], network: Network) -
     both = np.vstack([shapely.get_coordinates(shapely.get_point(pieces, n)) for n in (0, -1)])
     points, number = np.unique(both, axis=0, return_inverse=True)
     street_node = {tuple(xy): n for n, xy in enumerate(network.nodes.tolist())}
-    ids = np.array([street_node.get(tuple(xy), len(network.nodes) + n) for n, xy in enumerate(points.tolist())])
+    ids = np.array(
+        [street_node.get(tuple(xy), len(network.nodes) + n) for n, xy in enumerate(points.tolist())]
+    )
     first, last = ids[number.ravel()].reshape(2, -1)
     feet = [line.foot for line in like]
     frame = gpd.GeoDataFrame(
@@ -188,7 +220,9 @@ def _footways(pieces: NDArray[np.object_], like: list[Line], network: Network) -
         geometry=list(pieces),
         crs=PLANE,
     )
-    order = np.lexsort(np.round(shapely.get_coordinates(shapely.line_interpolate_point(pieces, 0.5, normalized=True)), 2).T)
+    order = np.lexsort(
+        np.round(shapely.get_coordinates(shapely.line_interpolate_point(pieces, 0.5, normalized=True)), 2).T
+    )
     return frame.iloc[order].reset_index(drop=True)
 
 
@@ -197,9 +231,10 @@ def _crossing_kinds(pieces: NDArray[np.object_], feet: list[str], network: Netwo
     main = network.edges["class"].isin(["trunk", "primary"]).to_numpy()
     ends: Ints = np.concatenate([network.edges["u"].to_numpy()[main], network.edges["v"].to_numpy()[main]])
     node, count = np.unique(ends, return_counts=True)
-    signals = shapely.STRtree(shapely.points(network.nodes[node[count >= 4]]))
+    signals = tree_of(network.nodes[node[count >= 4]])
     middles = shapely.line_interpolate_point(pieces, 0.5, normalized=True)
     lit = set(signals.query(middles, predicate="dwithin", distance=45.0)[0].tolist())
     return [
-        "" if foot != "crossing" else "traffic_signals" if n in lit else "zebra" for n, foot in enumerate(feet)
+        "" if foot != "crossing" else "traffic_signals" if n in lit else "zebra"
+        for n, foot in enumerate(feet)
     ]

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from data.demo.areas import Areas
 from data.demo.ground import Ground
-from data.demo.phones import Device, issue
+from data.demo.life.phones import Device, issue
+from data.demo.town.areas import Areas
 
 TRADES = (
     ("urban_management", "城市管理委员会"),
@@ -115,5 +115,8 @@ def _desk(ground: Ground, units: list[dict[str, Any]]) -> list[dict[str, Any]]:
         (f"planner{tag}", "规划分析岗", "planner", "campaign_office"),
         (f"dispatch{tag}", "派遣值班岗", "supervisor", "campaign_office"),
     ]
-    rows += [(f"unit{tag}{n:02d}", unit["name"] + "联络员", "supervisor", unit["key"]) for n, unit in enumerate(units[1:])]
+    rows += [
+        (f"unit{tag}{n:02d}", unit["name"] + "联络员", "supervisor", unit["key"])
+        for n, unit in enumerate(units[1:])
+    ]
     return [{"login": a, "display_name": b, "role": c, "unit": d} for a, b, c, d in rows]

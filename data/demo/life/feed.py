@@ -1,4 +1,4 @@
-"""What reaches the office from the street: findings, tracks, complaints and counts, as phones and people send them.
+"""What reaches the office from the street: findings, tracks, complaints and counts, as they are sent.
 
 Each function returns the rows of one day and, beside them, the truth about the same rows.
 """
@@ -12,12 +12,21 @@ import pandas as pd
 import shapely
 
 from data.demo.ground import Ground
-from data.demo.month import DAY_S, Month, Sighting, places_of
-from data.demo.patrols import Outing, Rounds, uuid
-from data.demo.people import Walker
-from data.demo.phones import AS_MODELLED, OPEN_SKY_SD_M, RADIUS_OF_SD, STREET_CANYON, readings, reported, wander
+from data.demo.life.month import DAY_S, Month, Sighting, places_of
+from data.demo.life.patrols import Outing, Rounds, uuid
+from data.demo.life.people import Walker
+from data.demo.life.phones import (
+    AS_MODELLED,
+    CANYON,
+    OPEN_SKY_SD_M,
+    RADIUS_OF_SD,
+    STREET_CANYON,
+    readings,
+    reported,
+    wander,
+)
+from data.demo.life.problems import KINDS, Spot
 from data.demo.plane import Floats, to_lonlat
-from data.demo.problems import KINDS, Spot
 
 BEHAVIOURS = (
     ("x-red-light", "闯红灯", 0.06),
@@ -74,11 +83,14 @@ def findings(rounds: Rounds, sightings: Sequence[Sighting], spots: list[Spot]) -
             "note": [_note(one, rng) for one in rows],
         }
     )
-    return Day(sent, _truth_of_findings(ground, rows, ids, at, (point, middle, normal), spots, len(sightings)))
+    truth = _truth_of_findings(ground, rows, at, (point, middle, normal), spots)
+    truth.insert(0, "uuid", ids)
+    truth["sent_twice"] = np.arange(len(rows)) >= len(sightings)
+    return Day(sent, truth)
 
 
 def _seen_by_phone(rounds: Rounds, rows: list[Sighting], at: Floats, point: Floats) -> dict[str, Any]:
-    """Return position, frame and accuracy as the phones give them: the track's error of that moment and a little more."""
+    """Return position, frame and accuracy as phones give them: the track's error and a little more."""
     rng = rounds.ground.site.rng
     lonlat, accuracy = np.zeros((len(rows), 2)), np.zeros(len(rows))
     for n, one in enumerate(rows):
@@ -123,11 +135,19 @@ def _hints(ground: Ground, rows: list[Sighting], rng: np.random.Generator) -> li
 def _note(sighting: Sighting, rng: np.random.Generator) -> str:
     words = ("", "需尽快处理", "占用人行道", "面积约{n}平方米", "已现场劝导", "多次出现")
     kind = KINDS[sighting.problem.kind].name
-    return f"{kind}，{word.format(n=int(rng.integers(1, 9)))}" if (word := words[int(rng.integers(len(words)))]) else kind
+    return (
+        f"{kind}，{word.format(n=int(rng.integers(1, 9)))}"
+        if (word := words[int(rng.integers(len(words)))])
+        else kind
+    )
 
 
 def _truth_of_findings(
-    ground: Ground, rows: list[Sighting], ids: list[str], at: Floats, places: tuple[Floats, Floats, Floats], spots: list[Spot], fresh: int
+    ground: Ground,
+    rows: list[Sighting],
+    at: Floats,
+    places: tuple[Floats, Floats, Floats],
+    spots: list[Spot],
 ) -> pd.DataFrame:
     point, middle, normal = places
     lon, lat = to_lonlat(point[:, 0], point[:, 1])
@@ -135,7 +155,6 @@ def _truth_of_findings(
     problems = [one.problem for one in rows]
     frame = pd.DataFrame(
         {
-            "uuid": ids,
             "problem": [f"{ground.county}-{problem.number}" for problem in problems],
             "kind": [KINDS[problem.kind].key for problem in problems],
             "true_at": stamp(ground, at),
@@ -148,7 +167,6 @@ def _truth_of_findings(
             "street_lon": np.round(on_lon, 7),
             "street_lat": np.round(on_lat, 7),
             "found_before": [one.again for one in rows],
-            "sent_twice": np.arange(len(rows)) >= fresh,
             "spot": spot_of(point, spots),
         }
     )
@@ -158,11 +176,17 @@ def _truth_of_findings(
 def _other_laws(ground: Ground, rows: list[Sighting], point: Floats, normal: Floats) -> pd.DataFrame:
     """Return the same findings as WGS-84 fixes under both error laws, each error drawn by itself."""
     rng = ground.site.rng
-    sd = np.array([one.outing.fix_sd[np.searchsorted(one.outing.fix_at, one.at).clip(0, len(one.outing.fix_at) - 1)] for one in rows])
+    sd = np.array(
+        [
+            one.outing.fix_sd[np.searchsorted(one.outing.fix_at, one.at).clip(0, len(one.outing.fix_at) - 1)]
+            for one in rows
+        ]
+    )
     worse = np.array([one.outing.walker.device.worse for one in rows])
+    canyon = sd / worse / OPEN_SKY_SD_M > CANYON
     out: dict[str, Floats] = {"sd_m": np.round(sd, 3)}
     for law in (AS_MODELLED, STREET_CANYON):
-        shifted = point + wander(law, sd, normal, 1e6, sd / worse / OPEN_SKY_SD_M > 1.6, rng)
+        shifted = point + wander(law, sd, rng, across=normal, gap_s=1e6, canyon=canyon)
         lon, lat = to_lonlat(shifted[:, 0], shifted[:, 1])
         out |= {f"{law.name}_lon": np.round(lon, 7), f"{law.name}_lat": np.round(lat, 7)}
     return pd.DataFrame(out)
@@ -170,7 +194,9 @@ def _other_laws(ground: Ground, rows: list[Sighting], point: Floats, normal: Flo
 
 def spot_of(point: Floats, spots: list[Spot]) -> list[str]:
     """Return the planted spot that each point lies in, or nothing."""
-    inside = np.array([np.hypot(point[:, 0] - spot.x, point[:, 1] - spot.y) < spot.radius_m for spot in spots])
+    inside = np.array(
+        [np.hypot(point[:, 0] - spot.x, point[:, 1] - spot.y) < spot.radius_m for spot in spots]
+    )
     return [next((spots[k].spot_id for k in np.flatnonzero(column)), "") for column in inside.T]
 
 
@@ -220,7 +246,9 @@ def _timed(ground: Ground, frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """Turn seconds into instants (UTC, milliseconds)."""
     midnight = pd.Timestamp(ground.size.first_day, tz="Asia/Shanghai").tz_convert("UTC")
     for column in columns:
-        frame[column] = (midnight + pd.to_timedelta(np.round(frame[column], 3), unit="s")).astype("datetime64[ms, UTC]")
+        frame[column] = (midnight + pd.to_timedelta(np.round(frame[column], 3), unit="s")).astype(
+            "datetime64[ms, UTC]"
+        )
     return frame
 
 
@@ -245,7 +273,10 @@ def complaints(month: Month, day: int) -> Day:
             "received_at": stamp(ground, at),
             "scheme": [KINDS[one.kind].scheme for one in there],
             "code": [KINDS[one.kind].code for one in there],
-            "address": [f"{name or '无名路'}{2 * int(one.chainage // 7) + 1}号附近" for name, one in zip(names, there, strict=True)],
+            "address": [
+                f"{name or '无名路'}{2 * int(one.chainage // 7) + 1}号附近"
+                for name, one in zip(names, there, strict=True)
+            ],
             "lon": np.where(located, lon, np.nan),
             "lat": np.where(located, lat, np.nan),
             "frame": np.where(located, "wgs84", ""),
@@ -264,14 +295,14 @@ def _annoys(kind: int) -> float:
 
 
 def counts(rounds: Rounds, day: int, crossings: pd.DataFrame) -> Day:
-    """Return counts with denominators at the watched crossings; some crossings are truly worse than others."""
+    """Return counts with denominators at the watched crossings; some are truly worse than others."""
     ground, rng = rounds.ground, rounds.ground.site.rng
     watched = crossings.iloc[rng.permutation(len(crossings))[: max(2, len(crossings) // 3)]]
     rows, truth = [], []
-    for place in watched.sort_values("source_id").itertuples(index=False):
+    for place in watched.sort_values("source_id").to_dict("records"):
         walker = rounds.staff.walkers[int(rng.integers(len(rounds.staff.walkers)))]
         code, name, usual = BEHAVIOURS[int(rng.integers(len(BEHAVIOURS)))]
-        rate = min(0.9, usual * place.worse)
+        rate = min(0.9, usual * float(place["worse"]))
         chances = int(rng.poisson(70)) + 5
         start = day * DAY_S + 3600.0 * float(rng.choice([7.5, 11.5, 17.5]))
         number = uuid(rng)
@@ -283,13 +314,13 @@ def counts(rounds: Rounds, day: int, crossings: pd.DataFrame) -> Day:
                 "scheme": "xuncha-ext",
                 "code": code,
                 "name": name,
-                "crossing_source_id": place.source_id,
+                "crossing_source_id": place["source_id"],
                 "watch_start": stamp(ground, np.array([start]))[0],
                 "watch_end": stamp(ground, np.array([start + 1200.0]))[0],
                 "n_events": int(rng.binomial(chances, rate)),
                 "n_opportunities": chances,
-                "lon": place.lon,
-                "lat": place.lat,
+                "lon": place["lon"],
+                "lat": place["lat"],
                 "frame": "wgs84",
                 "accuracy_m": round(4.0 * RADIUS_OF_SD["r68"], 1),
                 "accuracy_kind": "r68",
@@ -305,7 +336,16 @@ def watched_crossings(ground: Ground, count: int) -> pd.DataFrame:
     lit = ground.footways[ground.footways["crossing"] == "traffic_signals"]
     lit = lit if len(lit) else ground.footways[ground.footways["foot"] == "crossing"]
     chosen = lit.iloc[np.sort(rng.permutation(len(lit))[:count])]
-    middle = shapely.get_coordinates(shapely.line_interpolate_point(chosen.geometry.to_numpy(), 0.5, normalized=True))
+    middle = shapely.get_coordinates(
+        shapely.line_interpolate_point(chosen.geometry.to_numpy(), 0.5, normalized=True)
+    )
     lon, lat = to_lonlat(middle[:, 0], middle[:, 1])
     worse = rng.gamma(4.0, 0.25, len(chosen))
-    return pd.DataFrame({"source_id": chosen["source_id"].to_numpy(), "lon": np.round(lon, 7), "lat": np.round(lat, 7), "worse": worse})
+    return pd.DataFrame(
+        {
+            "source_id": chosen["source_id"].to_numpy(),
+            "lon": np.round(lon, 7),
+            "lat": np.round(lat, 7),
+            "worse": worse,
+        }
+    )

@@ -6,11 +6,11 @@ import geopandas as gpd
 import numpy as np
 from shapely.geometry import LineString, Polygon
 
-from data.demo import fabric, footways, network, skeleton, villages
-from data.demo.fabric import Parcel
+from data.demo.ground import fabric, footways, network, skeleton, villages
+from data.demo.ground.fabric import Parcel
+from data.demo.ground.network import Network
+from data.demo.ground.skeleton import Site
 from data.demo.names import Names
-from data.demo.network import Network
-from data.demo.skeleton import Site
 from data.demo.sizes import Size
 
 

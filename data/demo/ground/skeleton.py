@@ -86,7 +86,7 @@ def draw(site: Site) -> Skeleton:
     middle = _river(site)
     skeleton = Skeleton(
         boundary=boundary,
-        river=middle.buffer(RIVER_HALF_M, cap_style="flat").intersection(boundary),
+        river=_largest(middle.buffer(RIVER_HALF_M, cap_style="flat").intersection(boundary)),
         river_middle=middle,
         railway=_railway(site),
     )
@@ -97,6 +97,10 @@ def draw(site: Site) -> Skeleton:
     _add_banks(site, skeleton)
     _add_roundabouts(site, skeleton)
     return skeleton
+
+
+def _largest(shape: BaseGeometry) -> Polygon:
+    return Polygon(max(shapely.get_parts(shape), key=lambda part: part.area))
 
 
 def _frame(plan: Plan) -> list[tuple[float, float]]:
@@ -138,7 +142,7 @@ def _add_mains(site: Site, skeleton: Skeleton) -> None:
             along = np.linspace(-reach, reach, 60)
             across = position + _wave(site, along, reach, 0.012 * reach)
             points = np.column_stack([along, across] if eastward else [across, along])
-            _add_dual(site, skeleton, points, "primary", "main", eastward, inside=half is None)
+            _add_dual(site, skeleton, points, "primary", level="main", eastward=eastward, inside=half is None)
 
 
 def _through(positions: tuple[float, ...], count: int) -> set[float]:
@@ -150,9 +154,9 @@ def _add_dual(
     skeleton: Skeleton,
     points: Floats,
     kind: str,
+    *,
     level: str,
     eastward: bool,
-    *,
     name: str = "",
     inside: bool = False,
 ) -> None:
@@ -162,9 +166,9 @@ def _add_dual(
     skeleton.duals.append((middle, kind))
     street = skeleton.new_street(name or site.names.street(level=level, eastward=eastward))
     for sign in (-1.0, 1.0):
-        carriageway = shapely.offset_curve(middle, sign * CARRIAGEWAY_M[kind])
+        carriageway = LineString(shapely.offset_curve(middle, sign * CARRIAGEWAY_M[kind]).coords)
         if sign > 0:  # traffic keeps to the right, so the left carriageway runs the other way
-            carriageway = shapely.reverse(carriageway)
+            carriageway = LineString(carriageway.coords[::-1])
         _add_crossing_line(skeleton, Line(carriageway, kind, street, one_way=True))
 
 
@@ -197,7 +201,9 @@ def _add_ring(site: Site, skeleton: Skeleton) -> None:
     y = site.plan.core_y * np.sign(np.sin(angles)) * np.abs(np.sin(angles)) ** power
     name = site.names.stem() + "环路"
     for half in (slice(0, 121), slice(120, 241)):  # two halves: an offset of a closed line would not close
-        _add_dual(site, skeleton, np.column_stack([x, y])[half], "trunk", "main", False, name=name)
+        _add_dual(
+            site, skeleton, np.column_stack([x, y])[half], "trunk", level="main", eastward=False, name=name
+        )
 
 
 def _add_flyovers(site: Site, skeleton: Skeleton) -> None:
@@ -230,8 +236,12 @@ def _fly_over(skeleton: Skeleton, point: Point, ring: BaseGeometry, middle: Line
         for b in (-1.0, 1.0):
             start = _on_nearest(trunks, centre + 165.0 * a * along + 10.0 * b * out)
             end = _on_nearest(primaries, centre + 125.0 * b * out + 10.0 * a * along)
-            leaving = float(np.dot(start[1], a * along)) < 0.0  # traffic comes towards the crossing: it leaves here
-            points = np.array([start[0], (start[0] + end[0]) / 2 + 0.16 * (centre - (start[0] + end[0]) / 2), end[0]])
+            leaving = (
+                float(np.dot(start[1], a * along)) < 0.0
+            )  # traffic comes towards the crossing: it leaves here
+            points = np.array(
+                [start[0], (start[0] + end[0]) / 2 + 0.16 * (centre - (start[0] + end[0]) / 2), end[0]]
+            )
             ramp = overrun(LineString(points if leaving else points[::-1]), 1.0)
             skeleton.lines.append(Line(ramp, "trunk_link", street, one_way=True))
 
@@ -274,7 +284,9 @@ def built_up(site: Site, skeleton: Skeleton) -> Polygon:
     ring = [middle for middle, kind in skeleton.duals if kind == "trunk"]
     if not ring:
         return _core(site)
-    return Polygon(np.vstack([shapely.get_coordinates(half) for half in ring])).buffer(CARRIAGEWAY_M["trunk"] + 3.0)
+    return Polygon(np.vstack([shapely.get_coordinates(half) for half in ring])).buffer(
+        CARRIAGEWAY_M["trunk"] + 3.0
+    )
 
 
 def _between(mains: tuple[float, ...], edge: float, gap: float) -> list[float]:
@@ -289,7 +301,7 @@ def _between(mains: tuple[float, ...], edge: float, gap: float) -> list[float]:
 def _add_secondary(
     site: Site, skeleton: Skeleton, lines: list[LineString], mains: BaseGeometry, eastward: bool
 ) -> None:
-    """Add one secondary street; it leaves out some of the spaces between mains and goes on under a new name."""
+    """Add one secondary street; it leaves out some spaces between mains and goes on under a new name."""
     kind = "secondary" if site.rng.random() < 0.42 else "tertiary"
     crossing = kind == "secondary" and site.rng.random() < 0.55
     street = 0
@@ -361,7 +373,11 @@ def _core(site: Site) -> Polygon:
 
 def _add_roundabouts(site: Site, skeleton: Skeleton, count: int = 5) -> None:
     """Put small islands where two undivided secondary streets cross on open ground."""
-    plain = [n for n, line in enumerate(skeleton.lines) if line.kind in ("secondary", "tertiary") and not line.layer]
+    plain = [
+        n
+        for n, line in enumerate(skeleton.lines)
+        if line.kind in ("secondary", "tertiary") and not line.layer
+    ]
     shapes = [skeleton.lines[n].shape for n in plain]
     first, second = shapely.STRtree(shapes).query(shapes, predicate="crosses")
     crossings = [shapes[a].intersection(shapes[b]) for a, b in zip(first, second, strict=True) if a < b]

@@ -1,4 +1,4 @@
-"""Key points: schools with campuses and gates, markets, hospitals, metro, shops that rules speak of, stops."""
+"""Key points: schools with campuses and gates, markets, hospitals, metro, bus stops, toilets."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +9,11 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Point, Polygon
 
-from data.demo.fabric import Parcel
 from data.demo.ground import Ground
-from data.demo.kerb import beside
+from data.demo.ground.fabric import Parcel, corners
+from data.demo.ground.kerb import beside, tree_of
+from data.demo.ground.network import RANK, Ints
 from data.demo.names import pinyin
-from data.demo.network import RANK, Ints
 from data.demo.plane import PLANE, Floats
 
 Row = dict[str, Any]
@@ -45,9 +45,12 @@ def found(ground: Ground) -> Places:
     """Put the key points that have ground or a stop of their own into the district."""
     places = Places()
     _schools(ground, places)
-    _sites(ground, places, "hospital", ground.size.hospitals, ("commerce", "town", "estate"), "医院", 30_000.0)
-    _sites(ground, places, "market", ground.size.markets, ("commerce", "old", "town", "village"), "农贸市场", 9_000.0)
-    _sites(ground, places, "parking", ground.size.parking_lots, ("commerce", "industry", "town", "old"), "停车场", 3_000.0)
+    for kind, count, uses, tail, limit_m2 in (
+        ("hospital", ground.size.hospitals, ("commerce", "town", "estate"), "医院", 30_000.0),
+        ("market", ground.size.markets, ("commerce", "old", "town", "village"), "农贸市场", 9_000.0),
+        ("parking", ground.size.parking_lots, ("commerce", "industry", "town", "old"), "停车场", 3_000.0),
+    ):
+        _sites(ground, places, kind, count=count, uses=uses, tail=tail, limit_m2=limit_m2)
     _supermarkets(ground, places)
     _metro(ground, places)
     _stops(ground, places)
@@ -56,12 +59,20 @@ def found(ground: Ground) -> Places:
 
 
 def _schools(ground: Ground, places: Places) -> None:
-    """Give the largest school grounds to secondary schools, the next to primary schools, then kindergartens."""
+    """Give the largest grounds to secondary schools, the next to primary schools, then kindergartens."""
     size = ground.size
-    wanted = [("secondary_school", size.secondaries), ("primary_school", size.primaries), ("kindergarten", size.kindergartens)]
+    wanted = [
+        ("secondary_school", size.secondaries),
+        ("primary_school", size.primaries),
+        ("kindergarten", size.kindergartens),
+    ]
     total = sum(count for _, count in wanted)
     campuses = [n for n, parcel in enumerate(ground.parcels) if parcel.use == "campus"]
-    spare = [n for n, p in enumerate(ground.parcels) if p.use in ("village", "old", "commerce", "town") and p.shape.area > 3500]
+    spare = [
+        n
+        for n, p in enumerate(ground.parcels)
+        if p.use in ("village", "old", "commerce", "town") and p.shape.area > 3500
+    ]
     extra = ground.site.rng.permutation(spare)[: max(0, total - len(campuses))].tolist()
     order = sorted(campuses + extra, key=lambda n: -ground.parcels[n].shape.area)
     order = [n for n in order if ground.parcels[n].shape.buffer(-4.0).geom_type == "Polygon"]
@@ -87,20 +98,27 @@ def _school(ground: Ground, places: Places, number: int, kind: str) -> None:
     }[kind]
     spots = gate_spots(ground, campus, len(kinds) if rng.random() < 0.8 else len(kinds) - 1)
     for n, (spot, gate) in enumerate(zip(spots, kinds, strict=False)):
-        places.gates.append({"source_id": f"{school}G{n + 1}", "key_point_source_id": school, "kind": gate, "geometry": Point(spot)})
+        places.gates.append(
+            {
+                "source_id": f"{school}G{n + 1}",
+                "key_point_source_id": school,
+                "kind": gate,
+                "geometry": Point(spot),
+            }
+        )
 
 
 def _fitted(shape: Polygon, limit_m2: float) -> Polygon:
     """Return the part of a shape nearest its first corner that is no larger than the limit."""
     if shape.area <= limit_m2:
         return shape
-    box = np.asarray(shape.minimum_rotated_rectangle.exterior.coords)[:4]
+    box = corners(shape)
     sides = (box[1] - box[0], box[3] - box[0])
     long = 0 if np.hypot(*sides[0]) > np.hypot(*sides[1]) else 1
     reach = sides[long] * limit_m2 / shape.area
     across = sides[1 - long]
     part = shape.intersection(Polygon([box[0], box[0] + reach, box[0] + reach + across, box[0] + across]))
-    return max(shapely.get_parts(part), key=lambda one: one.area)
+    return Polygon(max(shapely.get_parts(part), key=lambda one: one.area))
 
 
 def gate_spots(ground: Ground, shape: Polygon, count: int) -> list[Floats]:
@@ -109,13 +127,20 @@ def gate_spots(ground: Ground, shape: Polygon, count: int) -> list[Floats]:
     at = np.arange(6.0, side.length, 6.0)
     spots = shapely.line_interpolate_point(side, at)
     ranks = ground.streets["class"].map(RANK).to_numpy()
-    open_streets = np.flatnonzero((ranks >= RANK["primary"]) & (ranks <= RANK["service"]) & (ground.streets["layer"] == 0).to_numpy())
+    open_streets = np.flatnonzero(
+        (ranks >= RANK["primary"]) & (ranks <= RANK["service"]) & (ground.streets["layer"] == 0).to_numpy()
+    )
     tree = shapely.STRtree(ground.streets.geometry.to_numpy()[open_streets])
     street = open_streets[tree.nearest(spots)]
     distance = shapely.distance(spots, ground.streets.geometry.to_numpy()[street])
     xy = shapely.get_coordinates(spots)
     corner = np.array([np.hypot(*(np.asarray(side.coords) - p).T).min() for p in xy])
-    preference = np.where(distance < 26.0, 0.0, 50.0) + ranks[street] + np.where(corner < 18.0, 6.0, 0.0) + distance / 100.0
+    preference = (
+        np.where(distance < 26.0, 0.0, 50.0)
+        + ranks[street]
+        + np.where(corner < 18.0, 6.0, 0.0)
+        + distance / 100.0
+    )
     chosen: list[Floats] = []
     gap = side.length / (count + 2.5)
     for n in np.argsort(preference, kind="stable"):
@@ -126,10 +151,25 @@ def gate_spots(ground: Ground, shape: Polygon, count: int) -> list[Floats]:
     return chosen
 
 
-def _sites(ground: Ground, places: Places, kind: str, count: int, uses: tuple[str, ...], tail: str, limit_m2: float) -> None:
+def _sites(
+    ground: Ground,
+    places: Places,
+    kind: str,
+    *,
+    count: int,
+    uses: tuple[str, ...],
+    tail: str,
+    limit_m2: float,
+) -> None:
     """Put key points with grounds of their own on free parcels."""
-    free = [n for n, p in enumerate(ground.parcels) if p.use in uses and n not in places.used and p.shape.area > limit_m2 / 4]
-    ordered = sorted(ground.site.rng.permutation(free).tolist(), key=lambda n: uses.index(ground.parcels[n].use) // 2)
+    free = [
+        n
+        for n, p in enumerate(ground.parcels)
+        if p.use in uses and n not in places.used and p.shape.area > limit_m2 / 4
+    ]
+    ordered = sorted(
+        ground.site.rng.permutation(free).tolist(), key=lambda n: uses.index(ground.parcels[n].use) // 2
+    )
     for n in ordered[:count]:
         parcel: Parcel = ground.parcels[n]
         inner = parcel.shape.buffer(-7.0, join_style="mitre")
@@ -141,14 +181,22 @@ def _sites(ground: Ground, places: Places, kind: str, count: int, uses: tuple[st
         owner = places.add(ground.county, kind, name, shape)
         if kind != "parking":
             for k, spot in enumerate(gate_spots(ground, shape, 2)):
-                gate = {"source_id": f"{owner}G{k + 1}", "key_point_source_id": owner, "kind": "main" if k == 0 else "side"}
+                gate = {
+                    "source_id": f"{owner}G{k + 1}",
+                    "key_point_source_id": owner,
+                    "kind": "main" if k == 0 else "side",
+                }
                 places.gates.append({**gate, "geometry": Point(spot)})
 
 
-def kerb_spots(ground: Ground, kinds: tuple[str, ...], every_m: float, offset_m: float) -> tuple[Ints, Floats, Ints, Floats]:
-    """Return street numbers, chainages, sides and points about every so many metres beside streets of some kinds."""
+def kerb_spots(
+    ground: Ground, kinds: tuple[str, ...], every_m: float, offset_m: float
+) -> tuple[Ints, Floats, Ints, Floats]:
+    """Return streets, chainages, sides and points about every so many metres beside streets of some kinds."""
     rng, lengths = ground.site.rng, ground.network.lengths
-    numbers = np.flatnonzero(ground.streets["class"].isin(kinds).to_numpy() & (ground.streets["layer"] == 0).to_numpy())
+    numbers = np.flatnonzero(
+        ground.streets["class"].isin(kinds).to_numpy() & (ground.streets["layer"] == 0).to_numpy()
+    )
     count = rng.poisson(lengths[numbers] / every_m)
     street = np.repeat(numbers, count)
     chainage = rng.uniform(0.15, 0.85, len(street)) * lengths[street]
@@ -162,7 +210,7 @@ def kerb_spots(ground: Ground, kinds: tuple[str, ...], every_m: float, offset_m:
 def _thin(points: Floats, gap_m: float) -> Ints:
     """Return the numbers of points, first come first kept, that stay apart."""
     kept: list[int] = []
-    tree = shapely.STRtree(shapely.points(points))
+    tree = tree_of(points)
     dropped = np.zeros(len(points), dtype=bool)
     for n in range(len(points)):
         if not dropped[n]:
@@ -206,8 +254,10 @@ def _toilets(ground: Ground, places: Places) -> None:
 
 
 def gate_points(places: Places, kinds: tuple[str, ...]) -> tuple[Floats, NDArray[np.object_]]:
-    """Return the points of the gates of key points of some kinds, without fire exits, and the key points' ids."""
+    """Return the gates of key points of some kinds, without fire exits, and the key points' ids."""
     owners = {row["source_id"] for row in places.points if row["kind"] in kinds}
-    gates = [gate for gate in places.gates if gate["key_point_source_id"] in owners and gate["kind"] != "fire_exit"]
+    gates = [
+        gate for gate in places.gates if gate["key_point_source_id"] in owners and gate["kind"] != "fire_exit"
+    ]
     points = np.array([[gate["geometry"].x, gate["geometry"].y] for gate in gates]).reshape(-1, 2)
     return points, np.array([gate["key_point_source_id"] for gate in gates], dtype=object)

@@ -10,9 +10,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from data.demo.ground.skeleton import Line
 from data.demo.names import pinyin
 from data.demo.plane import PLANE, Floats
-from data.demo.skeleton import Line
 
 Ints = NDArray[np.int64]
 
@@ -59,7 +59,9 @@ def join(lines: list[Line], names: dict[int, str]) -> Network:
     shapes, origin = _without_stubs(shapes, origin)
     shapes, origin = _without_crumbs(shapes, origin)
     shapes, origin = _largest_part(shapes, origin)
-    order = np.lexsort(np.round(shapely.get_coordinates(shapely.line_interpolate_point(shapes, 0.5, normalized=True)), 2).T)
+    order = np.lexsort(
+        np.round(shapely.get_coordinates(shapely.line_interpolate_point(shapes, 0.5, normalized=True)), 2).T
+    )
     return _network(shapes[order], origin[order], lines, names)
 
 
@@ -153,7 +155,9 @@ def _without_stubs(shapes: NDArray[np.object_], origin: Ints) -> tuple[NDArray[n
         first, last, points = nodes_of(shapes)
         degree = np.bincount(np.concatenate([first, last]), minlength=len(points))
         dead = (degree[first] == 1) | (degree[last] == 1)
-        keep = ~(dead & (shapely.length(shapes) < STUB_M)) & ((first != last) | (shapely.length(shapes) > 40.0))
+        keep = ~(dead & (shapely.length(shapes) < STUB_M)) & (
+            (first != last) | (shapely.length(shapes) > 40.0)
+        )
         if keep.all():
             break
         shapes, origin = shapes[keep], origin[keep]
@@ -169,9 +173,7 @@ def _largest_part(shapes: NDArray[np.object_], origin: Ints) -> tuple[NDArray[np
     return shapes[keep], origin[keep]
 
 
-def _network(
-    shapes: NDArray[np.object_], origin: Ints, lines: list[Line], names: dict[int, str]
-) -> Network:
+def _network(shapes: NDArray[np.object_], origin: Ints, lines: list[Line], names: dict[int, str]) -> Network:
     first, last, points = nodes_of(shapes)
     shapes, origin, first, last = _merged(shapes, origin, first, last, lines)
     like = [lines[n] for n in origin]

@@ -4,10 +4,15 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from data.demo.network import Ints, Network
+from data.demo.ground.network import Ints, Network
 from data.demo.plane import Floats
 
 LEFT, RIGHT = 1, -1
+
+
+def tree_of(points: Floats) -> shapely.STRtree:
+    """Return a tree of points (n × 2)."""
+    return shapely.STRtree(np.asarray(shapely.points(points), dtype=object))
 
 
 def beside(lines: NDArray[np.object_], chainage: Floats, side: Ints, distance: Floats) -> Floats:
@@ -27,7 +32,9 @@ def along(lines: NDArray[np.object_], chainage: Floats) -> tuple[Floats, Floats]
     return here, np.column_stack([-unit[:, 1], unit[:, 0]])
 
 
-def uses_beside(network: Network, shapes: NDArray[np.object_], uses: NDArray[np.object_]) -> NDArray[np.object_]:
+def uses_beside(
+    network: Network, shapes: NDArray[np.object_], uses: NDArray[np.object_]
+) -> NDArray[np.object_]:
     """Return the use of the ground left and right of each street piece (n × 2); "" where there is none."""
     lines = network.edges.geometry.to_numpy()
     out = np.full((len(lines), 2), "", dtype=object)

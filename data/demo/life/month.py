@@ -1,4 +1,4 @@
-"""The month, day by day: problems arise, patrols pass, some are found, fixed, seemingly fixed, and come back."""
+"""The month, day by day: problems arise, are passed, found, fixed, seemingly fixed, and come back."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.demo.ground import Ground
-from data.demo.kerb import beside
-from data.demo.network import Ints
-from data.demo.patrols import Outing
+from data.demo.ground.kerb import along
+from data.demo.ground.network import Ints
+from data.demo.life.patrols import Outing
+from data.demo.life.problems import KINDS, Rates
 from data.demo.plane import Floats
-from data.demo.problems import KINDS, Rates
 
 DAY_S = 86400.0
 BELL = next(n for n, kind in enumerate(KINDS) if kind.key == "bell_vendor")
@@ -98,18 +98,16 @@ def _place(month: Month, street: Ints, kind: Ints, born: Floats, gone: Floats) -
     side = np.where(one_way, -1, rng.choice([-1, 1], len(street)))
     width = month.ground.streets["width_m"].to_numpy()[street]
     offset = np.round(np.maximum(width / 2 + 1.5 + rng.normal(0, 1.5, len(street)), 0.5), 2)
-    for n in range(len(street)):
-        _add(month, int(kind[n]), int(street[n]), float(chainage[n]), int(side[n]), float(offset[n]), float(born[n]), float(gone[n]))
+    columns = (kind, street, chainage, side, offset, born, gone)
+    for row in zip(*(column.tolist() for column in columns), strict=True):
+        _add(month, Problem(month.count, *row))
 
 
-def _add(
-    month: Month, kind: int, street: int, chainage: float, side: int, offset: float, born: float, gone: float, relapse_of: int = -1
-) -> None:
-    problem = Problem(month.count, kind, street, chainage, side, offset, born, gone, relapse_of)
+def _add(month: Month, problem: Problem) -> None:
     month.count += 1
-    month.here[street].append(problem)
+    month.here[problem.street].append(problem)
     month.born_today.append(problem)
-    month.history.append((problem.number, born, "relapse" if relapse_of >= 0 else "appear"))
+    month.history.append((problem.number, problem.born, "relapse" if problem.relapse_of >= 0 else "appear"))
 
 
 def is_school_day(ground: Ground, day: int) -> bool:
@@ -134,7 +132,9 @@ def _births(month: Month, day: int) -> None:
     hours = np.array([kind.hours or (0.0, 24.0) for kind in KINDS])[kind]
     born = day * DAY_S + 3600.0 * rng.uniform(hours[:, 0], hours[:, 1])
     life = rng.exponential(1.0, len(street)) * np.array([one.life_h for one in KINDS])[kind] * 3600.0
-    closes = np.where([KINDS[n].hours is not None for n in kind], day * DAY_S + 3600.0 * (hours[:, 1] + 0.3), np.inf)
+    closes = np.where(
+        [KINDS[n].hours is not None for n in kind], day * DAY_S + 3600.0 * (hours[:, 1] + 0.3), np.inf
+    )
     _place(month, street, kind, born, np.minimum(born + life, closes))
     if is_school_day(month.ground, day):
         _bell_vendors(month, day)
@@ -152,7 +152,11 @@ def _bell_vendors(month: Month, day: int) -> None:
 
 def _patrol(month: Month, outings: list[Outing]) -> list[Sighting]:
     """Go along all passes of the day in order of time."""
-    which = np.repeat(np.arange(len(outings)), [len(one.street) for one in outings]) if outings else np.zeros(0, int)
+    which = (
+        np.repeat(np.arange(len(outings)), [len(one.street) for one in outings])
+        if outings
+        else np.zeros(0, int)
+    )
     step = np.concatenate([np.arange(len(one.street)) for one in outings]) if outings else np.zeros(0, int)
     start = np.concatenate([one.enters for one in outings]) if outings else np.zeros(0)
     found: list[Sighting] = []
@@ -182,7 +186,9 @@ def _chance(month: Month, problem: Problem, outing: Outing, step: int) -> float:
         chance *= 0.7
     if outing.walker.login in problem.reporters:
         return chance * 0.02
-    open_now = problem.reported < np.inf and not (problem.repair_is_fake and problem.repair_at < outing.enters[step])
+    open_now = problem.reported < np.inf and not (
+        problem.repair_is_fake and problem.repair_at < outing.enters[step]
+    )
     return chance * (0.22 if open_now else 1.0)
 
 
@@ -196,9 +202,8 @@ def _report(month: Month, problem: Problem, outing: Outing, step: int, at: float
         problem.reported = min(problem.reported, at)
         _plan_repair(month, problem, at, second=fake_seen)
     line = np.array([month.ground.streets.geometry.iat[street]], dtype=object)
-    ahead = beside(line, np.array([problem.chainage + 1.0]), np.array([1]), np.zeros(1))
-    behind = beside(line, np.array([max(problem.chainage - 1.0, 0.0)]), np.array([1]), np.zeros(1))
-    east, north = (ahead - behind)[0] * outing.direction[step]
+    _, normal = along(line, np.array([problem.chainage]))
+    east, north = normal[0, 1] * outing.direction[step], -normal[0, 0] * outing.direction[step]
     return Sighting(problem, outing, at, float(np.degrees(np.arctan2(east, north)) % 360.0), again)
 
 
@@ -240,7 +245,8 @@ def _relapse(month: Month, problem: Problem) -> None:
         kind = KINDS[problem.kind]
         born = problem.repair_at + float(month.rng.exponential(3.5)) * DAY_S
         gone = born + float(month.rng.exponential(kind.life_h)) * 3600.0
-        _add(month, problem.kind, problem.street, problem.chainage, problem.side, problem.offset, born, gone, problem.number)
+        place = (problem.kind, problem.street, problem.chainage, problem.side, problem.offset)
+        _add(month, Problem(month.count, *place, born, gone, relapse_of=problem.number))
 
 
 def places_of(ground: Ground, problems: list[Problem]) -> tuple[Floats, Floats, Floats]:
@@ -248,9 +254,6 @@ def places_of(ground: Ground, problems: list[Problem]) -> tuple[Floats, Floats, 
     lines: NDArray[np.object_] = ground.streets.geometry.to_numpy()[[one.street for one in problems]]
     chainage = np.array([one.chainage for one in problems])
     side = np.array([one.side for one in problems])
-    middle = beside(lines, chainage, side, np.zeros(len(problems)))
-    normal = (beside(lines, chainage, np.ones(len(problems)), np.ones(len(problems))) - middle).reshape(-1, 2)
+    middle, normal = along(lines, chainage)
     point = middle + (side * np.array([one.offset for one in problems]))[:, None] * normal
     return point, middle, normal
-
-

@@ -5,7 +5,7 @@ shared borders, so that every area is in one piece and every level fits into the
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -18,8 +18,9 @@ from scipy.spatial import cKDTree
 from shapely.ops import polygonize
 
 from data.demo.ground import Ground
+from data.demo.ground.kerb import tree_of
+from data.demo.ground.network import Ints
 from data.demo.names import pinyin
-from data.demo.network import Ints
 from data.demo.plane import PLANE, Floats
 
 PEOPLE_PER_HA = {
@@ -45,15 +46,21 @@ class Pieces:
     touching: csr_matrix
 
 
-@dataclass(frozen=True)
-class Areas:
-    """All levels in one frame, and for every piece of ground its number in each level."""
+class Levels(NamedTuple):
+    """For every piece of ground its number in each level."""
 
-    frame: gpd.GeoDataFrame
-    pieces: Pieces
     subdistrict: Ints
     community: Ints
     grid: Ints
+    duty: Ints
+
+
+@dataclass(frozen=True)
+class Areas:
+    """All levels in one frame, the pieces they are made of, and the duty area of each piece."""
+
+    frame: gpd.GeoDataFrame
+    pieces: Pieces
     duty: Ints
 
 
@@ -61,16 +68,20 @@ def draw(ground: Ground) -> Areas:
     """Divide the district into its territories."""
     size, rng, pieces = ground.size, ground.site.rng, _pieces(ground)
     everything = np.zeros(len(pieces.shapes), dtype=np.int64)
-    subdistrict = _grow(pieces, everything, np.array([size.subdistricts + size.towns]), rng, pieces.people + 900.0)
-    community = _grow(pieces, subdistrict, _shares(pieces, subdistrict, size.communities), rng, pieces.people + 60.0)
+    subdistrict = _grow(
+        pieces, everything, np.array([size.subdistricts + size.towns]), rng, pieces.people + 900.0
+    )
+    community = _grow(
+        pieces, subdistrict, _shares(pieces, subdistrict, size.communities), rng, pieces.people + 60.0
+    )
     acres = shapely.area(pieces.shapes)
     weight = np.minimum(acres, size.grid_m2 * 4)
     wanted = np.maximum(1, np.round(np.bincount(community, weight) / size.grid_m2 / 1.6)).astype(np.int64)
     grid = _grow(pieces, community, wanted, rng, weight)
     duty = _grow(pieces, everything, np.array([size.duty_areas]), rng, pieces.people + 120.0)
     duty = _majority(duty, community)
-    frame = _frame(ground, pieces, subdistrict, community, grid, duty)
-    return Areas(frame, pieces, subdistrict, community, grid, duty)
+    levels = Levels(subdistrict, community, grid, duty)
+    return Areas(_frame(ground, pieces, levels), pieces, duty)
 
 
 def _pieces(ground: Ground) -> Pieces:
@@ -106,7 +117,7 @@ def _touching(shapes: NDArray[np.object_]) -> csr_matrix:
 def _shares(pieces: Pieces, within: Ints, total: int) -> Ints:
     """Divide a number of areas among the areas above by their people."""
     people = np.bincount(within, pieces.people + 60.0)
-    return np.maximum(1, np.round(total * people / people.sum())).astype(np.int64)
+    return np.asarray(np.maximum(1, np.round(total * people / people.sum())), dtype=np.int64)
 
 
 def _grow(pieces: Pieces, within: Ints, wanted: Ints, rng: np.random.Generator, weight: Floats) -> Ints:
@@ -114,7 +125,9 @@ def _grow(pieces: Pieces, within: Ints, wanted: Ints, rng: np.random.Generator, 
     graph = pieces.touching.tocoo()
     own = within[graph.row] == within[graph.col]
     inside = csr_matrix((graph.data[own], (graph.row[own], graph.col[own])), shape=graph.shape)
-    seeds = np.concatenate([_seeds(pieces, np.flatnonzero(within == n), int(k), rng, weight) for n, k in enumerate(wanted)])
+    seeds = np.concatenate(
+        [_seeds(pieces, np.flatnonzero(within == n), int(k), rng, weight) for n, k in enumerate(wanted)]
+    )
     _, _, source = dijkstra(inside, indices=seeds, min_only=True, return_predecessors=True)
     lost = source < 0
     while lost.any():  # an enclave: it goes with the first piece of its own
@@ -132,7 +145,7 @@ def _seeds(pieces: Pieces, members: Ints, count: int, rng: np.random.Generator, 
     drawn = rng.choice(members, size=min(40 * count, 6000), p=share)
     spots = pieces.points[drawn] + rng.normal(0, 5.0, (len(drawn), 2))
     centres = _settled(spots, spots[rng.choice(len(spots), count, replace=False)])
-    tree = shapely.STRtree(shapely.points(pieces.points[members]))
+    tree = tree_of(pieces.points[members])
     return np.unique(members[tree.nearest(shapely.points(centres))])
 
 
@@ -173,9 +186,8 @@ def _ranked(pieces: Pieces, label: Ints, within: Ints) -> tuple[Ints, Ints]:
     return above, rank
 
 
-def _frame(
-    ground: Ground, pieces: Pieces, subdistrict: Ints, community: Ints, grid: Ints, duty: Ints
-) -> gpd.GeoDataFrame:
+def _frame(ground: Ground, pieces: Pieces, levels: Levels) -> gpd.GeoDataFrame:
+    subdistrict, community, grid, duty = levels
     rows = [("district", ground.county, ground.name, "", "district", ground.boundary)]
     names, zero = ground.site.names, np.zeros(len(pieces.shapes), dtype=np.int64)
     towns = _towns(pieces, subdistrict, ground.size.towns)
@@ -183,21 +195,46 @@ def _frame(
     street_codes = [f"{ground.county}{rank[n] + (101 if towns[n] else 1):03d}" for n in range(len(rank))]
     for n, shape in enumerate(_merged(pieces, subdistrict)):
         kind = "town" if towns[n] else "subdistrict"
-        rows.append(("subdistrict", street_codes[n], names.territory(town=bool(towns[n])), ground.county, kind, shape))
+        rows.append(
+            ("subdistrict", street_codes[n], names.territory(town=bool(towns[n])), ground.county, kind, shape)
+        )
     above, rank = _ranked(pieces, community, subdistrict)
-    codes = [f"{street_codes[above[n]]}{rank[n] + (201 if towns[above[n]] else 1):03d}" for n in range(len(rank))]
+    codes = [
+        f"{street_codes[above[n]]}{rank[n] + (201 if towns[above[n]] else 1):03d}" for n in range(len(rank))
+    ]
     for n, shape in enumerate(_merged(pieces, community)):
         village = bool(towns[above[n]])
         name = names.village() if village else names.estate() + "社区"
-        rows.append(("community", codes[n], name, street_codes[above[n]], "village" if village else "community", shape))
+        rows.append(
+            (
+                "community",
+                codes[n],
+                name,
+                street_codes[above[n]],
+                "village" if village else "community",
+                shape,
+            )
+        )
     above, rank = _ranked(pieces, grid, community)
     for n, shape in enumerate(_merged(pieces, grid)):
         code = f"{codes[above[n]]}{rank[n] + 1:03d}"
         rows.append(("unit_grid", code, f"单元网格{code[-6:]}", codes[above[n]], "unit_grid", shape))
     for n, shape in enumerate(_merged(pieces, duty)):
-        rows.append(("duty_area", f"{ground.county}D{n + 1:03d}", f"第{n + 1}责任网格", ground.county, "duty_area", shape))
+        rows.append(
+            (
+                "duty_area",
+                f"{ground.county}D{n + 1:03d}",
+                f"第{n + 1}责任网格",
+                ground.county,
+                "duty_area",
+                shape,
+            )
+        )
     rows.extend(_estates(ground, pieces, community, codes))
-    table = {key: [row[n] for row in rows] for n, key in enumerate(("level", "code", "name", "parent_code", "kind"))}
+    table = {
+        key: [row[n] for row in rows]
+        for n, key in enumerate(("level", "code", "name", "parent_code", "kind"))
+    }
     frame = gpd.GeoDataFrame(table, geometry=[row[5] for row in rows], crs=PLANE)
     frame.insert(3, "name_pinyin", [pinyin(name) for name in frame["name"]])
     return frame
@@ -220,7 +257,16 @@ def _estates(ground: Ground, pieces: Pieces, community: Ints, codes: list[str]) 
     for n, (parcel, shape) in enumerate(zip(named, shapes, strict=True)):
         kind = parcel.use.removesuffix("_ground")
         code = f"{ground.county}E{n + 1:05d}"
-        rows.append(("estate" if kind == "estate" else "settlement", code, parcel.name, codes[community[inner[n]]], kind, shape))
+        rows.append(
+            (
+                "estate" if kind == "estate" else "settlement",
+                code,
+                parcel.name,
+                codes[community[inner[n]]],
+                kind,
+                shape,
+            )
+        )
     return rows
 
 

@@ -1,0 +1,1 @@
+"""What stands on the ground: territories, key points, shops, parking and parts."""
