@@ -20,6 +20,9 @@ _PATHS = {
     "school_zones": '<path d="M3 10l9-5 9 5-9 5-9-5zM7 12.5V17c3 2 7 2 10 0v-4.5M21 10v5"/>',
     "list": '<path d="M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01"/>',
     "field": '<rect x="7" y="2.5" width="10" height="19" rx="2.2"/><path d="M11 18.5h2"/>',
+    "camera": '<path d="M4 8h3.2L9 5.5h6L17 8H20a1 1 0 0 1 1 1'
+    'v9a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V9a1 1 0 0 1 1-1z"/>'
+    '<circle cx="12" cy="13" r="3.6"/>',
     "people": '<circle cx="9" cy="8" r="3.2"/><path d="M3 20c0-3.6 2.7-6 6-6s6 2.4 6 6'
     "M16 5.2a3.2 3.2 0 0 1 0 5.6"
     'M18 14.4c2 .8 3 2.8 3 5.6"/>',

@@ -37,6 +37,7 @@ GROUND_KINDS = ("school", "kindergarten", "primary", "secondary", "college", "pa
 
 # A tile of 16 kilometres holds a whole district at zoom 11; below that a planner reads nothing
 MIN_ZOOM, MAX_ZOOM = 8, 14
+_NAME_SIMPLIFIED_M = 5.0
 # GDAL drops detail from tiles past 500 kB; a dense city needs more at the low zooms
 TILE_LIMITS = {"MAX_SIZE": "6000000", "MAX_FEATURES": "1500000", "BUFFER": "160"}
 
@@ -77,9 +78,11 @@ def write_names(blocks: gpd.GeoDataFrame, path: Path, max_zoom: int = MAX_ZOOM) 
     ranks = named["class"].map(rank)
     keys = [named["street_id"].to_numpy(), named["name"].to_numpy()]
     lines = named.geometry.groupby(keys).agg(lambda parts: shapely.line_merge(shapely.union_all(list(parts))))
+    # straighter than the street, so that a name finds a stretch to stand on
+    straight = shapely.simplify(np.array(list(lines), dtype=object), _NAME_SIMPLIFIED_M)
     tiles = gpd.GeoDataFrame(
         {"name": lines.index.get_level_values(1), "c": ranks.groupby(keys).min().to_numpy(dtype=np.int32)},
-        geometry=list(lines),
+        geometry=straight,
         crs=blocks.crs,
     )
     _write(tiles.sort_values("c"), path, "names", (11, max_zoom))

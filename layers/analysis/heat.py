@@ -21,7 +21,7 @@ from geo.crs import Metres
 
 NODATA = -9999.0
 BANDWIDTH_M = 150.0
-CELL_M = 20.0
+CELL_M = 10.0
 # Farther from any street nothing was looked at, so nothing is said
 REACH_M = 80.0
 # A larger grid than this is no better to look at

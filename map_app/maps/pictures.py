@@ -19,7 +19,9 @@ def tile(path: Path, top: float, z: int, x: int, y: int) -> bytes | None:
     """Return a tile of 256 pixels as a PNG; None where the surface has nothing."""
     with Reader(str(path)) as reader:
         try:
-            image = reader.tile(x, y, z, tilesize=256, resampling_method="bilinear")
+            image = reader.tile(
+                x, y, z, tilesize=256, resampling_method="bilinear", reproject_method="bilinear"
+            )
         except TileOutsideBounds:
             return None
     valid = _valid(image)
@@ -36,6 +38,7 @@ def whole(path: Path, top: float) -> tuple[bytes, list[list[float]]]:
             dst_crs=WEB_MERCATOR,
             max_size=_LONGEST_PX,
             resampling_method="bilinear",
+            reproject_method="bilinear",
         )
     picture = heat.png(heat.colour(image.data[0], _valid(image), top))
     return picture, [[south, west], [north, east]]

@@ -49,7 +49,10 @@ def layer(
     shown = findings.sort_values("fid")
     return {
         "colours": {"zone": style.ZONE_COLOUR, "ground": style.CAMPUS_COLOUR},
-        "schools": [_school(row, say, address) for row in ordered.itertuples()],
+        "schools": [
+            _school(row, geometry, say, address)
+            for row, geometry in zip(ordered.itertuples(), ordered.geometry, strict=True)
+        ],
         "findings": {
             "number": shown["fid"].astype(int).tolist(),
             "lon": packing.degrees(shown["lon"]),
@@ -60,9 +63,11 @@ def layer(
     }
 
 
-def _school(row: Any, say: Callable[[str], str], address: Callable[[int], str] | None) -> dict[str, Any]:
+def _school(
+    row: Any, geometry: Any, say: Callable[[str], str], address: Callable[[int], str] | None
+) -> dict[str, Any]:
     by_boundary = row.measured_from == "boundary"
-    middle = shapely.point_on_surface(row.geometry)
+    middle = shapely.point_on_surface(geometry)
     ruler = (
         say("from the boundary of its ground") if by_boundary else say("from its point: no ground is mapped")
     )
@@ -71,7 +76,7 @@ def _school(row: Any, say: Callable[[str], str], address: Callable[[int], str] |
         "lon": round(middle.x, 6),
         "lat": round(middle.y, 6),
         "zone": packing.rings(row.zone),
-        "ground": packing.rings(row.geometry) if by_boundary else None,
+        "ground": packing.rings(geometry) if by_boundary else None,
         "from": row.measured_from,
         "from_text": f"{row.kind_name} · {say('by boundary') if by_boundary else say('by point')}",
         "n": int(row.n),

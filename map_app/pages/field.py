@@ -4,18 +4,33 @@ The page keeps what it takes in the browser and sends it to the API with a token
 outbox can be emptied after the session has ended.
 """
 
-from flask import Blueprint, Response, jsonify, make_response, render_template, send_from_directory
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    make_response,
+    render_template,
+    request,
+    send_from_directory,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import generate_csrf
 
 from layers import people
-from layers.language import gettext
-from map_app import assets, legend
+from layers.language import current, gettext
+from map_app import assets, grounds, legend
+from map_app.maps import base
+from map_app.maps.base import CityMap
 from map_app.pages.gate import visitor
-from map_app.pages.service import now, site
+from map_app.pages.maps import archive, ground
+from map_app.pages.service import analyst, now, site
 
 blueprint = Blueprint("field", __name__)
 
 # The categories of an inspector's daily round, in the order of the buttons (GB/T 30428.2-2013)
+# Where the API of the same server is
+_API = "/api/v1"
 _SCHEME = "gbt30428-2013-event"
 _BUTTONS = ("0406", "0405", "0401", "0409", "0410", "0136", "0201", "0110", "0112", "0101", "0113", "0506")
 
@@ -23,16 +38,34 @@ _BUTTONS = ("0406", "0405", "0401", "0409", "0410", "0136", "0201", "0110", "011
 @blueprint.get("/field")
 def page() -> ResponseReturnValue:
     """Show the page; the service worker keeps it for when there is no network."""
+    names = {code: legend.name(site().taxonomy, _SCHEME, code) for code in _BUTTONS}
     return render_template(
         "map_app/field.html",
-        buttons=[(code, legend.name(site().taxonomy, _SCHEME, code)) for code in _BUTTONS],
+        parts=base.parts(CityMap(ground())),
+        buttons=names.items(),
         settings={
             "scheme": _SCHEME,
-            "account": {"id": visitor().id, "name": visitor().name},
-            "api": "/api/v1",
+            "names": names,
+            "device": _device(),
+            "worker": url_for("pages.field.worker"),
+            "scope": url_for("pages.field.page"),
+            "archives": [archive(path.name) for path in grounds.tiles(analyst()).values()],
+            "sending": {
+                "api": _API,
+                "account": visitor().id,
+                "tokenUrl": url_for("pages.field.token"),
+                "csrf": generate_csrf(),
+                "language": "zh-CN" if current() == "zh" else current(),
+            },
             "texts": _texts(),
         },
     )
+
+
+def _device() -> str:
+    """Return what the browser says it runs on; findings of one phone may share an error."""
+    agent = request.user_agent.string
+    return "".join(letter for letter in agent if letter.isprintable())[:200]
 
 
 @blueprint.post("/field/token")
@@ -40,7 +73,7 @@ def token() -> Response:
     """Give this device a token for the API: the session says who asks, the form token that our page does."""
     with site().store.write() as conn:
         secret = people.issue_token(conn, visitor().id, gettext("Phone page"), now=now())
-    return jsonify(token=secret, account=visitor().id)
+    return jsonify(token=secret)
 
 
 @blueprint.get("/field/worker.js")
@@ -53,4 +86,30 @@ def worker() -> Response:
 
 
 def _texts() -> dict[str, str]:
-    return {}
+    return {
+        "searching": gettext("Looking for the position …"),
+        "denied": gettext("This phone gives no position; tap the place on the map."),
+        "accuracy": gettext("Position"),
+        "byHand": gettext("Place tapped on the map"),
+        "chooseCategory": gettext("Choose a category first"),
+        "waitPosition": gettext("The position is old; wait for a new one or tap the map"),
+        "saved": gettext("Saved on this phone"),
+        "removePhoto": gettext("Remove this photo"),
+        "unsent": gettext("Unsent:"),
+        "allSent": gettext("All sent"),
+        "track": gettext("Track"),
+        "waiting": gettext("waiting to be sent"),
+        "refused": gettext("refused"),
+        "colleague": gettext("of another account on this phone"),
+        "again": gettext("Try again"),
+        "received": gettext("Received"),
+        "street": gettext("Street"),
+        "zone": gettext("Zone"),
+        "noName": gettext("(no name)"),
+        "outside": gettext("outside the streets"),
+        "ambiguous": gettext("ambiguous"),
+        "trackShort": gettext("The track has fewer than two fixes and was not kept"),
+        "beginTrack": gettext("Begin a track"),
+        "endTrack": gettext("End the track"),
+        "fixes": gettext("fixes"),
+    }

@@ -1,5 +1,6 @@
 """The list of findings, and the page of one."""
 
+import math
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from layers import history
 from layers.city import taxonomy
 from layers.errors import NotFoundError
 from layers.field import access, findings, photos
-from layers.field.findings import Finding
+from layers.field.findings import Finding, FindingFilter
 from layers.language import gettext
 from map_app import cards, legend, style
 from map_app.maps import base, one_finding
@@ -29,20 +30,36 @@ _FOR_EVER = 31_536_000
 
 @blueprint.get("/findings")
 def listed() -> ResponseReturnValue:
-    """List findings in the order in which they came."""
+    """List findings, the newest first."""
     choice = filters.parse(request.args)
-    page = findings.page(site(), choice.wanted, after=request.args.get("after") or None, limit=_PER_PAGE)
-    kept = {name: value for name, value in request.args.items() if name != "after" and value}
-    address = url_for(".listed")
+    every = analyst().findings(choice.wanted).sort_values(["observed_at", "fid"], ascending=False)
+    last_page = max(math.ceil(len(every) / _PER_PAGE), 1)
+    at = min(max(request.args.get("page", 1, type=int), 1), last_page)
+    uuids = every["uuid"].iloc[(at - 1) * _PER_PAGE : at * _PER_PAGE].tolist()
     return render_template(
         "map_app/findings.html",
-        page=page,
+        findings=_in_order(uuids),
+        n=len(every),
+        at=at,
+        last_page=last_page,
+        previous=_page_address(at - 1) if at > 1 else None,
+        next=_page_address(at + 1) if at < last_page else None,
         filter=filters.form(request.args),
-        first=f"{address}?{urlencode(kept)}" if request.args.get("after") else None,
-        next=f"{address}?{urlencode({**kept, 'after': page.next})}" if page.next else None,
         name_of=lambda found: legend.name(site().taxonomy, found.scheme, found.code),
         street_of=cards.street,
     )
+
+
+def _in_order(uuids: list[str]) -> list[Finding]:
+    if not uuids:
+        return []
+    page = findings.page(site(), FindingFilter(uuids=tuple(uuids)), limit=len(uuids))
+    return sorted(page.findings, key=lambda found: uuids.index(found.uuid))
+
+
+def _page_address(number: int) -> str:
+    kept = {name: value for name, value in request.args.items() if name != "page" and value}
+    return f"{url_for('.listed')}?{urlencode({**kept, 'page': number})}"
 
 
 @blueprint.get("/findings/<uuid>")

@@ -15,7 +15,13 @@ from map_app.pages.service import service, site
 
 # What a stranger may see: the door itself, and what it is made of
 OPEN = frozenset(
-    {"pages.static", "pages.account.login", "pages.account.choose_language", "pages.field.worker"}
+    {
+        "pages.static",
+        "pages.account.login",
+        "pages.account.enter",
+        "pages.account.choose_language",
+        "pages.field.worker",
+    }
 )
 # An answer for a script is refused in its own way: a redirect to a form would only confuse it
 JSON_PATHS = ("/data/", "/tiles/")

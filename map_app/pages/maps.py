@@ -69,7 +69,12 @@ def ground() -> Ground:
 
 
 def _archive(name: str, path: Path) -> Source:
-    return Source(url=url_for("pages.tiles.archive", name=path.name))
+    return Source(url=archive(path.name))
+
+
+def archive(name: str) -> str:
+    """Return the address of a tile archive."""
+    return url_for("pages.tiles.archive", name=name)
 
 
 def _heat_tiles(key: str) -> str:

@@ -19,7 +19,7 @@
         features.push({ type: "Feature", properties: { i }, geometry: { type: "Point", coordinates: [columns.lon[i], columns.lat[i]] } });
       }
       index = new Supercluster({
-        radius: 64,
+        radius: 80,
         maxZoom: CLUSTER_TO_ZOOM,
         minPoints: 3,
         map: (properties) => {

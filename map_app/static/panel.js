@@ -64,7 +64,7 @@
     if (!legend) return;
     const ramp = xuncha.element("span", { class: "ramp", style: { background: `linear-gradient(90deg, ${colours.join(", ")})` } });
     const ends = [0, top / 4, top].map((value) => xuncha.element("span", {}, xuncha.number(value, value < 10 ? 2 : 0)));
-    legend.replaceChildren(ramp, xuncha.element("div", { class: "ramp-ends" }, ...ends), xuncha.element("small", {}, xuncha.text("findings per hectare")));
+    legend.replaceChildren(ramp, xuncha.element("div", { class: "ramp-ends" }, ...ends));
   };
 
   panel.list = function (items) {

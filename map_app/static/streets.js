@@ -29,7 +29,7 @@
     hospital: "#f6e6e4",
     market: "#f6ecdb",
   };
-  const NAMES_FROM = [13, 13, 14, 15, 16, 17, 17];
+  const NAMES_FROM = [13, 13, 14, 15, 15, 16, 17];
 
   xuncha.streetWidth = function (rank, zoom) {
     return WIDTHS[rank](zoom);

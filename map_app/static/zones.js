@@ -23,6 +23,7 @@
       group.clearLayers();
       layer.schools.forEach((school) => {
         const zone = L.polygon(rings(school.zone), {
+          smoothFactor: 0.2,
           color: layer.colours.zone, weight: 1.4, fillColor: layer.colours.zone,
           fillOpacity: school.n ? 0.14 : 0.05, dashArray: school.from === "point" ? "5 4" : null,
         });

@@ -1,0 +1,262 @@
+"use strict";
+// The page for the phone: category, position, photo, note; a track; all through the outbox.
+(function () {
+  const { kept } = xuncha;
+  const part = (name) => document.querySelector(`[data-part="${name}"]`);
+  const settings = JSON.parse(document.getElementById("field-settings").textContent);
+  const { texts } = settings;
+  const STALE_MS = 60000;
+  const RETRY_MS = 30000;
+  const POOR_M = 30;
+  let position = null; // the last fix, or the place tapped on the map
+  let byHand = null;
+  let photos = [];
+  let recording = false;
+
+  const outbox = xuncha.outbox({
+    ...settings.sending,
+    changed: showOutbox,
+    told: (item, answer) => item.kind === "finding" && showAnswer(answer),
+  });
+
+  // Position ---------------------------------------------------------------------------------------
+  const marker = L.circleMarker([0, 0], { radius: 8, weight: 3, color: "#ffffff", fillColor: "#0b5d6b", fillOpacity: 1 });
+  const ring = L.circle([0, 0], { radius: 1, weight: 1, color: "#0b5d6b", fillOpacity: 0.12 });
+  let moved = false;
+
+  function located(fix) {
+    position = {
+      lon: fix.coords.longitude,
+      lat: fix.coords.latitude,
+      accuracy: fix.coords.accuracy,
+      heading: fix.coords.speed > 0.5 ? fix.coords.heading : null,
+      speed: fix.coords.speed,
+      at: fix.timestamp,
+    };
+    if (recording) kept.addFix({ lon: position.lon, lat: position.lat, accuracy: position.accuracy, at: position.at }).then(showTrack);
+    showPosition();
+  }
+
+  function lost(error) {
+    part("position").textContent = error.code === error.PERMISSION_DENIED ? texts.denied : texts.searching;
+    part("position").className = "position poor";
+  }
+
+  function showPosition() {
+    const shown = byHand || position;
+    if (!shown) return;
+    const place = [shown.lat, shown.lon];
+    marker.setLatLng(place).addTo(xuncha.theMap);
+    ring.setLatLng(place).setRadius(shown.accuracy || 1).addTo(xuncha.theMap);
+    if (!moved) xuncha.theMap.setView(place, 17, { animate: false });
+    moved = true;
+    const text = byHand ? texts.byHand : `${texts.accuracy} ±${Math.round(shown.accuracy)} m`;
+    part("position").textContent = text;
+    part("position").className = !byHand && shown.accuracy > POOR_M ? "position poor" : "position";
+    part("use-gps").hidden = !byHand;
+    showReady();
+  }
+
+  function usable() {
+    if (byHand) return byHand;
+    return position && Date.now() - position.at < STALE_MS ? position : null;
+  }
+
+  // Report -----------------------------------------------------------------------------------------
+  function chosen() {
+    const button = document.querySelector("[data-code][aria-pressed='true']");
+    return button ? button.dataset.code : null;
+  }
+
+  function showReady() {
+    part("report").disabled = !chosen() || !(byHand || position);
+  }
+
+  function body() {
+    const from = usable();
+    return {
+      scheme: settings.scheme,
+      code: chosen(),
+      observed_at: new Date().toISOString(),
+      note: part("note").value.trim() || null,
+      device: settings.device,
+      position: {
+        lon: from.lon,
+        lat: from.lat,
+        frame: "wgs84",
+        accuracy_m: byHand ? null : from.accuracy,
+        accuracy_kind: byHand ? "unknown" : "r95", // W3C Geolocation: 95 % of the fixes
+        source: byHand ? "map" : "phone",
+        fixed_at: byHand ? null : new Date(from.at).toISOString(),
+        heading_deg: byHand ? null : from.heading,
+        speed_ms: byHand ? null : from.speed,
+      },
+    };
+  }
+
+  async function report(event) {
+    event.preventDefault();
+    if (!chosen()) return say(texts.chooseCategory);
+    if (!usable()) return say(texts.waitPosition);
+    const item = { id: xuncha.newId(), kind: "finding", account: settings.sending.account, body: body(), created: Date.now(), photos };
+    await kept.put(item);
+    photos = [];
+    byHand = null;
+    part("form").reset();
+    for (const button of document.querySelectorAll("[data-code]")) button.setAttribute("aria-pressed", "false");
+    showPhotos();
+    showPosition();
+    showReady();
+    say(texts.saved);
+    await showOutbox();
+    await send();
+  }
+
+  async function addPhotos(files) {
+    for (const file of files) photos.push({ type: file.type, name: file.name, data: await file.arrayBuffer() });
+    showPhotos();
+  }
+
+  function showPhotos() {
+    part("photos").replaceChildren(
+      ...photos.map((photo, i) => {
+        const picture = xuncha.element("img", { alt: "", src: URL.createObjectURL(new Blob([photo.data], { type: photo.type })) });
+        const remove = xuncha.element("button", { type: "button", "aria-label": texts.removePhoto, onclick: () => { photos.splice(i, 1); showPhotos(); } }, "×");
+        return xuncha.element("span", { class: "shot" }, picture, remove);
+      }),
+    );
+  }
+
+  // Outbox -----------------------------------------------------------------------------------------
+  async function send() {
+    const ended = await outbox.send();
+    part("login-again").hidden = ended !== "login";
+  }
+
+  async function showOutbox() {
+    const items = await kept.items();
+    const counter = part("unsent");
+    counter.textContent = items.length ? `${texts.unsent} ${items.length}` : texts.allSent;
+    counter.className = items.length ? "unsent some" : "unsent";
+    counter.dataset.n = String(items.length);
+    part("outbox-tools").hidden = !items.length;
+    part("outbox").replaceChildren(...items.map(line));
+  }
+
+  function line(item) {
+    const what = item.kind === "track" ? `${texts.track} · ${item.body.fixes.length}` : settings.names[item.body.code] || item.body.code;
+    const when = new Date(item.created).toLocaleTimeString(settings.sending.language, { hour: "2-digit", minute: "2-digit" });
+    const state = item.refused ? `${texts.refused}: ${item.refused}` : item.account === settings.sending.account ? texts.waiting : texts.colleague;
+    const row = xuncha.element("li", { class: item.refused ? "refused" : "" }, xuncha.element("b", {}, what), ` ${when}`, xuncha.element("small", {}, state));
+    if (item.refused) row.append(xuncha.element("button", { type: "button", class: "link", onclick: () => outbox.again(item.id) }, texts.again));
+    return row;
+  }
+
+  function showAnswer(answer) {
+    const placed = answer.placement;
+    const street = placed && placed.block_id ? `${placed.street_name || texts.noName} (p = ${placed.p_block.toFixed(2)})` : texts.outside;
+    const rows = [[texts.street, street]];
+    if (placed && placed.ambiguous && placed.block_id) rows.push(["", texts.ambiguous]);
+    for (const zone of answer.zones || []) rows.push([texts.zone, `${zone.name || zone.kind_name} · ${Math.round(zone.distance_m)} m`]);
+    const box = xuncha.element("article", { class: "understood" }, xuncha.element("h3", {}, `${texts.received}: ${answer.category || answer.code}`), xuncha.rows(rows));
+    part("answers").prepend(box);
+    while (part("answers").children.length > 3) part("answers").lastChild.remove();
+  }
+
+  function say(text) {
+    const toast = part("toast");
+    toast.textContent = text;
+    toast.classList.add("shown");
+    window.setTimeout(() => toast.classList.remove("shown"), 2600);
+  }
+
+  // Track ------------------------------------------------------------------------------------------
+  async function toggleTrack() {
+    if (recording) await endTrack();
+    else {
+      await kept.clearFixes();
+      await kept.setFact("recording", settings.sending.account);
+      recording = true;
+    }
+    await showTrack();
+  }
+
+  async function endTrack() {
+    recording = false;
+    const fixes = await kept.fixes();
+    if (fixes.length >= 2) {
+      const rows = fixes.map(({ lon, lat, accuracy, at }) => ({ lon, lat, at: new Date(at).toISOString(), accuracy_m: accuracy }));
+      const account = (await kept.fact("recording")) || settings.sending.account;
+      const track = { frame: "wgs84", accuracy_kind: "r95", mode: part("mode").value, device: settings.device, fixes: rows };
+      await kept.put({ id: xuncha.newId(), kind: "track", account, body: track, created: Date.now() });
+    } else say(texts.trackShort);
+    await kept.setFact("recording", null);
+    await kept.clearFixes();
+    await showOutbox();
+    await send();
+  }
+
+  async function showTrack() {
+    const fixes = recording ? await kept.fixes() : [];
+    part("track-toggle").textContent = recording ? texts.endTrack : texts.beginTrack;
+    part("track-toggle").classList.toggle("recording", recording);
+    const minutes = fixes.length ? Math.round((fixes[fixes.length - 1].at - fixes[0].at) / 60000) : 0;
+    part("track-state").textContent = recording ? `${fixes.length} ${texts.fixes}, ${minutes} min` : "";
+    if (recording) stayAwake();
+  }
+
+  // A phone that sleeps takes no fixes; the lock is lost whenever the page is hidden
+  let awake = null;
+  async function stayAwake() {
+    if (awake || !navigator.wakeLock || document.visibilityState !== "visible") return;
+    awake = navigator.wakeLock.request("screen").catch(() => null);
+    const lock = await awake;
+    if (lock) lock.addEventListener("release", () => (awake = null));
+    else awake = null;
+  }
+
+  // Beginning --------------------------------------------------------------------------------------
+  function connection() {
+    part("offline").hidden = navigator.onLine;
+    if (navigator.onLine) send();
+  }
+
+  async function begin() {
+    for (const button of document.querySelectorAll("[data-code]")) {
+      button.addEventListener("click", () => {
+        for (const other of document.querySelectorAll("[data-code]")) other.setAttribute("aria-pressed", String(other === button));
+        showReady();
+      });
+    }
+    part("form").addEventListener("submit", report);
+    part("photo").addEventListener("change", (event) => addPhotos([...event.target.files]));
+    part("send").addEventListener("click", send);
+    part("save").addEventListener("click", xuncha.saveOutbox);
+    part("track-toggle").addEventListener("click", toggleTrack);
+    part("use-gps").addEventListener("click", () => { byHand = null; moved = false; showPosition(); });
+    xuncha.theMap.on("click", (event) => { byHand = { lon: event.latlng.lng, lat: event.latlng.lat, accuracy: null }; showPosition(); });
+    window.addEventListener("online", connection);
+    window.addEventListener("offline", connection);
+    window.setInterval(() => navigator.onLine && send(), RETRY_MS);
+    recording = Boolean(await kept.fact("recording")); // the page was closed or fell over while recording
+    if (navigator.geolocation) navigator.geolocation.watchPosition(located, lost, { enableHighAccuracy: true, maximumAge: 2000 });
+    else part("position").textContent = texts.denied;
+    if (navigator.storage && navigator.storage.persist) navigator.storage.persist();
+    await showTrack();
+    await showOutbox();
+    connection();
+    stayOffline();
+  }
+
+  // The service worker keeps this page and all it is made of
+  async function stayOffline() {
+    if (!navigator.serviceWorker) return;
+    await navigator.serviceWorker.register(settings.worker, { scope: settings.scope });
+    const ready = await navigator.serviceWorker.ready;
+    const made = [...document.querySelectorAll("script[src], link[rel='stylesheet'], link[rel='icon'], link[rel='manifest']")];
+    const addresses = [window.location.pathname, ...made.map((node) => node.src || node.href)];
+    ready.active.postMessage({ keep: addresses, archives: settings.archives });
+  }
+
+  begin();
+})();

@@ -1,0 +1,171 @@
+"use strict";
+// What was taken on this phone and is not yet with the server: kept in IndexedDB until the receipt is in.
+// Nothing is deleted before the server has answered for it.
+(function () {
+  const xuncha = (window.xuncha = window.xuncha || {});
+  const opened = new Promise((resolve, reject) => {
+    const request = indexedDB.open("xuncha-field", 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("outbox", { keyPath: "id" });
+      request.result.createObjectStore("fixes", { autoIncrement: true });
+      request.result.createObjectStore("facts");
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+
+  async function within(store, mode, work) {
+    const database = await opened;
+    return new Promise((resolve, reject) => {
+      const transaction = database.transaction(store, mode, { durability: "strict" });
+      const request = work(transaction.objectStore(store));
+      transaction.oncomplete = () => resolve(request && request.result);
+      transaction.onerror = transaction.onabort = () => reject(transaction.error);
+    });
+  }
+
+  const kept = (xuncha.kept = {
+    fact: (name) => within("facts", "readonly", (store) => store.get(name)),
+    setFact: (name, value) => within("facts", "readwrite", (store) => store.put(value, name)),
+    addFix: (fix) => within("fixes", "readwrite", (store) => store.add(fix)),
+    fixes: () => within("fixes", "readonly", (store) => store.getAll()),
+    clearFixes: () => within("fixes", "readwrite", (store) => store.clear()),
+    items: () => within("outbox", "readonly", (store) => store.getAll()),
+    put: (item) => within("outbox", "readwrite", (store) => store.put(item)),
+    remove: (id) => within("outbox", "readwrite", (store) => store.delete(id)),
+  });
+
+  xuncha.newId = function () {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+  };
+
+  class Refused extends Error {}
+  class LoggedOut extends Error {}
+
+  // options: {api, account, tokenUrl, csrf, changed(), told(item, answer), language}
+  xuncha.outbox = function (options) {
+    let sending = null;
+
+    async function token(account, fresh) {
+      const known = await kept.fact(`token-${account}`);
+      if (known && !fresh) return known;
+      if (account !== options.account) throw new LoggedOut(); // somebody else's reports wait for them
+      const answer = await fetch(options.tokenUrl, { method: "POST", headers: { "X-CSRFToken": options.csrf } });
+      if (answer.redirected || !answer.ok) throw new LoggedOut();
+      const given = (await answer.json()).token;
+      await kept.setFact(`token-${account}`, given);
+      return given;
+    }
+
+    async function ask(item, path, method, body, type) {
+      for (const fresh of [false, true]) {
+        const answer = await fetch(options.api + path, {
+          method,
+          body,
+          credentials: "omit",
+          headers: {
+            Authorization: `Bearer ${await token(item.account, fresh)}`,
+            "Content-Type": type,
+            "Accept-Language": options.language,
+          },
+        });
+        if (answer.status === 401 && !fresh) continue;
+        if (answer.ok) return answer.json();
+        const told = await answer.json().catch(() => null);
+        const message = (told && told.error && told.error.message) || answer.statusText;
+        if ([400, 404, 409, 413, 415, 422].includes(answer.status)) throw new Refused(message);
+        throw new Error(message); // busy, too many, our fault: later
+      }
+      throw new LoggedOut();
+    }
+
+    async function sendOne(item) {
+      if (!item.taken) {
+        const answer = await ask(item, `/${item.kind}s/${item.id}`, "PUT", JSON.stringify(item.body), "application/json");
+        item.taken = true;
+        await kept.put(item);
+        options.told(item, answer);
+      }
+      for (const photo of item.photos || []) {
+        if (photo.receipt) continue;
+        const data = photo.data;
+        const receipt = await ask(item, `/findings/${item.id}/photos`, "POST", data, sendable(photo.type));
+        const sum = await digest(data);
+        if (sum && receipt.sha256 !== sum) throw new Error("receipt of another photo");
+        photo.receipt = receipt.sha256;
+        await kept.put(item);
+      }
+      await kept.remove(item.id);
+    }
+
+    async function sendAll() {
+      for (const item of await kept.items()) {
+        if (item.refused) continue;
+        try {
+          await sendOne(item);
+        } catch (error) {
+          if (error instanceof Refused) {
+            item.refused = error.message;
+            await kept.put(item);
+          } else if (error instanceof LoggedOut) {
+            if (item.account === options.account) return "login";
+          } else return "later";
+        }
+        options.changed();
+      }
+      return "done";
+    }
+
+    return {
+      // One run at a time; two tabs would only send the same twice, which the server answers alike
+      send() {
+        sending ||= sendAll().finally(() => {
+          sending = null;
+          options.changed();
+        });
+        return sending;
+      },
+      async again(id) {
+        const item = (await kept.items()).find((one) => one.id === id);
+        if (item) await kept.put({ ...item, refused: null });
+        return this.send();
+      },
+    };
+  };
+
+  function sendable(type) {
+    return ["image/jpeg", "image/png", "image/webp"].includes(type) ? type : "application/octet-stream";
+  }
+
+  // The sum is only at hand on a secure page; without it the receipt is taken at its word
+  async function digest(data) {
+    if (!window.crypto.subtle) return null;
+    const sum = await crypto.subtle.digest("SHA-256", data);
+    return Array.from(new Uint8Array(sum), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  // Everything unsent as one file, photos inside, for a phone that never finds a network again
+  xuncha.saveOutbox = async function () {
+    const items = await Promise.all(
+      (await kept.items()).map(async (item) => ({
+        ...item,
+        photos: (item.photos || []).map((photo) => ({ ...photo, data: base64(photo.data) })),
+      })),
+    );
+    const file = new Blob([JSON.stringify({ format: "xuncha-outbox-1", items }, null, 1)], { type: "application/json" });
+    const link = xuncha.element("a", { href: URL.createObjectURL(file), download: "xuncha-outbox.json" });
+    link.click();
+    window.setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  };
+
+  function base64(data) {
+    let text = "";
+    const bytes = new Uint8Array(data);
+    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    return btoa(text);
+  }
+})();
