@@ -1,6 +1,8 @@
 """The street network as flat arrays: pieces in a grid to find candidates, an adjacency list to route on."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import geopandas as gpd
@@ -61,6 +63,11 @@ class Network:
     node_ids: "pd.Index"
     crs: Any
 
+    @cached_property
+    def digest(self) -> str:
+        """A digest of the blocks' ids, which themselves are digests of their geometry."""
+        return sha256("\n".join(sorted(str(block) for block in self.block_ids)).encode()).hexdigest()[:32]
+
     @property
     def metres_per_area(self) -> float:
         """Length of street per square metre within the cells that have streets, 1/m."""
@@ -78,6 +85,8 @@ def network(blocks: gpd.GeoDataFrame, *, on_foot: bool) -> Network:
     on_foot : bool
         A pedestrian walks against one-way traffic.
 
+    The order of rows does not matter.
+
     Raises
     ------
     MissingColumnError, GeometryKindError, NoCRSError
@@ -93,6 +102,8 @@ def network(blocks: gpd.GeoDataFrame, *, on_foot: bool) -> Network:
     for column in ("block_id", "start_node", "end_node"):
         if column not in blocks:
             raise MissingColumnError("blocks have no column %(column)s", column=column)
+    # ties between blocks are broken by their number, which must not be that of the row
+    blocks = blocks.sort_values("block_id", kind="stable", ignore_index=True)
     lines = blocks.geometry.to_numpy()
     if (shapely.get_type_id(lines) != 1).any():
         raise GeometryKindError("blocks must be single lines")

@@ -1,6 +1,7 @@
 """Cut recordings into unbroken chains, match each, and put the answers together."""
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,16 @@ class Trace:
     chances : DataFrame
         `fix` (row number), `block_id, p`: the posterior of all blocks at the fixes that the model used.
     mode : str
+    recordings : dict
+        For each `track_id` a digest of its fixes, the network and the parameters: the same recording
+        matched the same way has the same digest, whatever the order of its rows.
     """
 
     fixes: pd.DataFrame
     legs: pd.DataFrame
     chances: pd.DataFrame
     mode: str
+    recordings: dict[Any, str]
 
 
 @dataclass(eq=False)
@@ -91,7 +96,24 @@ def matched(  # noqa: PLR0917
         _leg_table(net, recording, answer),
         _chances(net, answer),
         mode,
+        _digests(net, model, recording, gap_s, mode),
     )
+
+
+def _digests(net: Network, model: Model, recording: Recording, gap_s: float, mode: str) -> dict[Any, str]:
+    """Return a digest for each track."""
+    ways = [net.digest, mode, repr(gap_s), *(repr(value) for value in model)]
+    columns = np.column_stack([recording.t, recording.x, recording.y, recording.s])
+    whole = np.round(np.nan_to_num(columns, nan=-1.0) * 1000.0).astype("<i8")
+    order = np.lexsort((*whole.T[::-1], recording.track))
+    parts = np.split(order, np.searchsorted(recording.track[order], np.arange(1, len(recording.track_ids))))
+    known = sha256("\n".join(ways).encode())
+    digests = {}
+    for name, rows in zip(recording.track_ids, parts, strict=False):
+        digest = known.copy()
+        digest.update(f"{name}\n".encode() + whole[rows].tobytes())
+        digests[name] = digest.hexdigest()[:32]
+    return digests
 
 
 def _chains(recording: Recording, cleaned: Cleaned, gap_s: float) -> list[Ints]:
@@ -289,10 +311,10 @@ def _fix_table(
     ids = np.full(len(on), None, dtype=object)
     ids[on] = net.block_ids[answer.block[on]]
     direction = np.where(on, 1 - 2 * answer.direction, 0)
-    columns = {
+    columns: dict[str, Any] = {
         "track_id": np.asarray(recording.track_ids)[recording.track] if len(on) else [],
         "time_s": recording.t,
-        "block_id": ids,
+        "block_id": pd.Series(ids, index=index, dtype=object),
         "chainage_m": answer.at,
         "p": answer.p,
         "offset_m": answer.away,
