@@ -18,6 +18,9 @@ from layers.errors import (
 from layers.store import Store, schema
 from tests.layers.store import rows
 
+only_postgis = pytest.mark.parametrize(
+    "store_url", [pytest.param("postgis", marks=pytest.mark.postgis)], indirect=True
+)
 COUNT = select(func.count()).select_from(schema.finding)
 
 
@@ -39,9 +42,8 @@ def test_a_reader_sees_one_moment(store: Store) -> None:
         assert reader.execute(COUNT).scalar_one() == 1
 
 
+@only_postgis
 def test_a_reader_cannot_write_on_postgis(store: Store) -> None:
-    if store.is_geopackage:
-        pytest.skip("SQLite has no read-only transactions; only writers begin with BEGIN IMMEDIATE")
     with pytest.raises(Exception, match="read-only"), store.read() as conn:
         conn.execute(insert(schema.finding).values(**rows.finding(1, 117, 39)))
 
@@ -108,9 +110,8 @@ def test_a_full_store_says_so_and_keeps_nothing_of_the_attempt(geopackage: Store
         conn.execute(insert(schema.finding).values(**rows.finding(2, 117, 39) | note))
 
 
+@only_postgis
 def test_a_locked_table_of_postgres_is_busy(store: Store) -> None:
-    if store.is_geopackage:
-        pytest.skip("about PostgreSQL")
     with store.write() as holder:
         holder.execute(text("LOCK TABLE finding IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(BusyError), store.write() as conn:
