@@ -207,7 +207,8 @@ class Cleaned:
     """What cleaning made of a recording: arrays with one entry per row.
 
     `reason` indexes `REASONS`; `dwell_s` is how long a kept fix stood; `segment` numbers the stretches
-    between jumps of the clock in a track, `chain` those of all tracks; `order` lists the rows kept, merged or repeated by track, segment and time.
+    between jumps of the clock in a track, `chain` those of all tracks; `order` lists the rows kept, merged
+    or repeated by track, segment and time.
     """
 
     reason: NDArray[np.int64]

@@ -343,7 +343,7 @@ def _visit_of(fixes: pd.DataFrame, legs: pd.DataFrame, visit: Ints) -> Ints:
         {
             "visit": visit,
             "chain": legs["chain"].to_numpy(),
-            "block_id": legs["block_id"].to_numpy(),
+            "block_id": pd.Series(legs["block_id"].to_numpy(object), dtype=object),
             "since": legs["started_at"].to_numpy(),
             "until": legs["ended_at"].to_numpy(),
         }
@@ -351,7 +351,7 @@ def _visit_of(fixes: pd.DataFrame, legs: pd.DataFrame, visit: Ints) -> Ints:
     first = {"chain": "first", "block_id": "first", "since": "min", "until": "max"}
     spans = spans.groupby("visit").agg(first).reset_index().sort_values("since", kind="stable")
     asked = fixes[["chain", "block_id", "time_s"]].assign(row=np.arange(len(fixes)))
-    asked = asked.sort_values("time_s", kind="stable")
+    asked = asked.astype({"block_id": object}).sort_values("time_s", kind="stable")
     found = pd.merge_asof(asked, spans, left_on="time_s", right_on="since", by=["chain", "block_id"])
     inside = (found["time_s"] <= found["until"] + 1e-6).to_numpy()
     answer = np.full(len(fixes), -1, dtype=np.int64)

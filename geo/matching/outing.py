@@ -335,7 +335,7 @@ def _leg_table(net: Network, recording: Recording, answer: _Answer) -> pd.DataFr
     track, block = columns.pop("track").astype(np.int64), columns.pop("block").astype(np.int64)
     table = pd.DataFrame(columns).astype({"chain": np.int64, "matched": bool})
     table.insert(0, "track_id", np.asarray(recording.track_ids)[track] if len(track) else track)
-    table.insert(2, "block_id", net.block_ids[block])
+    table.insert(2, "block_id", pd.Series(net.block_ids[block], dtype=object))
     return table
 
 
@@ -344,4 +344,10 @@ def _chances(net: Network, answer: _Answer) -> pd.DataFrame:
     nothing = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
     row, block, p = (np.concatenate(part) for part in zip(nothing, *answer.chances, strict=True))
     likely = p > 1e-6
-    return pd.DataFrame({"fix": row[likely], "block_id": net.block_ids[block[likely]], "p": p[likely]})
+    return pd.DataFrame(
+        {
+            "fix": row[likely],
+            "block_id": pd.Series(net.block_ids[block[likely]], dtype=object),
+            "p": p[likely],
+        }
+    )
