@@ -5,6 +5,7 @@ import shapely
 from shapely.geometry import LineString, Polygon
 
 from data.demo.ground.fabric import Fabric, Parcel, _split, wall
+from data.demo.ground.network import Ints
 from data.demo.ground.skeleton import Line, lines_of
 from data.demo.plane import Floats
 
@@ -12,8 +13,10 @@ from data.demo.plane import Floats
 def settle(fabric: Fabric) -> None:
     """Put towns and villages beside country roads, and tracks across the fields that are left."""
     country = [n for n, parcel in enumerate(fabric.parcels) if parcel.use == "country"]
+    if not country:
+        return
     wanted = ["town"] * fabric.site.plan.towns + ["village"] * fabric.site.plan.villages
-    order = fabric.rng.permutation(np.repeat(country, 1 + len(wanted) // max(len(country), 1) * 2))
+    order = np.concatenate([_townwards(fabric, country) for _ in range(1 + 2 * len(wanted) // len(country))])
     for number in order.tolist():
         if not wanted:
             break
@@ -22,6 +25,13 @@ def settle(fabric: Fabric) -> None:
     for number in country:
         for _ in range(int(fabric.rng.integers(1, 4))):
             _track(fabric, fabric.parcels[number].shape)
+
+
+def _townwards(fabric: Fabric, country: list[int]) -> Ints:
+    """Return the country parcels in an order of chance that favours those near the town."""
+    centre = shapely.Point(fabric.site.spot(0.0, 0.0))
+    far = np.array([fabric.parcels[n].shape.distance(centre) for n in country]) / fabric.site.plan.core_x
+    return np.array(country)[np.argsort(fabric.rng.exponential(1.0, len(far)) * (0.3 + far) ** 2)]
 
 
 def _settlement(fabric: Fabric, number: int, use: str) -> bool:

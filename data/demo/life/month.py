@@ -37,7 +37,6 @@ class Problem:
     reporters: set[str] = field(default_factory=set)
     repair_at: float = np.inf
     repair_is_fake: bool = False
-    in_spot: str = ""
 
 
 @dataclass(frozen=True)
@@ -241,12 +240,16 @@ def _sweep(month: Month, midnight: float) -> None:
 
 
 def _relapse(month: Month, problem: Problem) -> None:
-    if month.rng.random() < RELAPSE_SHARE:
-        kind = KINDS[problem.kind]
-        born = problem.repair_at + float(month.rng.exponential(3.5)) * DAY_S
-        gone = born + float(month.rng.exponential(kind.life_h)) * 3600.0
-        place = (problem.kind, problem.street, problem.chainage, problem.side, problem.offset)
-        _add(month, Problem(month.count, *place, born, gone, relapse_of=problem.number))
+    """Let some come back days later, at the same time of day where the kind keeps hours."""
+    if problem.kind == BELL or month.rng.random() >= RELAPSE_SHARE:
+        return
+    kind = KINDS[problem.kind]
+    days = 1.0 + float(month.rng.exponential(2.5))
+    born = problem.born + DAY_S * np.ceil((problem.repair_at - problem.born) / DAY_S + days)
+    born = float(born) if kind.hours else problem.repair_at + days * DAY_S
+    gone = born + float(month.rng.exponential(kind.life_h)) * 3600.0
+    place = (problem.kind, problem.street, problem.chainage, problem.side, problem.offset)
+    _add(month, Problem(month.count, *place, born, gone, relapse_of=problem.number))
 
 
 def places_of(ground: Ground, problems: list[Problem]) -> tuple[Floats, Floats, Floats]:
