@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from flask import Request, request
+from flask import request
 from pydantic_core import from_json
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from field_api.service import site
 from layers.errors import XunchaError
@@ -58,14 +58,26 @@ def admit() -> None:
     intake = INTAKES.get(request.endpoint or "", NOTHING)
     if request.mimetype not in intake.types:
         raise UnsupportedMediaType
-    limit(request, intake.max_bytes or site().settings.max_upload_bytes)
+    _limit(intake.max_bytes or site().settings.max_upload_bytes)
     if request.is_json:
+        whole()
         request.json_module = _Strict
         request.get_json()
 
 
-def limit(asked: Request, max_bytes: int) -> None:
+def _limit(max_bytes: int) -> None:
     """Let no more than `max_bytes` of the body in, declared or chunked."""
-    asked.max_content_length = max_bytes
-    asked.max_form_memory_size = 64 * KIB
-    asked.max_form_parts = 10
+    if (request.content_length or 0) > max_bytes:
+        raise RequestEntityTooLarge
+    # Werkzeug cuts a chunked body at the limit without a word: one byte more shows that it was cut
+    request.max_content_length = max_bytes + 1
+    request.max_form_memory_size = 64 * KIB
+    request.max_form_parts = 10
+
+
+def whole() -> bytes:
+    """Return the body, all of it or none."""
+    data = request.get_data()
+    if len(data) >= (request.max_content_length or 0):
+        raise RequestEntityTooLarge
+    return data

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from field_api import answers, auth
+from field_api.bodies import NotJSONError
 from field_api.service import PREFIX
 from field_api.wire.errors import ErrorAnswer, Problem, invalid
 from geo.errors import Explained, GeoError
@@ -22,6 +23,7 @@ RETRY_AFTER_S = {429: 60, 503: 5, 507: 60}
 
 # Error class → status and word; the most telling ancestor of an error decides
 TABLE: dict[type[Explained], tuple[int, str]] = {
+    NotJSONError: (400, "malformed"),
     errors.InvalidError: (422, "invalid"),
     errors.UnreadableFileError: (422, "unreadable"),
     GeoError: (422, "invalid"),

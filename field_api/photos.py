@@ -5,7 +5,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from field_api import answers, described
 from field_api.auth import asker
-from field_api.bodies import FORM, PHOTO
+from field_api.bodies import FORM, PHOTO, whole
 from field_api.service import now, site
 from field_api.wire.answers import PhotoAnswer
 from field_api.wire.kinds import ById
@@ -53,7 +53,7 @@ def _attached(path: ById, query: PhotoQuery) -> Response:
 
 def _sent() -> bytes:
     if request.mimetype != FORM:
-        return request.get_data(cache=False)
+        return whole()
     photo = request.files.get("photo")
     if photo is None:
         raise InvalidError("The form needs a part %(field)s with the photo", field="photo")

@@ -5,6 +5,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from field_api import answers, described
 from field_api.auth import asker
+from field_api.bodies import whole
 from field_api.service import now, site
 from field_api.wire.kinds import ById
 from field_api.wire.tracks import GPX, GPXQuery, TrackAnswer, TrackIn
@@ -41,7 +42,7 @@ def get_track(path: ById) -> Response:
 
 def _sent(uuid: str, query: GPXQuery) -> Track:
     if request.mimetype == GPX:
-        return query.track(uuid, request.get_data(cache=False))
+        return query.track(uuid, whole())
     for name in query.model_fields_set:
         raise InvalidError("%(field)s of a track in JSON stands in its body", field=name)
     return TrackIn.model_validate(request.get_json()).track(uuid)

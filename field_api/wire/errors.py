@@ -46,7 +46,6 @@ MESSAGES = {
     "datetime_year": "%(field)s must lie between the years 1970 and 9998",
     "box_parsing": "%(field)s must be four numbers: west,south,east,north",
     "box_range": "%(field)s must lie on Earth, west before east and south before north",
-    "category_parsing": "%(field)s must be a scheme and a code such as gbt30428-2013-event.0406",
 }
 UNKNOWN = "%(field)s is not valid"
 BODY = "body"

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.conftest import at
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -16,6 +15,7 @@ import field_api
 from layers import people
 from layers.people import Account
 from layers.site import Site
+from tests.conftest import at
 
 V1 = "/api/v1"
 
@@ -33,7 +33,7 @@ class Person:
 
     def ask(self, method: str, path: str, **options: Any) -> TestResponse:
         headers = self.headers(options.pop("headers", None))
-        return self.client.open(V1 + path, method=method, headers=headers, **options)
+        return self.client.open(V1 + path, method=method, headers=headers, buffered=True, **options)
 
     def get(self, path: str, **options: Any) -> TestResponse:
         return self.ask("GET", path, **options)
@@ -92,7 +92,13 @@ def uuid(number: int) -> str:
 def finding(east_m: float = 100, north_m: float = 204, **changes: Any) -> dict[str, Any]:
     """Return a finding as a phone sends it; changes to the position go under their own names."""
     lon, lat = at(east_m, north_m)
-    position = {"lon": lon, "lat": lat, "frame": "wgs84", "accuracy_m": 9.0, "accuracy_kind": "r68"}
+    position = {
+        "lon": float(lon),
+        "lat": float(lat),
+        "frame": "wgs84",
+        "accuracy_m": 9.0,
+        "accuracy_kind": "r68",
+    }
     for name in set(changes) & {*position, "source", "fixed_at", "heading_deg", "speed_ms", "is_mock"}:
         position[name] = changes.pop(name)
     plain = {
@@ -118,5 +124,5 @@ def track(n: int = 12, **changes: Any) -> dict[str, Any]:
     for step in range(n):
         lon, lat = at(20 + 10 * step, 200)
         moment = datetime.fromisoformat("2026-08-23T14:00:00+08:00") + timedelta(seconds=5 * step)
-        fixes.append({"lon": lon, "lat": lat, "at": moment.isoformat(), "accuracy_m": 3.0})
+        fixes.append({"lon": float(lon), "lat": float(lat), "at": moment.isoformat(), "accuracy_m": 3.0})
     return {"frame": "wgs84", "accuracy_kind": "r68", "mode": "foot", "fixes": fixes, **changes}
