@@ -1,1 +1,52 @@
-def main(): ...
+"""The roof: the WSGI app that joins the pages and the HTTP interface, and the command line."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flask import Flask
+
+import field_api
+import map_app
+from command_line import main
+from command_line.place import VARIABLE
+from geo import assign
+from layers import language
+from layers.site import Site
+
+__all__ = ["create_app", "main", "serve_app"]
+
+# Forms of the pages are small; the interface sets its own limit for each operation
+_FORM_BYTES = 1 << 20
+
+
+def create_app(site: Site) -> Flask:
+    """Return the app that serves a site: pages at `/`, the HTTP interface under `/api/v1`."""
+    app = Flask("xuncha", static_folder=None)
+    app.config.update(
+        SECRET_KEY=site.settings.secret_key(),
+        MAX_CONTENT_LENGTH=site.settings.max_upload_bytes,
+        MAX_FORM_MEMORY_SIZE=_FORM_BYTES,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
+    language.choose(site.settings.language)
+    # the pages first: they protect forms, and the interface tells them which paths are not forms
+    map_app.register(app, site)
+    field_api.register(app, site)
+    return app
+
+
+def serve_app() -> Flask:
+    """Return the app of the site that the variable `XUNCHA_HOME` names, its kernels compiled.
+
+    The server calls this in its worker before it answers the first request.
+    """
+    site = Site.open(Path(os.environ[VARIABLE]), now=datetime.now(UTC))
+    assign.warm_up()
+    site.network_or_none()
+    return create_app(site)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""`xuncha account`: who may come in."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from command_line import place
+from command_line.wording import Command, Group, Known, option
+from layers import people
+from layers.language import LANGUAGES, gettext
+from layers.people import ROLES
+
+
+@click.group(cls=Group, section="Look after the site", help="Accounts, passwords and tokens.")
+def account() -> None:
+    """Hold the commands about accounts."""
+
+
+@account.command(
+    cls=Command,
+    help="Add an account; asks for its password.",
+    epilog="xuncha account add zhang --name 张三 --role inspector --home beichen",
+)
+@click.argument("login")
+@option("--name", default="", help="The person's name.")
+@option(
+    "--role", type=Known(ROLES), default="inspector", help="inspector, supervisor or admin; inspector else."
+)
+@option("--language", type=Known(list(LANGUAGES)), help="zh or en; the site's unless you say.")
+@option("--no-password", is_flag=True, help="Only tokens, for a device or a program.")
+@place.home_option
+def add(
+    login: str,
+    *,
+    name: str,
+    role: str,
+    language: str | None,
+    no_password: bool,
+    home: Path | None,
+) -> None:
+    """Add an account."""
+    with place.opened(home) as site:
+        password = None if no_password else _ask()
+        with site.store.write() as conn:
+            people.create(conn, login, name, role, password=password, language=language, now=place.now())
+    click.echo(gettext("Account %(login)s may come in as %(role)s", login=login, role=role))
+
+
+def _ask() -> str:
+    """Ask for a password twice; one line of standard input where nobody is there to be asked."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(click.prompt(gettext("Password"), hide_input=True, confirmation_prompt=True))
+
+
+@account.command("list", cls=Command, help="List the accounts.")
+@place.home_option
+def list_(home: Path | None) -> None:
+    """List the accounts."""
+    with place.opened(home) as site, site.store.read() as conn:
+        for one in people.all_accounts(conn):
+            click.echo(f"{one.login}\t{one.role}\t{one.name}")
+
+
+@account.command("password", cls=Command, help="Give an account a new password.")
+@click.argument("login")
+@place.home_option
+def password_(login: str, home: Path | None) -> None:
+    """Set a password."""
+    with place.opened(home) as site:
+        new = _ask()
+        with site.store.write() as conn:
+            people.set_password(conn, people.by_login(conn, login).id, new, place.now())
+    click.echo(gettext("Account %(login)s has a new password", login=login))
+
+
+@account.command(
+    cls=Command,
+    help="Issue a token for the HTTP interface; it is shown this once.",
+    epilog="xuncha account token zhang --label phone --home beichen",
+)
+@click.argument("login")
+@option("--label", default="", help="What the token is for.")
+@place.home_option
+def token(login: str, label: str, home: Path | None) -> None:
+    """Issue a token."""
+    with place.opened(home) as site, site.store.write() as conn:
+        click.echo(people.issue_token(conn, people.by_login(conn, login).id, label, place.now()))
+
+
+@account.command(cls=Command, help="Shut an account out, tokens and all; its records stay.")
+@click.argument("login")
+@place.home_option
+def disable(login: str, home: Path | None) -> None:
+    """Shut an account out."""
+    with place.opened(home) as site, site.store.write() as conn:
+        people.disable(conn, people.by_login(conn, login).id, by=None, now=place.now())
+    click.echo(gettext("Account %(login)s is shut out", login=login))

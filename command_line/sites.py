@@ -1,0 +1,102 @@
+"""`xuncha init`, `status`, `check` and `derive`: a site as a whole."""
+
+from pathlib import Path
+
+import click
+
+from command_line import place, progress
+from command_line.wording import Command, Known, option
+from layers import checking
+from layers.errors import XunchaError
+from layers.importing import city
+from layers.language import LANGUAGES, gettext
+from layers.site import Site
+
+
+@click.command(
+    cls=Command,
+    section="Begin",
+    help="Make a new site in the folder HOME.",
+    epilog="xuncha init beichen --crs EPSG:4548\n"
+    "xuncha init beichen --store postgresql+psycopg://xuncha:secret@localhost/xuncha",
+)
+@click.argument("home", type=click.Path(path_type=Path, file_okay=False))
+@option("--crs", help="Metric reference system; chosen from the first data unless you say.")
+@option("--store", metavar="URL", help="PostGIS database; a GeoPackage in HOME unless you say.")
+@option(
+    "--language", type=Known(list(LANGUAGES)), default="zh", help="Of pages and messages; zh unless you say."
+)
+@option("--time-zone", default="Asia/Shanghai", help="Of dates and times; Asia/Shanghai unless you say.")
+@option(
+    "--port", type=click.IntRange(1, 65535), default=8737, help="Port of the server; 8737 unless you say."
+)
+def init(home: Path, *, crs: str | None, store: str | None, language: str, time_zone: str, port: int) -> None:
+    """Make a site."""
+    site = Site.create(
+        home, now=place.now(), crs=crs, store_url=store, language=language, time_zone=time_zone, port=port
+    )
+    site.close()
+    click.echo(gettext("a new site is in %(home)s", home=home))
+    click.echo(gettext("next: xuncha import osm FILE --home %(home)s", home=home))
+
+
+@click.command(cls=Command, section="Look after the site", help="What the site holds.")
+@place.home_option
+def status(home: Path | None) -> None:
+    """Tell what a site holds."""
+    with place.opened(home) as site:
+        state = checking.state(site)
+        zone = site.settings.zone
+        click.echo(f"{site.settings.home}: {state.crs or gettext('no reference system yet')}")
+    for name, n in state.counts.items():
+        click.echo(f"  {gettext(name):<16} {n:>12,}")
+    if state.network is not None:
+        known = state.network
+        click.echo(
+            "  "
+            + gettext(
+                "street network %(version)s: %(blocks)s blocks, %(km).1f km",
+                version=known["version"],
+                blocks=known["n_blocks"],
+                km=known["length_m"] / 1000,
+            )
+        )
+    if state.first_observed_at and state.last_observed_at:
+        first, last = (
+            one.astimezone(zone).date() for one in (state.first_observed_at, state.last_observed_at)
+        )
+        click.echo("  " + gettext("findings from %(first)s to %(last)s", first=first, last=last))
+    if state.n_imports_cut_short:
+        click.echo("  " + gettext("%(n)s imports were cut short: repeat them", n=state.n_imports_cut_short))
+
+
+@click.command(cls=Command, section="Look after the site", help="Check store, placements and photos.")
+@place.home_option
+def check(home: Path | None) -> None:
+    """Check a site."""
+    with place.opened(home) as site:
+        found = checking.soundness(site)
+    for line in found.store:
+        click.echo(gettext("store: %(what)s", what=line))
+    if found.n_unplaced:
+        click.echo(
+            gettext("%(n)s findings have no place on the newest streets: xuncha derive", n=found.n_unplaced)
+        )
+    for sha256 in found.lost_photos:
+        click.echo(gettext("the file of photo %(sha256)s is lost", sha256=sha256))
+    if not found.is_sound:
+        raise XunchaError("Not everything is sound")
+    click.echo(gettext("everything is sound"))
+
+
+@click.command(
+    cls=Command,
+    section="Look after the site",
+    help="Bring up to date what is derived, after an import was cut short.",
+)
+@place.home_option
+def derive(home: Path | None) -> None:
+    """Place findings and tracks on the newest streets and look around them anew."""
+    with place.opened(home) as site, progress.shown() as shown:
+        city.derive_anew(site, now=place.now(), progress=shown)
+    click.echo(gettext("everything derived is up to date"))

@@ -1,0 +1,109 @@
+"""What an import did, in a few lines."""
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from layers.importing.runs import Done
+from layers.language import explain, gettext, ngettext
+
+_SHOWN_REFUSALS = 5
+_SHOWN_NAMES = 8
+_KINDS = {
+    "streets": "Streets",
+    "key_points": "Key points",
+    "districts": "Areas",
+    "findings": "Findings",
+    "tracks": "Tracks",
+    "photos": "Photos",
+}
+
+
+def tell_osm(file: Path, parts: list[Done]) -> None:
+    """Tell what an extract brought."""
+    roads, places, _ = parts
+    click.echo(file.name)
+    for part in parts:
+        click.echo(f"  {_counts(part)}")
+    _tell_network(roads)
+    click.echo(
+        "  " + gettext("%(n)s gates and entrances kept with their key points", n=places.facts["n_gates"])
+    )
+    _tell_skipped(roads.skipped)
+    names = roads.facts["cut_areas"]
+    if names:
+        shown = ", ".join(names[:_SHOWN_NAMES]) + (" …" if len(names) > _SHOWN_NAMES else "")
+        click.echo("  " + gettext("areas not whole inside the extract: %(names)s", names=shown))
+
+
+def tell(file: Path, done: Done, refused_file: Path | None, *, dry_run: bool) -> None:
+    """Tell what became of the rows of a file."""
+    click.echo(file.name + (f" ({gettext('dry run, nothing was written')})" if dry_run else ""))
+    if done.columns:
+        read = ", ".join(f"{field} ← {column}" for field, column in done.columns.items())
+        click.echo("  " + gettext("columns: %(columns)s", columns=read))
+    click.echo(f"  {_counts(done)}")
+    _tell_network(done)
+    _tell_skipped(done.skipped)
+    if done.facts.get("n_date_only"):
+        click.echo(
+            "  "
+            + gettext(
+                "%(n)s rows have a date without a time of day: kept as the first instant of that day",
+                n=done.facts["n_date_only"],
+            )
+        )
+    _tell_refused(done, refused_file)
+
+
+def _counts(done: Done) -> str:
+    told = [gettext("%(n)s rows", n=done.n_read), gettext("%(n)s new", n=done.n_added)]
+    if done.n_changed:
+        told.append(gettext("%(n)s changed", n=done.n_changed))
+    if done.n_removed:
+        told.append(gettext("%(n)s gone", n=done.n_removed))
+    told.append(gettext("%(n)s as they were", n=done.n_same))
+    told.append(gettext("%(n)s refused", n=len(done.refused)))
+    return f"{gettext(_KINDS[done.kind])}: " + ", ".join(told)
+
+
+def _tell_network(done: Done) -> None:
+    if "version" in done.facts:
+        click.echo(
+            "  "
+            + gettext(
+                "street network %(version)s: %(blocks)s blocks, %(km).1f km",
+                version=done.facts["version"],
+                blocks=done.facts["n_blocks"],
+                km=done.facts["length_m"] / 1000,
+            )
+        )
+
+
+def _tell_skipped(skipped: dict[str, int]) -> None:
+    if not skipped:
+        return
+    shown = sorted(skipped.items(), key=lambda one: -one[1])
+    rows = [f"{gettext(reason)} {n}" for reason, n in shown[:_SHOWN_NAMES]]
+    rest = sum(n for _, n in shown[_SHOWN_NAMES:])
+    if rest:
+        rows.append(gettext("others %(n)s", n=rest))
+    click.echo("  " + gettext("left out: %(reasons)s", reasons="; ".join(rows)))
+
+
+def _tell_refused(done: Done, refused_file: Path | None) -> None:
+    if not done.refused:
+        return
+    for refusal in done.refused[:_SHOWN_REFUSALS]:
+        name = refusal.values.get("file")
+        where = Path(str(name)).name if name else gettext("row %(row)s", row=refusal.row)
+        click.echo(f"  {where}: {explain(refusal.reason)}")
+    rest = len(done.refused) - _SHOWN_REFUSALS
+    if rest > 0:
+        click.echo("  " + ngettext("and %(n)s more row", "and %(n)s more rows", rest))
+    if len(done.refused) > _SHOWN_REFUSALS:
+        for reason, n in Counter(gettext(one.reason.message) for one in done.refused).most_common(3):
+            click.echo(f"    {n} × {reason.split('%(')[0].strip() or reason}")
+    if refused_file is not None:
+        click.echo("  " + gettext("refused rows with their reasons: %(file)s", file=refused_file))

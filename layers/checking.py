@@ -1,0 +1,119 @@
+"""How a site is: what it holds, and whether what it holds is sound."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, text
+
+from layers.city import networks
+from layers.errors import NotFoundError
+from layers.field import photos, placements
+from layers.site import Site
+from layers.store.schema import (
+    account,
+    district,
+    finding,
+    gate,
+    import_run,
+    key_point,
+    photo,
+    placement,
+    track,
+)
+
+_COUNTED = {
+    "findings": finding,
+    "photos": photo,
+    "tracks": track,
+    "key_points": key_point,
+    "gates": gate,
+    "districts": district,
+    "accounts": account,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a site holds, in rows; `network` are the facts of the newest streets, None without any."""
+
+    counts: dict[str, int]
+    network: dict[str, Any] | None
+    crs: str | None
+    first_observed_at: datetime | None
+    last_observed_at: datetime | None
+    n_imports_cut_short: int
+
+
+@dataclass(slots=True)
+class Soundness:
+    """What was looked at; everything that is not empty or zero is wrong."""
+
+    store: list[str] = field(default_factory=list)
+    n_unplaced: int = 0
+    lost_photos: list[str] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return not (self.store or self.n_unplaced or self.lost_photos)
+
+
+def state(site: Site) -> State:
+    """Return what a site holds."""
+    with site.store.read() as conn:
+        first, last = conn.execute(
+            select(func.min(finding.c.observed_at), func.max(finding.c.observed_at))
+        ).one()
+        unfinished = select(func.count()).where(import_run.c.finished_at.is_(None))
+        return State(
+            counts={
+                name: int(conn.execute(select(func.count()).select_from(table)).scalar_one())
+                for name, table in _COUNTED.items()
+            },
+            network=_network(conn),
+            crs=None if site.crs is None else site.crs.to_string(),
+            first_observed_at=first,
+            last_observed_at=last,
+            n_imports_cut_short=int(conn.execute(unfinished).scalar_one()),
+        )
+
+
+def _network(conn: Connection) -> dict[str, Any] | None:
+    try:
+        return networks.facts(conn)
+    except NotFoundError:
+        return None
+
+
+def soundness(site: Site) -> Soundness:
+    """Look at the store's own integrity, at findings without a place, and for files of photos."""
+    found = Soundness()
+    version = site.facts()["network"]
+    with site.store.read() as conn:
+        if site.store.is_geopackage:
+            found.store = [row[0] for row in conn.execute(text("PRAGMA integrity_check")) if row[0] != "ok"]
+            found.store += [
+                f"{row[0]} {row[1]} → {row[2]}" for row in conn.execute(text("PRAGMA foreign_key_check"))
+            ]
+        if version:
+            found.n_unplaced = int(conn.execute(_unplaced(int(version))).scalar_one())
+        shas = list(conn.execute(select(photo.c.sha256).distinct()).scalars())
+    found.lost_photos = [sha for sha in shas if _is_lost(site, sha)]
+    return found
+
+
+def _unplaced(version: int) -> Any:
+    there = select(placement.c.finding_id).where(
+        placement.c.finding_id == finding.c.fid,
+        placement.c.network_version == version,
+        placement.c.method_version == placements.METHOD_VERSION,
+    )
+    return select(func.count()).select_from(finding).where(~there.exists())
+
+
+def _is_lost(site: Site, sha256: str) -> bool:
+    try:
+        return not photos.open_public(site, sha256).exists()
+    except NotFoundError:
+        return True
