@@ -12,6 +12,7 @@ MAY_IMPORT = {
     "field_api": {"layers", "geo"},
     "map_app": {"layers", "geo"},
     "data": {"layers", "geo"},
+    "command_line": {"map_app", "layers", "geo"},
 }
 OURS = {*MAY_IMPORT, "xuncha"}
 # geo is a function of its arguments: no clock, no settings, no files, no database, no web
