@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import ArrayLike
 
 from geo.assign.accuracy import SOURCES, SourceError, sd_of
+from geo.assign.fitting import fit_source
 from geo.assign.index import BlockIndex
 from geo.assign.model import Model
 from geo.assign.network import Floats
@@ -61,7 +62,8 @@ def assign(
         Street blocks as `geo.blocks.build` returns them, or their index if there will be more findings.
     source : str or SourceError
         Where the positions come from, if no column says so: how far they err if they do not say
-        themselves, and how far from the centre line they lie.
+        themselves, and how far from the centre line they lie.  `fitted` reads it from these very
+        findings (`fit_source`), if there are enough; then a row's answer depends on the others.
     sources : mapping
         The known sources.
     model : Model, optional
@@ -91,11 +93,14 @@ def assign(
     [['Elm Street', 4.0, False], [None, nan, False]]
     """
     index = blocks if isinstance(blocks, BlockIndex) else BlockIndex.of(blocks, names=names)
+    xy = _positions(findings, index)
+    if source == "fitted":
+        source = fit_source(index, index.projection.to_lonlat(xy)) or "geocoded"
     evidence = _evidence(findings, source, sources)
     if model is not None:
         evidence["model"] = model
     sd_m = evidence.pop("sd_m")
-    return table(index.place_metres(_positions(findings, index), sd_m, **evidence), findings.index)
+    return table(index.place_metres(xy, sd_m, **evidence), findings.index)
 
 
 def table(placed: Placement, rows: pd.Index | None = None) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
+from shapely import STRtree
 
 from geo.assign import network
 from geo.assign.network import Floats, Ints
@@ -112,6 +113,17 @@ class BlockIndex:
     def kerb_m(self) -> float:
         """Return the farthest that a kerb lies from its centre line, for the reach of searches."""
         return float(np.max(self.offset_m, initial=0.0))
+
+    @cached_property
+    def tree(self) -> STRtree:
+        """Return a tree of the blocks' pieces put together again, in the order of their numbers."""
+        pieces = self.arrays[network.PIECES]
+        ends = pieces[:, :2] + pieces[:, 2:4] * pieces[:, 4:5]
+        block = pieces[:, 6].astype(np.int64)
+        last = np.append(block[1:] != block[:-1], True)[: len(block)]
+        at = np.flatnonzero(last) + 1
+        xy = np.insert(pieces[:, :2], at, ends[last], axis=0)
+        return STRtree(shapely.linestrings(xy, indices=np.insert(block, at, block[last])))
 
     @cached_property
     def matcher(self) -> NameMatcher:

@@ -17,6 +17,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
+# Where the pieces are among the arrays of an index
+PIECES = 3
+
 # A position finds everything within the first of these radii that holds its reach
 RADII_M = np.array([35.0, 50.0, 70.0, 140.0, 280.0, 560.0])
 _CELLS_PER_RADIUS = 1.5
