@@ -57,13 +57,13 @@ NORMAL = np.column_stack([ndtr(_NODES), np.exp(-0.5 * _NODES**2) / ROOT_2PI / _P
 DECAY = np.exp(-np.arange(0.0, _FAR_E + 1.5 / _PER_E, 1.0 / _PER_E))
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def tail(z):
     """Return the standard normal probability above z, exact to the last digits however far out."""
     return 0.5 * math.erfc(z / SQRT2)
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def below(z):
     """Return the standard normal probability below z, by cubic Hermite interpolation."""
     if z <= -_FAR_SD:
@@ -78,7 +78,7 @@ def below(z):
     return v0 + u * (g0 + u * ((3.0 * rise - 2.0 * g0 - g1) + u * (g0 + g1 - 2.0 * rise)))
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def decay(y):
     """Return exp(-y) for y >= 0."""
     if y >= _FAR_E:
@@ -89,7 +89,7 @@ def decay(y):
     return DECAY[i] * (1.0 - f * (1.0 - f * (0.5 - f * (1.0 / 6.0 - f * (1.0 / 24.0 - f / 120.0)))))
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def share(t, length, s):
     """Return the normal mass Z between the ends of a piece, without cancellation beyond an end."""
     a, b = -t / s, (length - t) / s
@@ -102,7 +102,7 @@ def share(t, length, s):
     return below(b) - below(a)
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def kerbs(d, offset, r):
     """Return the densities of lying `d` left of the line for the left and the right kerb."""
     scale = 0.5 / (r * r)
@@ -110,7 +110,7 @@ def kerbs(d, offset, r):
     return height * decay((d - offset) ** 2 * scale), height * decay((d + offset) ** 2 * scale)
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def piece_density(t, d, length, offset, s, spread, eta, astray):
     """Return the line integral left and right for one piece, with the heavy tail mixed in."""
     left, right = kerbs(d, offset, math.sqrt(s * s + spread * spread))
@@ -125,7 +125,7 @@ def piece_density(t, d, length, offset, s, spread, eta, astray):
     return left, right
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def heading_ratio(tx, ty, hx, hy, one_way, model):
     """Return how much likelier this heading is here than anywhere; `one_way` 0 means either sense."""
     swing = model[KAPPA] * (hx * tx + hy * ty)
@@ -133,7 +133,7 @@ def heading_ratio(tx, ty, hx, hy, one_way, model):
     return (1.0 - model[Q_HEADING]) * ratio / model[I0] + model[Q_HEADING]
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def looked_up(keys, values, begin, end, key):
     """Return the value of a key in a short sorted run, 0 if it is not there."""
     for i in range(begin, end):
@@ -142,7 +142,7 @@ def looked_up(keys, values, begin, end, key):
     return 0.0
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def cell_run(x, y, reach, levels, starts):
     """Return where the references begin and end of the cell that holds everything within `reach`."""
     level = 0
@@ -156,7 +156,7 @@ def cell_run(x, y, reach, levels, starts):
     return starts[at], starts[at + 1]
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def gather(
     x,
     y,
@@ -218,7 +218,7 @@ def gather(
     return n
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def chainage(x, y, reach, first, last, own, references, pieces, values, model):
     """Return mean and variance of the chainage along one block, mixed over its pieces."""
     s, offset, spread = own[0], own[1], own[2]
@@ -246,7 +246,7 @@ def chainage(x, y, reach, first, last, own, references, pieces, values, model):
     return mean, max(square / weight - mean * mean, 0.0)
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def truncated(t, length, s):
     """Return mean and variance of a normal around t, cut to [0, length]."""
     a, b = -t / s, (length - t) / s
@@ -260,7 +260,7 @@ def truncated(t, length, s):
     return min(max(t + s * shift, 0.0), length), max(v, 0.0)
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def winner(n, blocks, weights, total, skip):
     """Return the candidate with the highest probability, rounded to 1e-9, then the smallest block."""
     best, best_p = -1, -1
@@ -273,7 +273,7 @@ def winner(n, blocks, weights, total, skip):
     return best
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def rho_at(x, y, density, frame):
     """Return the metres of street per square metre around a position."""
     column = min(max(math.floor((x - frame[0]) / frame[2]), 0), density.shape[1] - 1)
@@ -281,7 +281,7 @@ def rho_at(x, y, density, frame):
     return density[row, column]
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def place_one(
     x,
     y,
@@ -363,7 +363,7 @@ def place_one(
     return n
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def _describe(n, total, none, codes, blocks, weights, floats, ints, row):
     """Write the winner, the runner-up and their probabilities; return the winner."""
     best = winner(n, blocks, weights, total, -1)
@@ -390,7 +390,7 @@ def _describe(n, total, none, codes, blocks, weights, floats, ints, row):
     return best
 
 
-@njit(cache=True, nogil=True, forceinline=True, _nrt=False)
+@njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def nearest_one(x, y, within, references, starts, levels, pieces):
     """Return the nearest block within a distance, of equal ones the smallest, and its squared distance."""
     best, best2 = -1, within * within
@@ -413,7 +413,7 @@ def nearest_one(x, y, within, references, starts, levels, pieces):
     return best, best2 if best >= 0 else math.nan
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
 def nearest_range(begin, end, order, xy, within, references, starts, levels, pieces, blocks, distances):
     """Find the nearest block of positions order[begin] … order[end - 1]."""
     for k in range(begin, end):
@@ -460,7 +460,7 @@ def neighbours_together(xy, density, frame):
 
 # The inner loop is compiled without reference counts: counting the arrays in and out of every call took ten
 # times as long as placing a position
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
 def place_range(
     begin,
     end,
