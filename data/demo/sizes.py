@@ -30,7 +30,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Size:
-    """What is made for one district, how many districts there are and how long they are watched."""
+    """What is made for one district, how many districts there are and how long they are watched.
+
+    `problems_per_km` scales all births; `settled_days` is how old a lasting problem can be on the first
+    morning: the more patrols there are, the fewer old ones they have left.
+    """
 
     name: str
     plan: Plan
@@ -58,6 +62,7 @@ class Size:
     shift_hours: float
     fix_every_s: float
     problems_per_km: float
+    settled_days: float
     volunteers: int
 
 
@@ -130,6 +135,7 @@ SMALL = Size(
     shift_hours=2.0,
     fix_every_s=10.0,
     problems_per_km=45.0,
+    settled_days=45.0,
     volunteers=3,
 )
 
@@ -160,6 +166,7 @@ DISTRICT = Size(
     shift_hours=3.0,
     fix_every_s=10.0,
     problems_per_km=36.0,
+    settled_days=45.0,
     volunteers=30,
 )
 
@@ -170,7 +177,8 @@ CITY = Size(
         "districts": 16,
         "shifts_a_day": 300,
         "shift_hours": 8.0,
-        "problems_per_km": 90.0,
+        "problems_per_km": 60.0,
+        "settled_days": 2.5,
     }
 )
 

@@ -53,7 +53,7 @@ def areas_of(city: Path, level: str) -> gpd.GeoDataFrame:
     return areas[areas["level"] == level].to_crs(PLANE)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_city(city: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_another_city(city: Path, tmp_path: Path) -> None:
     build(tmp_path / "again", SMALL, SEED, STREET_CANYON)
     assert hashes(tmp_path / "again") == hashes(city)
     build(tmp_path / "other", SMALL, SEED + 1, STREET_CANYON, days=1)
@@ -94,7 +94,7 @@ def test_streets_hang_together_and_meet_only_at_shared_vertices(streets: gpd.Geo
     assert (distance > 0.06).mean() < 0.01
 
 
-def test_bridges_and_underpasses_cross_other_streets_without_a_common_vertex(
+def test_bridges_and_underpasses_cross_streets_without_a_common_vertex(
     streets: gpd.GeoDataFrame,
 ) -> None:
     raised = streets[(streets["layer"] != 0) & (streets["class"] != "footway")]
@@ -129,7 +129,7 @@ def test_footways_have_crossings_and_reach_the_streets(streets: gpd.GeoDataFrame
     assert sum(tuple(xy) in corners for xy in np.round(ends, 2)) > len(foot) / 4
 
 
-def test_streets_carry_names_in_signs_and_pinyin_and_lanes_of_estates_have_none(
+def test_streets_carry_names_and_pinyin_and_drives_of_estates_have_none(
     streets: gpd.GeoDataFrame,
 ) -> None:
     named = streets[streets["name"] != ""]
@@ -261,7 +261,7 @@ def test_bell_vendors_stand_at_school_bells_on_school_days_only(city: Path) -> N
     assert (born.dt.day_of_week < 5).all()
 
 
-def test_effort_is_uneven_and_most_of_all_in_the_false_spot(city: Path, streets: gpd.GeoDataFrame) -> None:
+def test_effort_is_highest_in_the_false_spot(city: Path, streets: gpd.GeoDataFrame) -> None:
     routes = pd.concat(pd.read_parquet(path) for path in sorted((city / "truth" / "routes").iterdir()))
     passes = routes["source_id"].value_counts()
     spots = gpd.read_file(city / "truth" / "spots.gpkg").to_crs(PLANE)

@@ -17,7 +17,7 @@ from data.demo.plane import PLANE, Floats
 Ints = NDArray[np.int64]
 
 GRID_M = 0.01
-STUB_M = 12.0
+STUB_M = 21.0
 CRUMB_M = 2.5
 
 LANES = {"trunk": 3, "trunk_link": 1, "primary": 3, "secondary": 4, "tertiary": 2, "unclassified": 2}

@@ -72,7 +72,8 @@ class Month:
 def begin(ground: Ground, rates: Rates) -> Month:
     """Return the city on the first midnight: as many lasting problems as their rates keep up."""
     month = Month(ground, rates)
-    life = np.array([min(kind.life_h, 24.0 * 45) / 24.0 if kind.hours is None else 0.0 for kind in KINDS])
+    oldest = ground.size.settled_days
+    life = np.array([min(kind.life_h / 24.0, oldest) if kind.hours is None else 0.0 for kind in KINDS])
     street, kind = _drawn(month.rng, rates.births * life)
     age = -month.rng.exponential(1.0, len(street)) * life[kind] * DAY_S
     left = month.rng.exponential(1.0, len(street)) * np.array([one.life_h for one in KINDS])[kind] * 3600.0
