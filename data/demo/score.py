@@ -193,11 +193,11 @@ def _coverage(truth: Path, blocks: gpd.GeoDataFrame, said: pd.DataFrame) -> dict
 def _spans_on(line: shapely.LineString, walked: shapely.Geometry) -> Floats:
     """Return the chainage intervals of a line that parts of it cover."""
     parts = shapely.get_parts(walked)
-    at = np.array(
-        [shapely.line_locate_point(line, shapely.points(shapely.get_coordinates(part))) for part in parts],
-        dtype=object,
-    )
-    return _merged(np.array([[np.min(one), np.max(one)] for one in at]))
+    points, part = shapely.get_coordinates(parts, return_index=True)
+    at = shapely.line_locate_point(line, shapely.points(points))
+    low = np.minimum.reduceat(at, np.searchsorted(part, np.arange(len(parts))))
+    high = np.minimum(low + shapely.length(parts), line.length)  # a loop closes where it began
+    return _merged(np.column_stack([low, high]))
 
 
 def _merged(spans: Floats) -> Floats:
