@@ -18,6 +18,8 @@ from layers.site import Site
 from tests.conftest import at
 
 V1 = "/api/v1"
+# For what never reaches the store
+ONE_STORE = pytest.mark.parametrize("store_kind", ["gpkg"], indirect=True)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from layers import people
 from layers.people import Account
 from layers.site import Site
 from layers.store import Store
-from tests.field_api.conftest import Person, finding, track, uuid
+from tests.field_api.conftest import ONE_STORE, Person, finding, track, uuid
 from tests.field_api.test_photos import jpeg
 
 # What a stranger may see, said here once more: a new address is closed unless somebody changes this too
@@ -37,6 +37,7 @@ def addresses(app: Flask) -> list[tuple[str, str, str]]:
     return found
 
 
+@ONE_STORE
 def test_the_walk_knows_every_kind_of_address(app: Flask) -> None:
     walked = addresses(app)
     assert len(walked) >= 20
@@ -82,12 +83,14 @@ def test_a_stranger_sees_nothing_at_any_address(
             assert "geheim" not in answer.text
 
 
+@ONE_STORE
 def test_a_token_in_the_address_or_a_cookie_is_no_token(stranger: Person, me: Person) -> None:
     assert stranger.get(f"/me?access_token={me.token}").status_code == 401
     stranger.client.set_cookie("Authorization", f"Bearer {me.token}")
     assert stranger.get("/me").status_code == 401
 
 
+@ONE_STORE
 def test_a_bad_token_is_told_apart_from_none(stranger: Person) -> None:
     assert "error=" not in stranger.get("/me").headers["WWW-Authenticate"]
     wrong = stranger.get("/me", headers={"Authorization": "Bearer wrong"})
@@ -161,6 +164,7 @@ def strict(town: Site, now: datetime) -> Any:
     site.close()
 
 
+@ONE_STORE
 def test_each_token_has_its_allowance_and_strangers_share_that_of_their_address(
     strict: Flask, me: Person, other: Person
 ) -> None:

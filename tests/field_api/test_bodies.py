@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.field_api.conftest import Person, finding, uuid
+from tests.field_api.conftest import ONE_STORE, Person, finding, uuid
 
+pytestmark = ONE_STORE
 WHERE = f"/findings/{uuid(1)}"
 JSON = "application/json"
 

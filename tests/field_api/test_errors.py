@@ -20,7 +20,7 @@ from field_api.wire.errors import MESSAGES, UNKNOWN
 from layers import language
 from layers.site import Site
 from layers.store import Store, schema
-from tests.field_api.conftest import Person, finding, uuid
+from tests.field_api.conftest import ONE_STORE, Person, finding, uuid
 from tests.field_api.test_findings import count
 
 WHERE = f"/findings/{uuid(1)}"
@@ -35,6 +35,7 @@ def shape(answer: TestResponse) -> dict[str, Any]:
     return error
 
 
+@ONE_STORE
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
@@ -53,12 +54,14 @@ def test_wrong_addresses_under_the_api_are_answered_in_json(
     assert status != 405 or "Allow" in answer.headers
 
 
+@ONE_STORE
 def test_wrong_addresses_elsewhere_are_left_to_the_pages(me: Person) -> None:
     answer = me.client.get("/nothing")
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert me.client.get("/api/v2/findings").mimetype == "application/json"
 
 
+@ONE_STORE
 def test_messages_come_in_the_language_that_is_asked_for(me: Person) -> None:
     def told(wanted: str | None) -> str:
         headers = {"Accept-Language": wanted} if wanted else {}
@@ -73,6 +76,7 @@ def test_messages_come_in_the_language_that_is_asked_for(me: Person) -> None:
     assert shape(me.get("/nothing"))["message"] == "此地址没有内容"
 
 
+@ONE_STORE
 def test_every_text_of_the_api_is_there_in_chinese(me: Person) -> None:
     texts = {*MESSAGES.values(), UNKNOWN, *(message for _, message in HTTP.values())}
     with language.using("zh"):
@@ -106,7 +110,7 @@ def test_a_locked_store_is_busy_and_says_when_to_come_again(
     assert hurried.put(WHERE, json=finding()).status_code == 201
 
 
-@pytest.mark.parametrize("store_url", ["gpkg"], indirect=True)
+@ONE_STORE
 def test_a_full_store_says_so_and_nothing_is_half_written(
     me: Person, town: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -145,6 +149,7 @@ def test_a_fault_of_ours_is_logged_with_its_trace_and_shown_without(
     assert [bool(record.exc_info) for record in caplog.records] == [True]
 
 
+@ONE_STORE
 def test_a_mistake_of_the_client_is_not_logged_as_an_error(
     me: Person, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -153,6 +158,7 @@ def test_a_mistake_of_the_client_is_not_logged_as_an_error(
     assert caplog.records == []
 
 
+@ONE_STORE
 def test_answers_are_data_and_are_not_kept(me: Person) -> None:
     for answer in (me.get("/me"), me.get("/findings"), me.put(WHERE, json={}), me.get("/nothing")):
         assert answer.headers["Cache-Control"] == "no-store"
@@ -160,6 +166,7 @@ def test_answers_are_data_and_are_not_kept(me: Person) -> None:
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
+@ONE_STORE
 def test_the_pages_gates_do_not_stand_before_the_api(town: Site, me: Person, now: datetime) -> None:
     app = Flask("xuncha")
     app.secret_key = "a" * 32
