@@ -3,7 +3,6 @@
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import shapely
 
@@ -120,7 +119,7 @@ def build(
     raw, node = noding.nodes(lines.read(streets, crs), snap_m, split_crossings)
     pieces, position = chains.cut(raw, node)
     blocks = identity.canonical(chains.merged(chains.without_twins(pieces)))
-    nodes = identity.node_ids(np.concatenate([blocks.start, blocks.end]), position, raw.node_names)
+    nodes = identity.node_ids(blocks, position, raw.node_names)
     ids = identity.block_ids(blocks, nodes, source)
     table = blocks.attributes.assign(
         block_id=ids,

@@ -50,15 +50,19 @@ def _without_idle_vertices(shape: NDArray[np.object_]) -> NDArray[np.object_]:
 
 def _rings_turned(pieces: Pieces) -> Pieces:
     """Let rings that hang on no junction begin at their smallest vertex."""
-    degree = np.bincount(np.concatenate([pieces.start, pieces.end]), minlength=1)
-    loose = np.flatnonzero((pieces.start == pieces.end) & (degree[pieces.start] == 2))
     shape = pieces.shape.copy()
-    for at in loose:
+    for at in _loose_rings(pieces):
         ring = shapely.get_coordinates(shape[at])[:-1]
         first = np.lexsort((ring[:, 1].round(1), ring[:, 0].round(1)))[0]
         ring = np.roll(ring, -first, axis=0)
         shape[at] = shapely.linestrings(np.concatenate([ring, ring[:1]]))
     return Pieces(shape, pieces.start, pieces.end, pieces.attributes)
+
+
+def _loose_rings(pieces: Pieces) -> Ints:
+    """Return which pieces are rings that hang on no junction."""
+    degree = np.bincount(np.concatenate([pieces.start, pieces.end]), minlength=1)
+    return np.flatnonzero((pieces.start == pieces.end) & (degree[pieces.start] == 2))
 
 
 def _drawn_backwards(shape: NDArray[np.object_]) -> NDArray[np.bool_]:
@@ -83,21 +87,26 @@ def digest(text: str) -> str:
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def node_ids(used: Ints, position: Floats, names: NDArray[np.object_] | None) -> dict[int, str]:
+def node_ids(blocks: Pieces, position: Floats, names: NDArray[np.object_] | None) -> dict[int, str]:
     """Return an id per node: of its name in the source, else of its place.
 
-    Nodes one above the other (a bridge and the street below) are told apart by their order.
+    Nodes one above the other (a bridge and the street below) are told apart by their order.  A ring that
+    hangs on no junction has its node at its first vertex, wherever the source began to draw it.
     """
-    wanted = np.unique(used).tolist()
-    if names is not None:
-        return {at: digest(f"node {names[at]}") for at in wanted}
-    texts: dict[int, str] = {}
+    loose = _loose_rings(blocks)
+    place = position.copy()
+    place[blocks.start[loose]] = shapely.get_coordinates(shapely.get_point(blocks.shape[loose], 0))
+    drawn_from = set(blocks.start[loose].tolist())
+    out: dict[int, str] = {}
     times: dict[str, int] = {}
-    for at in wanted:
-        place = _decimetres(position[at])
-        times[place] = times.get(place, 0) + 1
-        texts[at] = digest(f"{place} {times[place]}")
-    return texts
+    for at in np.unique(np.concatenate([blocks.start, blocks.end])).tolist():
+        if names is not None and at not in drawn_from:
+            out[at] = digest(f"node {names[at]}")
+            continue
+        text = _decimetres(place[at])
+        times[text] = times.get(text, 0) + 1
+        out[at] = digest(f"{text} {times[text]}")
+    return out
 
 
 def _decimetres(xy: Floats) -> str:

@@ -172,7 +172,7 @@ def _first(frame: gpd.GeoDataFrame, tags: dict[str, pd.Series], *names: str) -> 
     if not found:
         return pd.Series(None, index=frame.index, dtype=object)
     values = found[0].astype(object)
-    return values.where(values.notna(), found[1].astype(object)) if len(found) > 1 else values
+    return pd.Series(values.where(values.notna(), found[1].astype(object)) if len(found) > 1 else values)
 
 
 def _text(values: pd.Series) -> pd.Series:
