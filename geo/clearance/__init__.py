@@ -1,0 +1,18 @@
+"""Distance rules around schools and other places: which holds on a day, how it measures, who is inside."""
+
+from geo.clearance.audit import VERDICTS, audit, spacing
+from geo.clearance.distance import p_inside, pairs_within
+from geo.clearance.rules import Rule, concerns, in_force, protects, read_rules
+
+__all__ = [
+    "VERDICTS",
+    "Rule",
+    "audit",
+    "concerns",
+    "in_force",
+    "p_inside",
+    "pairs_within",
+    "protects",
+    "read_rules",
+    "spacing",
+]
