@@ -62,6 +62,7 @@ def import_osm(
         site, OSM, extract.key_points, extract.gates, now=now, account_id=account_id
     )
     places = _of_changes("key_points", extract.key_points, changes)
+    places.n_read += len(extract.gates)
     places.facts["n_gates"] = len(extract.gates)
     changes = district_store.replace(site, OSM, extract.districts, now=now, account_id=account_id)
     areas = _of_changes("districts", extract.districts, changes)

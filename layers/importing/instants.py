@@ -75,8 +75,8 @@ def parse(
 
 
 def _iso_or_unix(text: "pd.Series[str]", local: ZoneInfo) -> tuple[Instants, NDArray[np.bool_]]:
-    plain = text.str.replace(r"[年月/.](?=\d{1,2}\D|\d{1,2}$)", "-", n=2, regex=True)
-    parts = plain.str.replace("日", " ").str.strip().str.extract(f"^{_ISO}$", expand=True)
+    plain = text.str.replace(r"^(\d{4})[年/.](\d{1,2})[月/.](\d{1,2})日?", r"\1-\2-\3", regex=True)
+    parts = plain.str.extract(f"^{_ISO}$", expand=True)
     found = np.full(len(text), "NaT", dtype="datetime64[ms]")
     dated = parts["year"].notna().to_numpy(dtype=bool)
     date_only = dated & parts["hour"].isna().to_numpy(dtype=bool)

@@ -70,11 +70,11 @@ def _unzipped(path: Path) -> Iterator[Path]:
 
 def _read_plain(path: Path, options: ImportOptions, *, as_is: bool) -> Any:
     try:
-        if tables.suffix(path) in PARQUET:
-            return _read_parquet(path, as_is=as_is)
         with warnings.catch_warnings():
-            # GDAL's remarks on single records; what matters is checked row by row
+            # remarks of GDAL and GEOS on single records; what matters is checked row by row
             warnings.simplefilter("ignore", RuntimeWarning)
+            if tables.suffix(path) in PARQUET:
+                return _read_parquet(path, as_is=as_is)
             return pyogrio.read_dataframe(
                 _address(path),
                 layer=_layer(path, options),

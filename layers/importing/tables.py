@@ -5,9 +5,10 @@ import gzip
 import io
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pandas as pd
 
@@ -68,14 +69,13 @@ def chunks(
     check_there(path)
     encoding = check_encoding(path, encoding)
     total = path.stat().st_size
-    with path.open("rb") as raw, _unpacked(raw, path) as content:
-        text = io.TextIOWrapper(content, encoding=encoding, newline="")
+    with _opened(path) as (content, file), io.TextIOWrapper(content, encoding=encoding, newline="") as text:
         header, reader = _reader(text, path)
         first = 1
         while batch := _take(reader, size, path):
             chunk = _chunk(batch, header, first)
             first += len(batch)
-            progress("reading rows", raw.tell(), total)
+            progress("reading rows", file.tell(), total)
             yield chunk
 
 
@@ -88,11 +88,11 @@ def check_encoding(path: Path, encoding: str | None) -> str:
     wanted = "utf-8-sig" if encoding is None or encoding.lower() in {"utf-8", "utf8"} else encoding
     n = 0
     try:
-        with path.open("rb") as raw, _unpacked(raw, path) as content:
+        with _opened(path) as (content, _file):
             _refuse_binary(content, path)
-            for line in io.TextIOWrapper(content, encoding=wanted, newline="\n"):
-                n += 1
-                del line
+            with io.TextIOWrapper(content, encoding=wanted, newline="\n") as text:
+                for _ in text:
+                    n += 1
     except LookupError:
         raise UnreadableFileError(
             "There is no encoding %(given)s", field="encoding", given=encoding
@@ -126,10 +126,15 @@ def _damaged(path: Path, error: Exception) -> UnreadableFileError:
     )
 
 
-def _unpacked(raw: IO[bytes], path: Path) -> Any:
-    if path.name.lower().endswith(".gz"):
-        return gzip.GzipFile(fileobj=raw)
-    return io.BufferedReader(raw)
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Give the content, unpacked if need be, and the file itself, whose place tells how far we are."""
+    with path.open("rb") as file:
+        if not path.name.lower().endswith(".gz"):
+            yield file, file
+            return
+        with gzip.GzipFile(fileobj=file) as content:
+            yield cast("IO[bytes]", content), file
 
 
 def _reader(text: IO[str], path: Path) -> tuple[list[str], Any]:
