@@ -25,10 +25,10 @@ from layers.field import findings
 from layers.field.asking import FindingFilter
 from layers.site import Site
 from tests.conftest import IN_CI
-from tests.field_api.conftest import V1, finding, uuid
+from tests.field_api.conftest import V1, finding, track, uuid
 from tests.field_api.test_documentation import PROSE
 from tests.field_api.test_photos import jpeg
-from tests.field_api.test_tracks import gpx, track
+from tests.field_api.test_tracks import gpx
 
 # one server for all of them, also where tests run side by side
 pytestmark = pytest.mark.xdist_group("api server")
