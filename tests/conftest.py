@@ -1,9 +1,12 @@
 """A small town by hand, on both stores; three people; a clock that stands still."""
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -12,13 +15,14 @@ import numpy as np
 import psycopg
 import pytest
 import shapely
-from sqlalchemy import make_url
+from sqlalchemy import BigInteger, make_url
 
 from layers import people
 from layers.city import districts, key_points, networks
 from layers.field.findings import Position, Report
 from layers.people import Account
 from layers.site import Site
+from layers.store import schema
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 POSTGRES = os.environ.get(
@@ -42,9 +46,12 @@ def shared(*parts: str) -> Path:
     return path
 
 
+NOW = datetime(2026, 8, 23, 8, 0, tzinfo=UTC)
+
+
 @pytest.fixture
 def now() -> datetime:
-    return datetime(2026, 8, 23, 8, 0, tzinfo=UTC)
+    return NOW
 
 
 def _postgres_error() -> str | None:
@@ -68,26 +75,106 @@ def postgres() -> str:
     pytest.skip(f"no PostGIS at {POSTGRES}: {error}")
 
 
+def _sql(url: str, *statements: str) -> None:
+    """Run statements in one transaction, with triggers and foreign keys asleep."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain) as connection:
+        for statement in ("SET session_replication_role = replica", *statements):
+            connection.execute(statement)  # type: ignore[arg-type, unused-ignore]
+
+
+@contextmanager
+def _schema(postgres: str) -> Iterator[str]:
+    """Give the address of a schema of its own."""
+    name = f"test_{uuid4().hex}"
+    _sql(postgres, f"CREATE SCHEMA {name}")
+    address = make_url(postgres).update_query_dict({"options": f"-csearch_path={name},public"})
+    try:
+        yield address.render_as_string(hide_password=False)
+    finally:
+        _sql(postgres, f"DROP SCHEMA {name} CASCADE")
+
+
+def _schema_name(url: str) -> str:
+    return str(make_url(url).query["options"]).removeprefix("-csearch_path=").split(",")[0]
+
+
+def _refill(source: str, target: str) -> None:
+    """Make the rows of one schema those of another."""
+    there, here = _schema_name(source), _schema_name(target)
+    statements = [f"DELETE FROM {here}.{table.name}" for table in schema.metadata.sorted_tables]
+    for table in schema.metadata.sorted_tables:
+        name = f"{here}.{table.name}"
+        statements.append(f"INSERT INTO {name} SELECT * FROM {there}.{table.name}")
+        key = next(iter(table.primary_key))
+        sequence = f"pg_get_serial_sequence('{name}', '{key.name}')"
+        if key.autoincrement is not False and isinstance(key.type, BigInteger):
+            last = f"(SELECT coalesce(max({key.name}), 0) + 1 FROM {name})"
+            statements.append(f"SELECT setval({sequence}, {last}, false)")
+    _sql(target, *statements)
+
+
 @pytest.fixture(params=["gpkg", pytest.param("postgis", marks=pytest.mark.postgis)])
-def store_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """Give each store in turn: None for the GeoPackage, else an address with an empty schema of its own."""
-    if request.param == "gpkg":
-        yield None
-        return
-    url = make_url(request.getfixturevalue("postgres"))
-    schema = f"test_{uuid4().hex}"
-    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-        in_schema = url.update_query_dict({"options": f"-csearch_path={schema},public"})
-        yield in_schema.render_as_string(hide_password=False)
-        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Give each kind of store in turn."""
+    kind: str = request.param
+    if kind == "postgis":
+        request.getfixturevalue("postgres")
+    return kind
 
 
 @pytest.fixture
-def site(tmp_path: Path, store_url: str | None, now: datetime) -> Iterator[Site]:
-    """Give a new site without any data."""
-    site = Site.create(tmp_path / "home", now=now, store_url=store_url, busy_timeout_s=5.0)
+def store_url(store_kind: str, request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Give each store in turn: None for the GeoPackage, else the address of an empty schema."""
+    if store_kind == "gpkg":
+        yield None
+        return
+    with _schema(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def made(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str, str], Site]]:
+    """Give sites that are made once: by the kind of their store, and `empty`, `town` or `work`."""
+    with ExitStack() as at_the_end:
+
+        @cache
+        def make(store_kind: str, what: str) -> Site:
+            url = None
+            if store_kind == "postgis":
+                url = at_the_end.enter_context(_schema(request.getfixturevalue("postgres")))
+            home = tmp_path_factory.mktemp("made") / "home"
+            site = Site.create(home, now=NOW, store_url=url, busy_timeout_s=5.0)
+            if what == "town":
+                _fill(site, request)
+            site.close()
+            return site
+
+        yield make
+
+
+def _fill(site: Site, request: pytest.FixtureRequest) -> None:
+    give = request.getfixturevalue
+    networks.add(site, give("streets"), "town", "by hand", now=NOW)
+    key_points.replace(site, "town", give("places"), give("gates"), now=NOW)
+    districts.replace(site, "town", give("areas"), now=NOW)
+
+
+@pytest.fixture
+def site(
+    tmp_path: Path, store_kind: str, made: Callable[[str, str], Site], request: pytest.FixtureRequest
+) -> Iterator[Site]:
+    """Give a new site, empty, or with the town in it if the test asks for that too."""
+    original = made(store_kind, "town" if "town" in request.fixturenames else "empty")
+    home = tmp_path / "home"
+    shutil.copytree(original.settings.home, home)
+    if store_kind == "postgis":
+        work = made(store_kind, "work")
+        _refill(str(original.settings.store_url), str(work.settings.store_url))
+        replace(work.settings, home=home).write()
+    site = Site.open(home, now=NOW)
     yield site
     site.close()
 
@@ -197,18 +284,8 @@ def areas() -> gpd.GeoDataFrame:
 
 
 @pytest.fixture
-def town(  # noqa: PLR0917  a town has that many parts
-    site: Site,
-    streets: gpd.GeoDataFrame,
-    places: gpd.GeoDataFrame,
-    gates: gpd.GeoDataFrame,
-    areas: gpd.GeoDataFrame,
-    now: datetime,
-) -> Site:
-    """Give a site with the town in it."""
-    networks.add(site, streets, "town", "by hand", now=now)
-    key_points.replace(site, "town", places, gates, now=now)
-    districts.replace(site, "town", areas, now=now)
+def town(site: Site) -> Site:
+    """Give the site with the town in it; see `site`."""
     return site
 
 

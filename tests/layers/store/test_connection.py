@@ -19,7 +19,7 @@ from layers.store import Store, schema
 from tests.layers.store import rows
 
 only_postgis = pytest.mark.parametrize(
-    "store_url", [pytest.param("postgis", marks=pytest.mark.postgis)], indirect=True
+    "store_kind", [pytest.param("postgis", marks=pytest.mark.postgis)], indirect=True
 )
 COUNT = select(func.count()).select_from(schema.finding)
 
