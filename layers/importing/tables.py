@@ -54,7 +54,7 @@ def check_there(path: Path) -> None:
 
 
 def chunks(
-    path: Path, *, encoding: str | None = None, size: int = CHUNK_ROWS, progress: Progress = silent
+    path: Path, *, encoding: str | None = None, size: int | None = None, progress: Progress = silent
 ) -> Iterator[Chunk]:
     """Yield the rows of a text table.
 
@@ -72,7 +72,7 @@ def chunks(
     with _opened(path) as (content, file), io.TextIOWrapper(content, encoding=encoding, newline="") as text:
         header, reader = _reader(text, path)
         first = 1
-        while batch := _take(reader, size, path):
+        while batch := _take(reader, size or CHUNK_ROWS, path):
             chunk = _chunk(batch, header, first)
             first += len(batch)
             progress("reading rows", file.tell(), total)

@@ -18,7 +18,7 @@ from layers.city import taxonomy
 from layers.errors import InvalidError
 from layers.field import findings as store
 from layers.field.findings import FindingFilter
-from layers.importing import field, findings
+from layers.importing import field, findings, tables
 from layers.importing.findings import Batch
 from layers.importing.options import ImportOptions
 from layers.importing.runs import Done
@@ -326,8 +326,7 @@ def test_an_unknown_source_is_refused_in_each_row(take: Callable[..., Done], tmp
 def test_an_interrupted_import_leaves_whole_findings_and_is_completed_by_repeating(
     town: Site, supervisor: Account, tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("layers.importing.tables.CHUNK_ROWS", 10)
-    monkeypatch.setattr("layers.importing.tables.chunks.__kwdefaults__", {**_defaults(), "size": 10})
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 10)
     path = write(tmp_path, [row(90 + n, 205, number=str(n)) for n in range(25)])
     parts = []
 
@@ -344,12 +343,6 @@ def test_an_interrupted_import_leaves_whole_findings_and_is_completed_by_repeati
     assert (run.finished_at, run.n_added) == (None, 20)
     done = field.import_findings(town, supervisor, path, ImportOptions(**CODE), now=now)
     assert (done.n_added, done.n_same) == (5, 20)
-
-
-def _defaults() -> dict[str, Any]:
-    from layers.importing import tables
-
-    return dict(tables.chunks.__kwdefaults__)
 
 
 def test_compressed_tables_come_in(town: Site, take: Callable[..., Done], tmp_path: Path) -> None:
