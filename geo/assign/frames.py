@@ -117,7 +117,10 @@ def _positions(findings: gpd.GeoDataFrame, index: BlockIndex) -> Floats:
     if read_crs(findings.crs) != index.projection.crs:
         geometry = geometry.to_crs(index.projection.crs)
     points = np.asarray(shapely.centroid(geometry.to_numpy()))
-    return np.column_stack([shapely.get_x(points), shapely.get_y(points)])
+    xy = np.full((len(points), 2), np.nan)
+    known = ~(shapely.is_missing(points) | shapely.is_empty(points))
+    xy[known] = shapely.get_coordinates(points[known])
+    return xy
 
 
 def _evidence(

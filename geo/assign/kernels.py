@@ -179,6 +179,9 @@ def gather(
 ):
     """Sum the weights of all blocks within reach of one position; return how many there are.
 
+    The integral runs along the part of each line that lies within reach, so that it does not matter how a
+    line is cut into pieces.
+
     `blocks` and `weights` are scratch: block, first and last reference; left, right, squared distance.
     """
     s, offset, spread, hx, hy, driving, hint, track_begin, track_end = own
@@ -188,13 +191,17 @@ def gather(
         dx, dy = x - pieces[piece, AX], y - pieces[piece, AY]
         tx, ty, length = pieces[piece, TX], pieces[piece, TY], pieces[piece, LENGTH]
         t, d = dx * tx + dy * ty, tx * dy - ty * dx
+        if d * d >= reach2:
+            continue
+        chord = math.sqrt(reach2 - d * d)
+        low, high = max(t - chord, 0.0), min(t + chord, length)
+        if low >= high:
+            continue
         beyond = max(-t, t - length, 0.0)
         distance2 = d * d + beyond * beyond
-        if distance2 > reach2:
-            continue
         block = int(pieces[piece, OWNER])
         w = values[block, KERB] if math.isnan(offset) else offset
-        left, right = piece_density(t, d, length, w, s, spread, model[ETA], model[ASTRAY])
+        left, right = piece_density(t - low, d, high - low, w, s, spread, model[ETA], model[ASTRAY])
         factor = values[block, PRIOR]
         if not math.isnan(hx):
             factor *= heading_ratio(tx, ty, hx, hy, driving * values[block, ONE_WAY], model)
@@ -220,26 +227,39 @@ def gather(
 
 @njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def chainage(x, y, reach, first, last, own, references, pieces, values, model):
-    """Return mean and variance of the chainage along one block, mixed over its pieces."""
-    s, offset, spread = own[0], own[1], own[2]
+    """Return mean and variance of the chainage along one block, mixed over pieces and both errors."""
+    s, offset, spread, hx, hy, driving = own[0], own[1], own[2], own[3], own[4], own[5]
+    eta, s3 = model[ETA], math.sqrt(s * s + model[ASTRAY] * model[ASTRAY])
+    r, r3 = math.sqrt(s * s + spread * spread), math.sqrt(s3 * s3 + spread * spread)
     weight, mean, square, reach2 = 0.0, 0.0, 0.0, reach * reach
     for at in range(first, last + 1):
         piece = references[at]
         dx, dy = x - pieces[piece, AX], y - pieces[piece, AY]
         tx, ty, length = pieces[piece, TX], pieces[piece, TY], pieces[piece, LENGTH]
         t, d = dx * tx + dy * ty, tx * dy - ty * dx
-        beyond = max(-t, t - length, 0.0)
-        if d * d + beyond * beyond > reach2:
+        if d * d >= reach2:
             continue
-        m, v = truncated(t, length, s)
-        if first == last:
-            return pieces[piece, CHAINAGE_0] + m, v
-        w = values[int(pieces[piece, OWNER]), KERB] if math.isnan(offset) else offset
-        left, right = piece_density(t, d, length, w, s, spread, model[ETA], model[ASTRAY])
-        m += pieces[piece, CHAINAGE_0]
-        weight += left + right
-        mean += (left + right) * m
-        square += (left + right) * (v + m * m)
+        chord = math.sqrt(reach2 - d * d)
+        low, high = max(t - chord, 0.0), min(t + chord, length)
+        if low >= high:
+            continue
+        block = int(pieces[piece, OWNER])
+        w = values[block, KERB] if math.isnan(offset) else offset
+        factor = 1.0
+        if not math.isnan(hx):
+            factor = heading_ratio(tx, ty, hx, hy, driving * values[block, ONE_WAY], model)
+        from_start = pieces[piece, CHAINAGE_0] + low
+        left, right = kerbs(d, w, r)
+        m, v = truncated(t - low, high - low, s)
+        m += from_start
+        p = factor * (1.0 - eta) * share(t - low, high - low, s) * (left + right)
+        weight, mean, square = weight + p, mean + p * m, square + p * (v + m * m)
+        if eta > 0.0:
+            left, right = kerbs(d, w, r3)
+            m, v = truncated(t - low, high - low, s3)
+            m += from_start
+            p = factor * eta * share(t - low, high - low, s3) * (left + right)
+            weight, mean, square = weight + p, mean + p * m, square + p * (v + m * m)
     if weight <= 0.0:
         return math.nan, math.nan
     mean /= weight
