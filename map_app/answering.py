@@ -55,7 +55,12 @@ def _density(asked: Asked) -> Answer:
         "the streets are left out. Blocks under 50 m count as 50 m long."
     )
     return {
-        "headline": ngettext("%(n)s block with findings", "%(n)s blocks with findings", len(blocks)),
+        "headline": ngettext(
+            "%(count)s block with findings",
+            "%(count)s blocks with findings",
+            len(blocks),
+            count=number(len(blocks)),
+        ),
         "layer": density.layer(blocks, asked.analyst.block_numbers(), gettext, texts=asked.inside),
         "basis": basis.of_findings(asked.analyst, asked.choice, chosen, [left_out], asked.now),
     }
@@ -149,6 +154,4 @@ def _texts(chosen: pd.DataFrame) -> dict[str, tuple[str, pd.Series]]:
 
 
 def _n_findings(n: int) -> str:
-    return (
-        ngettext("%(n)s finding", "%(n)s findings", n) if n < 1000 else gettext("%(n)s findings", n=number(n))
-    )
+    return ngettext("%(count)s finding", "%(count)s findings", n, count=number(n))

@@ -29,8 +29,6 @@ _BUILD = {
     "coverage": coverage.build,
     "school_zones": school_zones.build,
 }
-# Streets are a picture here: one level less of detail, a quarter of the size
-_STREETS_MAX_ZOOM = 13
 
 
 def export(site: Site, outdir: Path, wanted: FindingFilter | None = None, *, now: datetime) -> list[Path]:
@@ -97,14 +95,10 @@ def _copy_assets(folder: Path) -> None:
 
 
 def _write_streets(analyst: Analyst, folder: Path) -> list[str]:
-    network = analyst.site.network_or_none()
-    if network is None:
-        return []
     scripts = []
-    for name, path in analyst.base_map(max_zoom=_STREETS_MAX_ZOOM).items():
-        if path.exists():
-            packed = base64.b64encode(path.read_bytes()).decode()
-            scripts.append(_write_script(folder / f"{name}.js", name, packed))
+    for name in analyst.archives():
+        packed = base64.b64encode(analyst.write_archive(name).read_bytes()).decode()
+        scripts.append(_write_script(folder / f"{name}.js", name, packed))
     return scripts
 
 

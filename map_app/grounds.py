@@ -1,15 +1,19 @@
 """The ground of a site's maps: its extent, its street tiles, whose data they are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from layers.analysis import base_map
 from layers.analysis.questions import Analyst
 from layers.city import networks
 from layers.field.asking import FindingFilter
 from layers.language import gettext
 from map_app.maps.base import Ground, Locate, Source
 
-ARCHIVES = ("blocks", "names", "grounds")
+# Share of blocks on each side that may lie beyond the first view
+_STRAY = 0.01
 # The whole of China, for a site that knows nothing yet
 _NOWHERE = (73.0, 18.0, 135.0, 53.0)
 
@@ -17,9 +21,10 @@ _NOWHERE = (73.0, 18.0, 135.0, 53.0)
 def ground(analyst: Analyst, locate: Locate, source: Callable[[str, Path], Source]) -> Ground:
     """Return the ground of the site's maps; `source` says how the page reaches an archive."""
     settings = analyst.site.settings
-    archives = {name: source(name, path) for name, path in tiles(analyst).items()}
+    archives = {name: source(name, path) for name, path in analyst.archives().items()}
     return Ground(
         bounds=bounds(analyst),
+        min_zoom=lowest_zoom(analyst),
         blocks=archives.get("blocks"),
         names=archives.get("names"),
         grounds=archives.get("grounds"),
@@ -31,18 +36,14 @@ def ground(analyst: Analyst, locate: Locate, source: Callable[[str, Path], Sourc
     )
 
 
-def tiles(analyst: Analyst) -> Mapping[str, Path]:
-    """Return the tile archives of the site; none where there are no streets."""
-    if analyst.site.network_or_none() is None:
-        return {}
-    return {name: path for name, path in analyst.base_map().items() if path.exists()}
-
-
 def bounds(analyst: Analyst) -> tuple[float, float, float, float]:
     """Return west, south, east and north of the streets, else of the findings."""
     network = analyst.site.network_or_none()
     if network is not None:
-        west, south, east, north = network.blocks.total_bounds
+        # a few stray roads far out must not make the city small
+        edges = network.blocks.geometry.bounds.to_numpy()
+        west, south = np.quantile(edges[:, :2], _STRAY, axis=0)
+        east, north = np.quantile(edges[:, 2:], 1 - _STRAY, axis=0)
         corners = network.projection.to_lonlat([[west, south], [east, north], [west, north], [east, south]])
         (w, s), (e, n) = corners.min(axis=0), corners.max(axis=0)
         return float(w), float(s), float(e), float(n)
@@ -51,6 +52,13 @@ def bounds(analyst: Analyst) -> tuple[float, float, float, float]:
         return _NOWHERE
     (w, s), (e, n) = places.min(axis=0), places.max(axis=0)
     return float(w) - 0.01, float(s) - 0.01, float(e) + 0.01, float(n) + 0.01
+
+
+def lowest_zoom(analyst: Analyst) -> int:
+    """Return the zoom from which on the streets are drawn."""
+    network = analyst.site.network_or_none()
+    # tiles are drawn at twice their size
+    return base_map.lowest_zoom(network.blocks) + 1 if network else 4
 
 
 def attribution(analyst: Analyst) -> str | None:

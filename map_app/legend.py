@@ -7,8 +7,12 @@ import pandas as pd
 from layers.city import taxonomy
 from layers.city.taxonomy import Taxonomy
 from layers.errors import InvalidError
+from layers.language import gettext
 from map_app import style
 from map_app.style import Entry
+
+# Fewer main classes than this tell a reader nothing
+_FEWEST_CLASSES = 3
 
 
 def name(known: Taxonomy, scheme: str, code: str) -> str:
@@ -39,13 +43,24 @@ def entries(
 ) -> tuple[list[Entry], dict[tuple[str, str], int]]:
     """Return the legend of the categories in use, and which line each category is on.
 
-    One line per category where there are few enough for as many colours, else one per class.
+    One line per category where there are few enough for as many colours; else one per main class; where
+    there are no classes to speak of, the commonest and all others together.
     """
-    if len(used) <= len(style.CATEGORY_COLOURS):
-        named = [(f"{scheme}.{code}", name(known, scheme, code)) for scheme, code, _ in used]
-        return style.entries(named), {(scheme, code): k for k, (scheme, code, _) in enumerate(used)}
+    n_classes = len({class_key(known, scheme, code) for scheme, code, _ in used})
+    if len(used) <= len(style.CATEGORY_COLOURS) or n_classes < _FEWEST_CLASSES:
+        return _by_category(known, used)
     keys = [class_key(known, scheme, code) for scheme, code, _ in used]
     order = list(pd.Series([n for _, _, n in used]).groupby(keys).sum().sort_values(ascending=False).index)
     lines = style.entries([(key, class_name(known, key)) for key in order])
     which = {(scheme, code): order.index(key) for (scheme, code, _), key in zip(used, keys, strict=True)}
     return lines, which
+
+
+def _by_category(
+    known: Taxonomy, used: Sequence[tuple[str, str, int]]
+) -> tuple[list[Entry], dict[tuple[str, str], int]]:
+    n_own = len(used) if len(used) <= len(style.CATEGORY_COLOURS) else len(style.CATEGORY_COLOURS) - 1
+    named = [(f"{scheme}.{code}", name(known, scheme, code)) for scheme, code, _ in used[:n_own]]
+    if n_own < len(used):
+        named.append(("others", gettext("All others")))
+    return style.entries(named), {(scheme, code): min(k, n_own) for k, (scheme, code, _) in enumerate(used)}

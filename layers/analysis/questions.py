@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import geopandas as gpd
 import pandas as pd
+import shapely
 from sqlalchemy import select
 
 from geo.crs import LonLat
@@ -155,31 +156,48 @@ class Analyst:
         with self.site.store.read() as conn:
             return frames.read(conn, statement)
 
-    def base_map(self, max_zoom: int = base_map.MAX_ZOOM) -> dict[str, Path]:
-        """Return the tile archives of the newest streets, written if they are not there yet.
+    def archives(self) -> dict[str, Path]:
+        """Return where the tile archives of the newest streets are, made or not (see `write_archive`).
 
-        An archive of which there is nothing to draw has no file.
+        One of which there is nothing to draw is left out.
         """
-        network = self.site.network
-        of_streets = f"v{network.version}-z{max_zoom}"
-        of_places = f"p{self.site.facts()['key_points']}-z{max_zoom}"
-        paths = {
-            "blocks": self.folder / "base" / f"blocks-{of_streets}.pmtiles",
-            "names": self.folder / "base" / f"names-{of_streets}.pmtiles",
-            "grounds": self.folder / "base" / f"grounds-{of_places}.pmtiles",
-        }
+        network = self.site.network_or_none()
+        if network is None:
+            return {}
+        of_streets, of_places = f"v{network.version}", f"p{self.site.facts()['key_points']}"
+        names = {"blocks": of_streets, "names": of_streets, "grounds": of_places}
+        if not len(self._grounds()):
+            names.pop("grounds")
+        return {name: self.folder / "base" / f"{name}-{of}.pmtiles" for name, of in names.items()}
 
-        def make() -> dict[str, Path]:
-            if not paths["blocks"].exists():
-                base_map.write_blocks(network.blocks, paths["blocks"], max_zoom)
-            if not paths["names"].exists():
-                base_map.write_names(network.blocks, paths["names"], max_zoom)
-            if not paths["grounds"].exists():
-                grounds = self._key_points(base_map.GROUND_KINDS)
-                base_map.write_grounds(grounds, paths["grounds"], max_zoom)
-            return paths
+    def write_archive(self, name: str) -> Path:
+        """Return a tile archive, written now if it is not there; those who also want it wait."""
+        path = self.archives()[name]
 
-        return self._answers.get(cache.key("base_map", {"streets": of_streets, "places": of_places}), make)
+        def make() -> Path:
+            if not path.exists():
+                self._write_archive(name, path)
+            return path
+
+        return self._answers.get(cache.key("archive", {"path": path}), make)
+
+    def _write_archive(self, name: str, path: Path) -> None:
+        if name == "grounds":
+            base_map.write_grounds(self._grounds(), path)
+        elif name == "names":
+            base_map.write_names(self.site.network.blocks, path)
+        else:
+            base_map.write_blocks(self.site.network.blocks, path)
+
+    def _grounds(self) -> gpd.GeoDataFrame:
+        """Return the key points of which the ground is known and drawn."""
+
+        def make() -> gpd.GeoDataFrame:
+            places = self._key_points(base_map.GROUND_KINDS)
+            return places[shapely.get_dimensions(places.geometry.to_numpy()) == 2]
+
+        version = self.site.facts()["key_points"]
+        return self._answers.get(cache.key("grounds", {"key_points": version}), make)
 
     def block(self, number: int) -> "pd.Series[Any]":
         """Return the block of a number in the tiles."""

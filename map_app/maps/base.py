@@ -26,8 +26,7 @@ SCRIPTS = (
 )
 STYLES = ("map.css",)
 
-# Web Mercator ends here; a district never needs less than this
-MIN_ZOOM, MAX_ZOOM = 8, 19
+MAX_ZOOM = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +52,7 @@ class Ground:
     attribution: str | None = None
     tile_url: str | None = None
     tile_attribution: str | None = None
+    min_zoom: int = 4
     locate: Locate
     texts: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,7 +83,7 @@ class CityMap(folium.Map):
         self.default_css = _links((*assets.STYLES, *STYLES), ground.locate)
         self.settings = {
             "bounds": [[south, west], [north, east]],
-            "minZoom": MIN_ZOOM,
+            "minZoom": ground.min_zoom,
             "maxZoom": MAX_ZOOM,
             "texts": dict(ground.texts),
         }

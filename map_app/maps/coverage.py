@@ -60,6 +60,7 @@ def layer(
                 "n": f"{km:,.1f} km",
                 "swatch": "line",
                 "dash": dash,
+                "thin": dash is not None,
             }
             for age, km, dash in zip(
                 (*style.AGES, style.NEVER), kilometres, [None] * NEVER + [[2, 4]], strict=True

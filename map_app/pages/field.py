@@ -19,7 +19,7 @@ from flask_wtf.csrf import generate_csrf
 
 from layers import people
 from layers.language import current, gettext
-from map_app import assets, grounds, legend
+from map_app import assets, legend
 from map_app.maps import base
 from map_app.maps.base import CityMap
 from map_app.pages.gate import visitor
@@ -49,7 +49,7 @@ def page() -> ResponseReturnValue:
             "device": _device(),
             "worker": url_for("pages.field.worker"),
             "scope": url_for("pages.field.page"),
-            "archives": [archive(path.name) for path in grounds.tiles(analyst()).values()],
+            "archives": [archive(path.name) for path in analyst().archives().values()],
             "sending": {
                 "api": _API,
                 "account": visitor().id,

@@ -6,7 +6,6 @@ import rasterio
 from flask import Blueprint, Response, abort, send_file
 from flask.typing import ResponseReturnValue
 
-from map_app import grounds
 from map_app.maps import pictures
 from map_app.pages.service import analyst
 
@@ -21,11 +20,12 @@ _FOR_EVER = 31_536_000
 @blueprint.get("/tiles/base/<name>")
 def archive(name: str) -> ResponseReturnValue:
     """Send a part of an archive, as the Range header asks."""
-    known = {path.name: path for path in grounds.tiles(analyst()).values()}
+    known = {path.name: key for key, path in analyst().archives().items()}
     if name not in known:
         abort(404)
+    path = analyst().write_archive(known[name])
     response = send_file(
-        known[name], mimetype="application/vnd.pmtiles", conditional=True, max_age=_FOR_EVER, etag=name
+        path, mimetype="application/vnd.pmtiles", conditional=True, max_age=_FOR_EVER, etag=name
     )
     response.headers["Cache-Control"] = f"private, max-age={_FOR_EVER}, immutable"
     return response

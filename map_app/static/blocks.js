@@ -16,7 +16,7 @@
     }
 
     function rule(k) {
-      const { colour, wider, dash } = layer.classes[k];
+      const { colour, wider, dash, thin } = layer.classes[k];
       return {
         dataSource: "blocks",
         dataLayer: "blocks",
@@ -31,7 +31,7 @@
           draw(context, lines, zoom, feature) {
             const width = Math.max(xuncha.streetWidth(feature.props.c, zoom), zoom < 13 ? 1.1 : 1.8) * (wider || 1);
             context.globalAlpha = 1;
-            context.lineWidth = Math.min(width, 14);
+            context.lineWidth = thin ? Math.min(width, 1.5) : Math.min(width, 14);
             xuncha.strokeLines(context, lines);
           },
         },

@@ -48,6 +48,7 @@
     L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
     map.fitBounds(settings.bounds, { padding: [12, 12] });
     restoreView(map);
+    window.addEventListener("hashchange", () => restoreView(map));
     map.on("moveend", () => rememberView(map));
     xuncha.theMap = map;
     return map;

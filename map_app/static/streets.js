@@ -124,7 +124,7 @@
     if (!options.blocks) return null;
     const sources = {};
     for (const name of ["blocks", "names", "grounds"]) {
-      if (options[name]) sources[name] = { url: archive(options[name]), maxDataZoom: 14 };
+      if (options[name]) sources[name] = { url: archive(options[name]), maxDataZoom: 13 };
     }
     const layer = protomapsL.leafletLayer({
       sources,
