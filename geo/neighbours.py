@@ -98,7 +98,7 @@ def find(blocks: pd.DataFrame, radius_m: float = 250.0) -> Neighbourhoods:
     if not 0 <= radius_m < np.inf:
         raise GeoError("the radius must be a number of metres, not %(given)s", given=radius_m)
     length_m = lengths(blocks)
-    start, end, n_nodes = _nodes(blocks)
+    start, end, n_nodes = nodes(blocks)
     order = np.argsort(np.concatenate([start, end]), kind="stable")
     incident = (order % max(1, len(start))).astype(np.int64)
     degree = np.bincount(np.concatenate([start, end]), minlength=n_nodes)
@@ -120,7 +120,7 @@ def lengths(blocks: pd.DataFrame) -> NDArray[np.float64]:
     return length_m
 
 
-def _nodes(blocks: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+def nodes(blocks: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """Return each block's two ends as numbers from 0, and how many crossings there are."""
     if "start_node" in blocks and "end_node" in blocks:
         ends = np.concatenate([blocks["start_node"].to_numpy(), blocks["end_node"].to_numpy()])

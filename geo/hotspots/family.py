@@ -13,8 +13,6 @@ from geo.neighbours import Neighbourhoods
 
 # The model is fitted again without the flagged streets only while most of the findings stay in
 _MOST_LEFT_OUT = 0.5
-# Bounds of the weight of the prior on a neighbourhood's ratio, in expected findings
-_PRIOR_WEIGHT = (0.5, 10.0)
 # Scatter between neighbourhoods is beyond chance from two standard errors on, each about 1.3 over the
 # root of the number of neighbourhoods that do not overlap; with fewer than 20 nothing is known
 _BEYOND_CHANCE = 2.6
@@ -85,9 +83,9 @@ def false_discovery(p: Floats) -> Floats:
 def ratios(question: Question, answer: Answer) -> tuple[Floats, Floats, Floats]:
     """Return the shrunk ratio of observed to expected and its 90 % interval, per block.
 
-    Gamma posterior of the ratio under a gamma prior of mean 1 whose weight is estimated over all
-    neighbourhoods (empirical Bayes [1]_) and bounded, so that one hotspot in an even city is not shrunk
-    to nothing.  Overdispersion makes a finding worth less than one.
+    Gamma posterior of the ratio under a gamma prior of mean 1 that is worth one expected finding [1]_:
+    where next to nothing was due, nothing is claimed, and a hotspot in an even city is not shrunk away.
+    Overdispersion makes a finding worth less than one.
 
     References
     ----------
@@ -96,17 +94,9 @@ def ratios(question: Question, answer: Answer) -> tuple[Floats, Floats, Floats]:
     """
     near, worth, mu = question.near, _worth(answer.fitted), answer.fitted.expected
     level = answer.expected / np.maximum(near.sums(mu), 1e-300)
-    observed, expected = near.sums(worth * question.count), near.sums(worth * mu) * level
-    weight = _prior_weight(observed, expected)
-    shape, rate = weight + observed, weight + expected
+    shape = 1.0 + near.sums(worth * question.count)
+    rate = 1.0 + near.sums(worth * mu) * level
     return shape / rate, gammaincinv(shape, 0.05) / rate, gammaincinv(shape, 0.95) / rate
-
-
-def _prior_weight(observed: Floats, expected: Floats) -> float:
-    """Moment estimate of the weight of the prior, within its bounds."""
-    between = ((observed - expected) ** 2 - expected).sum() / max(float((expected**2).sum()), 1e-300)
-    low, high = _PRIOR_WEIGHT
-    return float(np.clip(1.0 / between if between > 0 else np.inf, low, high))
 
 
 def _together(answers: list[Answer]) -> list[Floats]:

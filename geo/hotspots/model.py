@@ -90,10 +90,11 @@ def fit(count: Floats, exposure: Exposure, used: NDArray[np.bool_] | None = None
     for _ in range(4):
         previous = noise.mean_phi
         coefficient = _coefficients(_Rows(x, y, base, precision), coefficient, previous)
-        noise = likely(y, _mean(x, base, coefficient))
-        if abs(noise.mean_phi - previous) <= 0.01 * (1e-3 + previous):
+        noise = likely(y, _mean(x, base, coefficient), (False,))
+        if abs(noise.mean_phi - previous) <= 0.05 * (0.01 + previous):
             break
     mu = _mean(x, base, coefficient)
+    noise = likely(y, mu)
     information = (x.T * (mu / (1.0 + noise.mean_phi * mu))) @ x + np.diag(precision)
     covariance = np.linalg.inv(information).astype(np.float64)
     return Fit(_mean(design, offset, coefficient), design, coefficient, covariance, noise)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Prior density of the overdispersion is 1/(1 + phi)^2, median 1; either law is as likely as the other
-_GRID = np.concatenate([[0.0], np.geomspace(1e-3, 50.0, 40)])
-_N_FINE = 60
+_GRID = np.concatenate([[0.0], np.geomspace(1e-3, 50.0, 24)])
+_N_FINE = 32
 _N_NODES = 5
 # A law less likely than this is left out
-_NEGLIGIBLE = 1e-4
+_NEGLIGIBLE = 3e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,15 @@ class Noise:
 POISSON = Noise(np.zeros(1), np.zeros(1, np.bool_), np.ones(1))
 
 
-def likely(count: Floats, expected: Floats) -> Noise:
+def likely(count: Floats, expected: Floats, laws: tuple[bool, ...] = (False, True)) -> Noise:
     """Return the laws of scatter that the counts make likely, averaged over instead of chosen.
 
     Parameters
     ----------
     count, expected : float array, shape (n,)
         Findings per block (weighted findings are rounded) and what the model expects there.
+    laws : tuple of bool
+        Which laws to weigh: the gamma one, the heavy one, or both.
 
     Examples
     --------
@@ -62,11 +64,11 @@ def likely(count: Floats, expected: Floats) -> Noise:
     >>> even.mean_phi < 0.02
     True
     """
-    laws = [_posterior(np.round(count), expected, heavy) for heavy in (False, True)]
-    best = max(evidence for _, _, evidence in laws)
-    share = np.exp([evidence - best for _, _, evidence in laws])
+    known = [_posterior(np.round(count), expected, heavy) for heavy in laws]
+    best = max(evidence for _, _, evidence in known)
+    share = np.exp([evidence - best for _, _, evidence in known])
     share = np.where(share / share.sum() < _NEGLIGIBLE, 0.0, share / share.sum())
-    kept = [(nodes, heavy, part) for (nodes, heavy, _), part in zip(laws, share, strict=True) if part > 0]
+    kept = [(nodes, heavy, part) for (nodes, heavy, _), part in zip(known, share, strict=True) if part > 0]
     return Noise(
         np.concatenate([nodes for nodes, _, _ in kept]),
         np.repeat([heavy for _, heavy, _ in kept], _N_NODES),
