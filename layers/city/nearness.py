@@ -6,9 +6,10 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from geo.crs import LonLat, Projection
+from geo.keypoints import p_inside
+from layers.city.taxonomy import SCHOOL_KINDS
 from layers.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -41,6 +42,7 @@ class KeyPoints:
     gates: gpd.GeoDataFrame
     projection: Projection
     tree: shapely.STRtree
+    is_school: NDArray[np.bool_]
 
     @classmethod
     def of(
@@ -48,14 +50,16 @@ class KeyPoints:
     ) -> "KeyPoints":
         """Project key points and gates given in degrees, and index them."""
         metric, metric_gates = (_in_metres(part, projection) for part in (frame, gates))
-        return cls(version, metric, metric_gates, projection, shapely.STRtree(metric.geometry.to_numpy()))
+        tree = shapely.STRtree(metric.geometry.to_numpy())
+        is_school = metric["kind"].isin(SCHOOL_KINDS).to_numpy(dtype=bool)
+        return cls(version, metric, metric_gates, projection, tree, is_school)
 
     def near(self, lonlat: LonLat, sd_m: Floats, settings: Settings) -> Near:
         """Return every key point within reach of each position, and the chance to be in its zone.
 
-        Measured from the outline of the ground where it is known, else from the point; inside the ground
-        the distance is 0. P(inside) is that of a straight edge at the radius, P = Phi((D - d)/s) with d
-        negative inside, s the position error.
+        Measured straight from the outline of the ground where it is known, else from the point; on the
+        ground itself the distance is 0.  The zone of a school has the site's radius; that of any other
+        key point is its own ground, radius 0.
         """
         points = np.asarray(shapely.points(self.projection.to_metres(lonlat)), dtype=object).reshape(-1)
         row, at = self.tree.query(points, predicate="dwithin", distance=settings.key_point_reach_m)
@@ -64,16 +68,17 @@ class KeyPoints:
         shapes = self.frame.geometry.to_numpy()[at]
         ground = shapely.get_dimensions(shapes) == 2
         distance = np.asarray(shapely.distance(points[row], shapes), dtype=float)
-        depth = shapely.distance(points[row], shapely.boundary(shapes))
-        signed = np.where(ground & (distance == 0), -np.nan_to_num(depth), distance)
-        radius = np.full(len(row), settings.school_radius_m)
+        on_ground = ground & (distance == 0)
+        signed = distance.copy()
+        signed[on_ground] = -shapely.distance(points[row[on_ground]], shapely.boundary(shapes[on_ground]))
+        radius = np.where(self.is_school[at], settings.school_radius_m, 0.0)
         return Near(
             row=row,
             key_point_id=self.frame["fid"].to_numpy(np.int64)[at],
             distance_m=distance,
             measured_from=np.where(ground, "boundary", "point").astype(object),
             radius_m=radius,
-            p_inside=ndtr((radius - signed) / sd_m[row]),
+            p_inside=p_inside(signed, radius, sd_m[row], point=~ground),
         )
 
 

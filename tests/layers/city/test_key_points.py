@@ -141,3 +141,17 @@ def test_on_the_ground_the_distance_is_nought_and_the_chance_one(town: Site) -> 
 
 def test_beyond_reach_there_is_nothing_to_tell(town: Site) -> None:
     assert near(town, (419.9, 70), (420.1, 70)) == [[(299.9, 0.0)], []]
+
+
+def test_the_zone_of_a_market_is_its_own_ground(site: Site, now: datetime) -> None:
+    shapes = in_town([shapely.box(0, 0, 100, 100), shapely.Point(300, 50)])
+    frame = gpd.GeoDataFrame({"source_id": ["a", "b"], "kind": "market"}, geometry=shapes)
+    key_points.replace(site, "town", frame, now=now)
+    known = site.key_points
+    assert known is not None
+    places = LonLat(np.array([at(50, 50), at(100, 50), at(300, 50)]))
+    found = known.near(places, np.full(3, 5.0), site.settings)
+    on_the_market = found.p_inside[found.measured_from == "boundary"]
+    assert on_the_market == pytest.approx([1.0, 0.5, 0.0], abs=0.001)
+    assert found.radius_m.tolist() == [0.0] * len(found.row)
+    assert found.p_inside[found.measured_from == "point"] == pytest.approx(0.0)
