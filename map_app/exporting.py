@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
+from layers.analysis.base_map import SIMPLE_MAX_ZOOM
 from layers.analysis.questions import Analyst
 from layers.field.asking import FindingFilter
 from layers.language import current, gettext, ngettext
@@ -49,7 +50,9 @@ def export(site: Site, outdir: Path, wanted: FindingFilter | None = None, *, now
         last.astimezone(zone).date() if last else None,
     )
     _copy_assets(outdir / "assets")
-    ground = grounds.ground(analyst, lambda name: f"assets/{name}", lambda name, path: Source(key=name))
+    ground = grounds.ground(
+        analyst, lambda name: f"assets/{name}", lambda name, path: Source(key=name), SIMPLE_MAX_ZOOM
+    )
     scripts = _write_streets(analyst, outdir / "data")
     pages = [outdir / "index.html"]
     templates = _templates()
@@ -62,6 +65,14 @@ def export(site: Site, outdir: Path, wanted: FindingFilter | None = None, *, now
         pages.append(page)
     shutil.copy(pages[1], pages[0])
     return pages
+
+
+def _beside(name: str) -> str:
+    return f"assets/{name}"
+
+
+def _inside(name: str, _path: Path) -> Source:
+    return Source(key=name)
 
 
 def _templates() -> Environment:
@@ -97,7 +108,7 @@ def _copy_assets(folder: Path) -> None:
 def _write_streets(analyst: Analyst, folder: Path) -> list[str]:
     scripts = []
     for name in analyst.archives():
-        packed = base64.b64encode(analyst.write_archive(name).read_bytes()).decode()
+        packed = base64.b64encode(analyst.write_archive(name, SIMPLE_MAX_ZOOM).read_bytes()).decode()
         scripts.append(_write_script(folder / f"{name}.js", name, packed))
     return scripts
 

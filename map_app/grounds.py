@@ -18,13 +18,19 @@ _STRAY = 0.01
 _NOWHERE = (73.0, 18.0, 135.0, 53.0)
 
 
-def ground(analyst: Analyst, locate: Locate, source: Callable[[str, Path], Source]) -> Ground:
+def ground(
+    analyst: Analyst,
+    locate: Locate,
+    source: Callable[[str, Path], Source],
+    tiles_zoom: int = base_map.MAX_ZOOM,
+) -> Ground:
     """Return the ground of the site's maps; `source` says how the page reaches an archive."""
     settings = analyst.site.settings
     archives = {name: source(name, path) for name, path in analyst.archives().items()}
     return Ground(
         bounds=bounds(analyst),
         min_zoom=lowest_zoom(analyst),
+        tiles_zoom=tiles_zoom,
         blocks=archives.get("blocks"),
         names=archives.get("names"),
         grounds=archives.get("grounds"),

@@ -18,6 +18,9 @@ import pandas as pd
 import pyogrio
 import shapely
 
+# The coarsest and the finest zoom of an archive
+Zooms = tuple[int, int]
+
 # Rank of a street class for drawing, the widest first; a class that is not listed is an ordinary street
 RANKS = {
     "motorway": 0,
@@ -38,8 +41,8 @@ RANKS = {
 ORDINARY_RANK = 4
 GROUND_KINDS = ("school", "kindergarten", "primary", "secondary", "college", "park", "hospital", "market")
 
-# At 8,192 steps to a tile of zoom 13 a step is half a metre; closer zooms draw from these tiles
-MAX_ZOOM = 13
+# At 8,192 steps to a tile of zoom 13 a step is half a metre, of zoom 12 one; closer zooms draw from these
+MAX_ZOOM, SIMPLE_MAX_ZOOM = 13, 12
 _LOWEST_ZOOM = 5
 _NAMES_FROM_ZOOM = 11
 _NAME_SIMPLIFIED_M = 5.0
@@ -72,7 +75,7 @@ def lowest_zoom(blocks: gpd.GeoDataFrame) -> int:
     widest_m = max((east - west) / 360 * parallel_m, (north - south) / 360 * _EQUATOR_M, 1.0)
     fits = math.floor(math.log2(_WINDOW_PX / 256 * parallel_m / widest_m))
     # tiles are drawn at twice their size, and one step back must be possible
-    return min(max(fits - 2, _LOWEST_ZOOM), MAX_ZOOM - 1)
+    return min(max(fits - 2, _LOWEST_ZOOM), SIMPLE_MAX_ZOOM - 1)
 
 
 def numbers(blocks: pd.DataFrame) -> pd.Series:
@@ -81,7 +84,7 @@ def numbers(blocks: pd.DataFrame) -> pd.Series:
     return pd.Series(np.arange(len(ids)), index=ids)
 
 
-def write_blocks(blocks: gpd.GeoDataFrame, path: Path) -> None:
+def write_blocks(blocks: gpd.GeoDataFrame, path: Path, max_zoom: int = MAX_ZOOM) -> None:
     """Write every block with its number `n` and rank `c` as PMTiles."""
     tiles = gpd.GeoDataFrame(
         {
@@ -91,10 +94,10 @@ def write_blocks(blocks: gpd.GeoDataFrame, path: Path) -> None:
         geometry=blocks.geometry.to_numpy(),
         crs=blocks.crs,
     )
-    _write(tiles.sort_values("c", ascending=False), path, "blocks", lowest_zoom(blocks))
+    _write(tiles.sort_values("c", ascending=False), path, "blocks", (lowest_zoom(blocks), max_zoom))
 
 
-def write_names(blocks: gpd.GeoDataFrame, path: Path) -> None:
+def write_names(blocks: gpd.GeoDataFrame, path: Path, max_zoom: int = MAX_ZOOM) -> None:
     """Write one line per street with its name: blocks are too short to write along."""
     named = blocks[blocks["name"].notna() & (blocks["name"] != "")]
     ranks = named["class"].map(rank)
@@ -107,17 +110,17 @@ def write_names(blocks: gpd.GeoDataFrame, path: Path) -> None:
         geometry=straight,
         crs=blocks.crs,
     )
-    _write(tiles.sort_values("c"), path, "names", _NAMES_FROM_ZOOM)
+    _write(tiles.sort_values("c"), path, "names", (_NAMES_FROM_ZOOM, max_zoom))
 
 
-def write_grounds(grounds: gpd.GeoDataFrame, path: Path) -> None:
+def write_grounds(grounds: gpd.GeoDataFrame, path: Path, max_zoom: int = MAX_ZOOM) -> None:
     """Write the grounds of key points (campus, park, hospital, market) with `kind` and `name`."""
     columns: dict[str, Any] = {"kind": grounds["kind"].to_numpy(), "name": grounds["name"].to_numpy()}
     tiles = gpd.GeoDataFrame(columns, geometry=grounds.geometry.to_numpy(), crs=grounds.crs)
-    _write(tiles, path, "grounds", _NAMES_FROM_ZOOM)
+    _write(tiles, path, "grounds", (_NAMES_FROM_ZOOM, max_zoom))
 
 
-def _write(tiles: gpd.GeoDataFrame, path: Path, layer: str, min_zoom: int) -> None:
+def _write(tiles: gpd.GeoDataFrame, path: Path, layer: str, zooms: Zooms) -> None:
     """Write the archive beside `path` and move it there whole; nothing where there is nothing to draw."""
     if len(tiles) == 0:
         return
@@ -125,21 +128,21 @@ def _write(tiles: gpd.GeoDataFrame, path: Path, layer: str, min_zoom: int) -> No
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
         if len(tiles) <= _WRITTEN_HERE:
-            write_tiles(tiles.to_crs(4326), part, layer, min_zoom)
+            write_tiles(tiles.to_crs(4326), part, layer, zooms)
         else:
-            _write_apart(tiles.to_crs(4326), part, layer, min_zoom)
+            _write_apart(tiles.to_crs(4326), part, layer, zooms)
         os.replace(part, path)
 
 
-def _write_apart(tiles: gpd.GeoDataFrame, path: Path, layer: str, min_zoom: int) -> None:
+def _write_apart(tiles: gpd.GeoDataFrame, path: Path, layer: str, zooms: Zooms) -> None:
     """Write in a process of its own: GDAL keeps the interpreter to itself while it cuts tiles."""
     source = path.with_suffix(".parquet")
     tiles.to_parquet(source)
-    command = [sys.executable, "-m", __name__, str(source), str(path), layer, str(min_zoom)]
+    command = [sys.executable, "-m", __name__, str(source), str(path), layer, *map(str, zooms)]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2])  # noqa: S603  our own words
 
 
-def write_tiles(tiles: gpd.GeoDataFrame, path: Path, layer: str, min_zoom: int) -> None:
+def write_tiles(tiles: gpd.GeoDataFrame, path: Path, layer: str, zooms: Zooms) -> None:
     """Write tiles in degrees as PMTiles."""
     pyogrio.write_dataframe(
         tiles,
@@ -149,12 +152,14 @@ def write_tiles(tiles: gpd.GeoDataFrame, path: Path, layer: str, min_zoom: int) 
         geometry_type="Unknown",
         dataset_options={
             "NAME": layer,
-            "MINZOOM": str(min_zoom),
-            "MAXZOOM": str(MAX_ZOOM),
+            "MINZOOM": str(zooms[0]),
+            "MAXZOOM": str(zooms[1]),
             **TILE_LIMITS,
         },
     )
 
 
 if __name__ == "__main__":
-    write_tiles(gpd.read_parquet(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    write_tiles(
+        gpd.read_parquet(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], (int(sys.argv[4]), int(sys.argv[5]))
+    )

@@ -156,7 +156,7 @@ class Analyst:
         with self.site.store.read() as conn:
             return frames.read(conn, statement)
 
-    def archives(self) -> dict[str, Path]:
+    def archives(self, max_zoom: int = base_map.MAX_ZOOM) -> dict[str, Path]:
         """Return where the tile archives of the newest streets are, made or not (see `write_archive`).
 
         One of which there is nothing to draw is left out.
@@ -164,30 +164,31 @@ class Analyst:
         network = self.site.network_or_none()
         if network is None:
             return {}
-        of_streets, of_places = f"v{network.version}", f"p{self.site.facts()['key_points']}"
+        of_streets = f"v{network.version}-z{max_zoom}"
+        of_places = f"p{self.site.facts()['key_points']}-z{max_zoom}"
         names = {"blocks": of_streets, "names": of_streets, "grounds": of_places}
         if not len(self._grounds()):
             names.pop("grounds")
         return {name: self.folder / "base" / f"{name}-{of}.pmtiles" for name, of in names.items()}
 
-    def write_archive(self, name: str) -> Path:
+    def write_archive(self, name: str, max_zoom: int = base_map.MAX_ZOOM) -> Path:
         """Return a tile archive, written now if it is not there; those who also want it wait."""
-        path = self.archives()[name]
+        path = self.archives(max_zoom)[name]
 
         def make() -> Path:
             if not path.exists():
-                self._write_archive(name, path)
+                self._write_archive(name, path, max_zoom)
             return path
 
         return self._answers.get(cache.key("archive", {"path": path}), make)
 
-    def _write_archive(self, name: str, path: Path) -> None:
+    def _write_archive(self, name: str, path: Path, max_zoom: int) -> None:
         if name == "grounds":
-            base_map.write_grounds(self._grounds(), path)
+            base_map.write_grounds(self._grounds(), path, max_zoom)
         elif name == "names":
-            base_map.write_names(self.site.network.blocks, path)
+            base_map.write_names(self.site.network.blocks, path, max_zoom)
         else:
-            base_map.write_blocks(self.site.network.blocks, path)
+            base_map.write_blocks(self.site.network.blocks, path, max_zoom)
 
     def _grounds(self) -> gpd.GeoDataFrame:
         """Return the key points of which the ground is known and drawn."""

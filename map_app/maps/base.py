@@ -53,6 +53,7 @@ class Ground:
     tile_url: str | None = None
     tile_attribution: str | None = None
     min_zoom: int = 4
+    tiles_zoom: int = 13
     locate: Locate
     texts: Mapping[str, str] = field(default_factory=dict)
 
@@ -120,6 +121,7 @@ class Streets(MapLayer):
             names=_source(ground.names),
             grounds=_source(ground.grounds),
             attribution=ground.attribution,
+            maxDataZoom=ground.tiles_zoom,
             tileUrl=ground.tile_url,
             tileAttribution=ground.tile_attribution,
         )

@@ -11,7 +11,7 @@ from rio_tiler.io import Reader
 from map_app.maps import heat
 
 # As many pixels as an exported page carries at most, along the longer side
-_LONGEST_PX = 2400
+_LONGEST_PX = 1800
 WEB_MERCATOR = "EPSG:3857"
 
 

@@ -3,11 +3,16 @@
 (function () {
   const xuncha = (window.xuncha = window.xuncha || {});
 
+  // From afar only the main streets, or they hide the surface
+  function lighter(rule) {
+    return rule.rank > 2 ? { ...rule, minzoom: Math.max(rule.minzoom, 14) } : rule;
+  }
+
   xuncha.heat = function (map, options) {
     let shown = null;
     if (map.streets) {
       map.streets.setZIndex(2);
-      map.streets.paintRules = map.streets.baseRules.filter((rule) => rule.dataSource !== "grounds");
+      map.streets.paintRules = map.streets.baseRules.filter((rule) => rule.dataSource !== "grounds").map(lighter);
       map.streets.rerenderTiles();
     }
     return xuncha.dataLayer(map, options.source, (answer) => {

@@ -47,6 +47,7 @@
 
   function streetRule(rank, colour, width, from) {
     return {
+      rank,
       dataSource: "blocks",
       dataLayer: "blocks",
       minzoom: Math.max(from, FIRST_ZOOM[rank]),
@@ -124,7 +125,7 @@
     if (!options.blocks) return null;
     const sources = {};
     for (const name of ["blocks", "names", "grounds"]) {
-      if (options[name]) sources[name] = { url: archive(options[name]), maxDataZoom: 13 };
+      if (options[name]) sources[name] = { url: archive(options[name]), maxDataZoom: options.maxDataZoom };
     }
     const layer = protomapsL.leafletLayer({
       sources,
