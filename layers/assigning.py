@@ -188,7 +188,8 @@ def _placed(part: Rows, on: Streets, accuracy: Accuracy, summary: Summary) -> pd
         name_hint=_hints(part),
         model=on.model,
     )
-    there, outside, ambiguous = placed.placed, placed.outside, placed.ambiguous
+    there = np.asarray(np.isfinite(lonlat).all(axis=1), dtype=bool)
+    outside, ambiguous = placed.outside & there, placed.ambiguous
     summary.n_rows += len(lonlat)
     summary.n_own_accuracy += int(own.sum())
     summary.n_outside += int(outside.sum())

@@ -132,7 +132,7 @@ def mark_repeats(faults: Faults, ids: "pd.Series[str]", table: gpd.GeoDataFrame)
 def tidy(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a frame with fresh numbers, its texts as objects with None where there is none."""
     tidied = frame.reset_index(drop=True)
-    for name in ("source_id", "name", "class", "kind", "level", "code"):
+    for name in ("source_id", "name", "class", "footway", "kind", "level", "code"):
         if name in tidied:
             tidied[name] = nones(tidied[name])
     return tidied

@@ -81,7 +81,12 @@ def _read_plain(path: Path, options: ImportOptions, *, as_is: bool) -> Any:
                 encoding=_encoding(path, options),
                 **(_faithfully(path) if as_is else {}),
             )
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, pa.ArrowInvalid) as error:
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        OSError,
+        pa.ArrowException,
+    ) as error:
         raise UnreadableFileError(
             "%(file)s cannot be read: %(reason)s", file=path.name, reason=_first_sentence(error)
         ) from error

@@ -28,7 +28,8 @@ from layers.importing.writing import replacing
 Floats = NDArray[np.float64]
 Write = Callable[["Rows", pd.DataFrame], None]
 _WGS84 = pyproj.CRS("EPSG:4326")
-_DRIVERS = {".geojson": "GeoJSON", ".json": "GeoJSON", ".gpkg": "GPKG", ".fgb": "FlatGeobuf"}
+# FlatGeobuf is not among them: it sorts its rows
+_DRIVERS = {".geojson": "GeoJSON", ".json": "GeoJSON", ".gpkg": "GPKG"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def writer(out: Path) -> AbstractContextManager[Write]:
         "%(given)s is not a format that we write; endings: %(known)s",
         field="out",
         given=ending or out.name,
-        known=".csv .tsv .geojson .gpkg .fgb .parquet",
+        known=".csv .tsv .geojson .gpkg .parquet",
     )
 
 

@@ -29,11 +29,16 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "tunnel": ("tunnel", "隧道"),
     "width_m": ("widthm", "width", "streetwidth", "roadwidth", "宽度", "路宽"),
     "lanes": ("lanes", "numlanes", "nlanes", "车道数"),
+    "footway": ("footway",),
     "u": ("u", "fromnode", "fnode", "startnode"),
     "v": ("v", "tonode", "tnode", "endnode"),
     "tags": ("othertags",),
 }
 COLUMNS = ["source_id", "name", "class", "one_way", "layer", "bridge", "tunnel", "width_m", "lanes", "geom"]
+# Ways on foot beside or across a street, or where no street is: kept for walking, no blocks of their own
+FOOTWAYS = frozenset(
+    {"sidewalk", "crossing", "traffic_island", "link", "access_aisle", "footbridge", "underpass", "path"}
+)
 # How far the ends that share a node id may lie apart before the ids are not believed
 _NODE_SPREAD_DEG = 1e-5
 _NO = frozenset({"", "no", "false", "f", "0", "n", "否", "none"})
@@ -43,7 +48,8 @@ _HSTORE = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
 def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Layer:
     """Read streets; see `vector.read` for the formats and what is refused.
 
-    Lines of several parts become several streets.  A frame that GDAL made of OpenStreetMap data (columns
+    Lines of several parts become several streets.  Rows whose column `footway` holds one of `FOOTWAYS` keep
+    it.  A frame that GDAL made of OpenStreetMap data (columns
     `highway` and `other_tags`) is understood by its tags, and sidewalks, driveways and the like are left
     out as they are from an extract.
 
@@ -122,6 +128,7 @@ def _by_columns(rows: gpd.GeoDataFrame, columns: dict[str, str], options: Import
             "tunnel": _is_set(cells("tunnel")),
             "width_m": _widths(cells("width_m"), columns, rows, options),
             "lanes": pd.to_numeric(cells("lanes"), errors="coerce"),
+            "footway": _footways(cells("footway")),
             "reason": None,
             "is_reversed": direction < 0,
         }
@@ -155,6 +162,12 @@ def directions(values: "pd.Series[str]") -> "np.ndarray[tuple[int], np.dtype[np.
         meaning |= dict.fromkeys(_NO, 0)
         return plain.map(lambda word: meaning.get(word, 1)).to_numpy(dtype=np.int64)
     return plain.map(lambda word: meaning.get(word, 0)).to_numpy(dtype=np.int64)
+
+
+def _footways(values: "pd.Series[str]") -> "pd.Series[str]":
+    """Return what part of the foot network each row is; None for streets."""
+    plain = values.fillna("").astype(str).str.strip().str.lower().astype(object)
+    return features.nones(plain.where(plain.isin(FOOTWAYS), None))
 
 
 def _is_set(values: "pd.Series[str]") -> "pd.Series[bool]":
