@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import geopandas as gpd
@@ -137,7 +138,8 @@ def _encoder(column: Column[Any], dialect: Dialect) -> Callable[[Any], list[Any]
     if isinstance(column.type, Geometry):
         return blobs.encode if sqlite else blobs.to_ewkb
     if isinstance(column.type, Instant):
-        write: Callable[[datetime], Any] = to_text if sqlite else to_millisecond
+        # a batch has few different instants of receipt: each is written once
+        write: Callable[[datetime], Any] = cache(to_text if sqlite else to_millisecond)
         return lambda values: [write(value) if value is not None else None for value in _objects(values)]
     if isinstance(column.type, JSON):
         return lambda values: [

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select
+from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select, text
 
 from layers.errors import MigrationError
 from layers.store import geopackage, postgis, schema
@@ -57,8 +57,13 @@ def rebuilt(conn: Connection, table: Table) -> None:
         postgis.register(conn, table)
 
 
+def keep_footways(conn: Connection) -> None:
+    """Let streets say that they are part of the foot network only."""
+    conn.execute(text("ALTER TABLE street ADD COLUMN footway TEXT"))
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "create", create),)
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "create", create), Migration(2, "footways", keep_footways))
 
 
 def applied(conn: Connection) -> int | None:

@@ -135,7 +135,8 @@ network = Table(
     Column("length_m", Double, nullable=False),
 )
 
-# `one_way` is 1 along the line, -1 against it, 0 both ways, here and on blocks
+# `one_way` is 1 along the line, -1 against it, 0 both ways, here and on blocks.  A line with a `footway`
+# (sidewalk, crossing, footbridge, path) is for walking only and becomes no block
 street = Table(
     "street",
     metadata,
@@ -150,6 +151,7 @@ street = Table(
     Column("tunnel", Boolean, nullable=False),
     Column("width_m", Double),
     Column("lanes", Integer),
+    Column("footway", Text),
     Column("geom", Geometry("LINESTRING"), nullable=False),
     sqlite_autoincrement=True,
 )
@@ -290,6 +292,7 @@ placement = Table(
     Column("s_used_m", Double),
     Index("placement_network_version_block_id", "network_version", "block_id"),
     Index("placement_network_version_street_id", "network_version", "street_id"),
+    Index("placement_network_version_street_name", "network_version", "street_name"),
 )
 
 finding_district = Table(

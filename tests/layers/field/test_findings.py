@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import geopandas as gpd
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from layers import history
 from layers.city import key_points, networks
@@ -355,3 +355,24 @@ def test_a_frame_has_the_columns_that_were_asked_for(peopled: Site) -> None:
     assert list(frame.columns) == ["uuid", "note", "chainage_m", "geom"]
     assert frame.crs.to_epsg() == 4326
     assert len(frame) == 30
+
+
+def test_a_street_and_a_block_are_found_by_their_indexes(peopled: Site) -> None:
+    if not peopled.store.is_geopackage:
+        # a planner with statistics rightly scans a table of thirty rows
+        with peopled.store.read() as conn:
+            names = conn.execute(
+                text("SELECT indexname FROM pg_indexes WHERE tablename = 'placement'")
+            ).scalars()
+            assert "placement_network_version_street_name" in set(names)
+        return
+    for wanted, index in (
+        (FindingFilter(street="光荣道"), "placement_network_version_street_name"),
+        (FindingFilter(block_id="x"), "placement_network_version_block_id"),
+    ):
+        words = select(schema.finding.c.uuid).where(*wanted.conditions())
+        compiled = words.compile(peopled.store.engine, compile_kwargs={"literal_binds": True})
+        with peopled.store.read() as conn:
+            plan = [row[3] for row in conn.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))]
+        assert any(index in step for step in plan), plan
+        assert not any("SCAN placement" in step or "SCAN finding" in step for step in plan), plan
