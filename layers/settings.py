@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from geo.assign import SOURCES, SourceError
 from layers.errors import NotFoundError, SettingError
-from layers.language import LANGUAGES
+from layers.language import LANGUAGES, gettext
 
 FILE_NAME = "xuncha.toml"
 SECRET_NAME = "secret.key"  # noqa: S105  the name of the file, not a secret
@@ -132,7 +132,7 @@ def _nonsense(name: str, given: object, expected: str) -> SettingError:
         "Setting %(name)s: expected %(expected)s, found %(given)s",
         field=name,
         name=name,
-        expected=expected,
+        expected=gettext(expected),
         given=repr(given),
     )
 
