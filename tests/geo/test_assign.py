@@ -28,7 +28,7 @@ from geo.assign import (
 from geo.errors import AccuracyError, CoordinateError, MissingColumnError, NoCRSError
 
 UTM = "EPSG:32650"
-PLAIN = Model(outlier_share=1e-12, tail_share=0.0)
+PLAIN = Model(outlier_share=1e-12, tail_share=0.0, core=1.0)
 
 
 def network(*lines: list[tuple[float, float]], **columns: list[object]) -> gpd.GeoDataFrame:
@@ -96,7 +96,7 @@ def test_the_density_of_a_piece_is_the_integral_along_the_kerb() -> None:
         )
 
     brute, _ = integrate.dblquad(seen, 0, length, w - 12, w + 12)
-    left, right = kernels.piece_density(t, d, length, w, s, spread, 0.0, 20.0)
+    left, right = kernels.piece_density(t, d, length, w, s, 20.0, spread, 0.0)
     assert left == pytest.approx(brute, rel=1e-6)
     assert right < left
 
@@ -306,7 +306,10 @@ def test_the_kernel_agrees_with_the_formula_written_out_over_all_blocks(seed: in
                 reach = model.reach_sd * np.sqrt(25 + 1.5**2 + index.kerb_m**2) + model.reach_m
                 chord = np.sqrt(max(reach**2 - d**2, 0))
                 low, high = max(t - chord, 0), min(t + chord, length)
-                for share, s in ((1 - model.tail_share, 5.0), (model.tail_share, np.hypot(5, model.tail_m))):
+                for share, s in (
+                    (1 - model.tail_share, model.core * 5.0),
+                    (model.tail_share, np.hypot(5, model.tail_m)),
+                ):
                     z, r = max(ndtr((high - t) / s) - ndtr((low - t) / s), 0), np.hypot(s, 1.5)
                     for w in (-index.offset_m[code], index.offset_m[code]):
                         weight[code] += (
@@ -434,6 +437,15 @@ def test_what_cannot_be_read_is_refused() -> None:
         assign(gpd.GeoDataFrame(geometry=[Point(0, 0)]), frame)
     with pytest.raises(CoordinateError, match="shape"):
         BlockIndex.of(frame).place_metres([[1, 2, 3]], 3.0)
+
+
+def test_the_stated_68_percent_radius_holds_little_less_with_the_tail() -> None:
+    model = Model()
+    for s in (3.0, 6.0, 12.0):
+        far = [
+            1 - np.exp(-((1.51 * s / each) ** 2) / 2) for each in (model.core * s, np.hypot(s, model.tail_m))
+        ]
+        assert (1 - model.tail_share) * far[0] + model.tail_share * far[1] == pytest.approx(0.64, abs=0.03)
 
 
 def test_reported_radii_become_standard_deviations() -> None:

@@ -35,7 +35,7 @@ SHIFT_SHARE, SHIFT_SD_M = 0.3, 12.0
 EDGES = np.array([0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
 EVIDENCE = ("none", "heading", "name", "both")
 # What a method knows that is told how the findings were drawn: nothing can be right more often
-ORACLE = Model(outlier_share=1e-9, tail_share=0.0, name_share=0.002)
+ORACLE = Model(outlier_share=1e-9, tail_share=0.0, core=1.0, name_share=0.002)
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
