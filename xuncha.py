@@ -1,5 +1,6 @@
 """The roof: the WSGI app that joins the pages and the HTTP interface, and the command line."""
 
+import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,8 @@ from flask import Flask
 
 import field_api
 import map_app
-from command_line import main
+from command_line import log, main
+from command_line.following import follow_server
 from command_line.place import VARIABLE
 from geo import assign
 from layers import language
@@ -42,7 +44,9 @@ def serve_app() -> Flask:
 
     The server calls this in its worker before it answers the first request.
     """
+    follow_server()
     site = Site.open(Path(os.environ[VARIABLE]), now=datetime.now(UTC))
+    logging.getLogger().addHandler(log.handler(site.settings.home))
     assign.warm_up()
     site.network_or_none()
     return create_app(site)

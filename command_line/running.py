@@ -1,23 +1,21 @@
 """Running a command: the language first, errors as one line, Ctrl-C without a mess."""
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
 import click
 
+from command_line import log
 from command_line.wording import Entry, Group, Known, in_our_words, option
 from geo.errors import Explained
 from layers import language
 from layers.language import explain, gettext
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
-_LOG_BYTES = 1_000_000
 
 
 def _speak(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
@@ -130,17 +128,8 @@ def _of_system(error: OSError) -> str:
 
 def _log(error: BaseException, home: Path | None) -> None:
     """Keep the trace where whoever looks after the site finds it."""
-    if home is None or not home.is_dir():
-        return
-    folder = home / "log"
-    folder.mkdir(exist_ok=True)
-    handler = RotatingFileHandler(folder / "xuncha.log", maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    record = logging.LogRecord(
-        "xuncha", logging.ERROR, __file__, 0, "%s", (str(error),), (type(error), error, error.__traceback__)
-    )
-    handler.emit(record)
-    handler.close()
+    if home is not None and home.is_dir():
+        log.keep(error, home)
 
 
 def _unforeseen(

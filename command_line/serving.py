@@ -13,6 +13,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from command_line import place, progress, telling
+from command_line.following import SERVER
 from command_line.wording import Command, option
 from layers import people
 from layers.errors import NotFoundError, SettingError
@@ -29,8 +30,8 @@ _PORT = option(
     type=click.IntRange(1, 65535),
     help="Port; the site's unless you say, which is 8737 at first.",
 )
-# SQLite lets one write at a time; more threads than this only wait for each other
-_THREADS = 8
+# SQLite lets one write at a time; more threads only wait for each other
+_THREADS_PER_CORE = 2
 
 
 @click.command(
@@ -107,7 +108,7 @@ def _serve(home: Path, host: str | None, port: int | None) -> None:
     address, number = host or site.settings.host, port or site.settings.port
     site.close()
     _check_free(address, number)
-    os.environ[place.VARIABLE] = str(home.resolve())
+    os.environ |= {place.VARIABLE: str(home.resolve()), SERVER: str(os.getpid())}
     # a fork after OpenMP has run ends in a crash: the worker starts from nothing
     multiprocessing.set_start_method("spawn", force=True)
     server = Granian(
@@ -117,7 +118,7 @@ def _serve(home: Path, host: str | None, port: int | None) -> None:
         interface=Interfaces.WSGI,
         factory=True,
         workers=1,
-        blocking_threads=_THREADS,
+        blocking_threads=_THREADS_PER_CORE * (os.cpu_count() or 1),
         log_level=LogLevels.warning,
     )
     server.on_startup(lambda: _announce(home, address, number))
