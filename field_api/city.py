@@ -7,8 +7,8 @@ from field_api import answers, described
 from field_api.service import site
 from field_api.wire.city import (
     BlockCollection,
+    BlockQuery,
     Categories,
-    CityQuery,
     DistrictCollection,
     DistrictQuery,
     KeyPointCollection,
@@ -28,7 +28,7 @@ def categories(query: Nothing) -> Response:
 
 
 @city.get("/blocks", responses={200: BlockCollection, **described.LIST})
-def blocks(query: CityQuery) -> Response:
+def blocks(query: BlockQuery) -> Response:
     """Read street blocks of the newest network; a walk through the pages stays on the one it began with."""
     page = pages.blocks(site(), query.box, after=query.after, limit=query.limit)
     return answers.geojson(BlockCollection.of(page, links(page.next)))

@@ -18,7 +18,6 @@ LIST: Responses = dict.fromkeys(_ALWAYS, ErrorAnswer)
 WRITE: Responses = dict.fromkeys((*_ALWAYS, 400, 403, 404, 409, 413, 415, 507), ErrorAnswer)
 OPEN: Responses = dict.fromkeys((500, 503), ErrorAnswer)
 
-TEXT: dict[str, Any] = {"schema": {"type": "string"}}
 BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 JPEG = {"content": {"image/jpeg": BYTES}}
 
@@ -31,6 +30,11 @@ def noun(name: str) -> dict[str, Any]:
 def body(content: dict[str, Any]) -> dict[str, Any]:
     """Return the description of a body that is not JSON alone, by media type."""
     return {"requestBody": {"required": True, "content": content}}
+
+
+def text(example: str) -> dict[str, Any]:
+    """Return the description of a body of text."""
+    return {"schema": {"type": "string"}, "example": example}
 
 
 def part(name: str) -> dict[str, Any]:

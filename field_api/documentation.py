@@ -10,8 +10,11 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from field_api.service import service
+from field_api.wire import findings, tracks
 from field_api.wire.errors import ErrorAnswer
 from field_api.wire.features import MEDIA_TYPE
+from field_api.wire.findings import Batch, FindingIn
+from field_api.wire.tracks import TrackIn
 from layers.language import current
 
 VERSION = "1.0.0"
@@ -24,6 +27,12 @@ shape `{"error": {"code", "message", "field", "row", "details"}}`, its message i
 `Accept-Language` (`zh` or `en`).
 """
 SECURITY: dict[str, Any] = {"token": {"type": "http", "scheme": "bearer"}}
+# What the page offers to send; flask-openapi3 leaves out what models say of this themselves
+EXAMPLES: dict[str, dict[str, Any]] = {
+    FindingIn.__name__: findings.EXAMPLE,
+    Batch.__name__: {"findings": [{"uuid": "5f0d7a52-3c1e-4d7b-8a55-1c2f9be0a6d4", **findings.EXAMPLE}]},
+    TrackIn.__name__: tracks.EXAMPLE,
+}
 
 # Nothing from elsewhere and no inline script.  Swagger UI writes style attributes and has its icons inside
 # its style sheet
@@ -56,6 +65,8 @@ def describe(api: APIBlueprint) -> dict[str, Any]:
     )
     collector.register_api(api)
     document: dict[str, Any] = collector.api_doc
+    for name, example in EXAMPLES.items():
+        document["components"]["schemas"][name]["examples"] = [example]
     for path in document["paths"].values():
         for operation in path.values():
             _corrected(operation)

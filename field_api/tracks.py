@@ -8,7 +8,7 @@ from field_api.auth import asker
 from field_api.bodies import whole
 from field_api.service import now, site
 from field_api.wire.kinds import ById
-from field_api.wire.tracks import GPX, GPXQuery, TrackAnswer, TrackIn
+from field_api.wire.tracks import GPX, GPX_EXAMPLE, GPXQuery, TrackAnswer, TrackIn
 from layers.errors import InvalidError
 from layers.field import access
 from layers.field import tracks as records
@@ -16,7 +16,9 @@ from layers.field.findings import Outcome
 from layers.field.tracks import Track
 
 tracks = APIBlueprint("tracks", __name__, **described.noun("tracks"))
-_TAKEN = described.body({"application/json": described.json_of(TrackIn, tracks), GPX: described.TEXT})
+_TAKEN = described.body(
+    {"application/json": described.json_of(TrackIn, tracks), GPX: described.text(GPX_EXAMPLE)}
+)
 
 
 @tracks.put(

@@ -5,20 +5,22 @@ from math import isnan
 from typing import Annotated, Any
 
 import geopandas as gpd
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from field_api.wire.features import Collection, Feature, Link, geometry_of
-from field_api.wire.kinds import Box, Incoming, Name, Outgoing
+from field_api.wire.kinds import Box, Incoming, Number, OneOf, Outgoing
 from layers.city import taxonomy
 from layers.city.pages import LARGEST, CityPage
 from layers.city.taxonomy import DISTRICT_LEVELS, KEY_POINT_KINDS, Taxonomy
+
+KeyPointKind = Annotated[str, OneOf(tuple(KEY_POINT_KINDS))]
+Level = Annotated[str, OneOf(tuple(DISTRICT_LEVELS))]
 
 
 class CityQuery(Incoming):
     """Which part of the city; without a box all of it."""
 
     bbox: Box | None = None
-    after: Name | None = Field(None, description="From the link to the next page")
     limit: Annotated[int, Field(ge=1, le=LARGEST)] = 100
 
     @property
@@ -27,16 +29,26 @@ class CityQuery(Incoming):
         return self.bbox
 
 
+class BlockQuery(CityQuery):
+    """Which blocks."""
+
+    after: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}\.[0-9]{1,18}$")] | None = Field(
+        None, description="From the link to the next page"
+    )
+
+
 class KeyPointQuery(CityQuery):
     """Which key points."""
 
-    kind: list[Name] | None = Field(None, description="A kind from /categories, as often as needed")
+    after: Number | None = Field(None, description="From the link to the next page")
+    kind: list[KeyPointKind] | None = Field(None, description="As often as needed")
 
 
 class DistrictQuery(CityQuery):
     """Which areas."""
 
-    level: list[Name] | None = Field(None, description="A level from /categories, as often as needed")
+    after: Number | None = Field(None, description="From the link to the next page")
+    level: list[Level] | None = Field(None, description="As often as needed")
 
 
 class Block(Outgoing):

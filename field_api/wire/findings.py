@@ -6,9 +6,9 @@ from dataclasses import fields
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, SkipValidation, StrictBool
+from pydantic import Field, SkipValidation, StrictBool, StringConstraints
 
-from field_api.wire.kinds import Box, Incoming, Instant, Latitude, Longitude, Metres, Name, Prose
+from field_api.wire.kinds import Box, Incoming, Instant, Latitude, Longitude, Metres, Name, Number, Prose
 from layers.city.taxonomy import Taxonomy
 from layers.errors import XunchaError
 from layers.field.asking import FindingFilter
@@ -22,6 +22,24 @@ Frame = Literal["wgs84", "gcj02", "bd09"]
 AccuracyKind = Literal["r68", "r95", "rms2d", "cep50", "sd", "unknown"]
 Source = Literal["phone", "geocoded", "parcel", "map", "exif"]
 Channel = Literal["inspection", "third_party", "volunteer", "higher_level", "public"]
+
+
+CategoryId = Annotated[Name, StringConstraints(pattern=r"^[^.]+\..+$")]
+EXAMPLE = {
+    "scheme": "gbt30428-2013-event",
+    "code": "0406",
+    "observed_at": "2026-06-01T15:00:00+08:00",
+    "position": {
+        "lon": 117.135,
+        "lat": 39.225,
+        "frame": "wgs84",
+        "accuracy_m": 8,
+        "accuracy_kind": "r68",
+        "fixed_at": "2026-06-01T14:59:58+08:00",
+        "source": "phone",
+    },
+    "note": "占道经营",
+}
 
 
 class Position(Incoming):
@@ -82,14 +100,14 @@ class FindingQuery(Incoming):
     bbox: Box | None = None
     observed_from: Instant | None = Field(None, description="Observed at this instant or later")
     observed_until: Instant | None = Field(None, description="Observed before this instant")
-    category: list[Name] | None = Field(
+    category: list[CategoryId] | None = Field(
         None, description="scheme.code, as gbt30428-2013-event.0406, as often as needed"
     )
     street: Name | None = Field(None, description="A street's id or its name")
     block: Name | None = Field(None, description="A block's id")
     district: Annotated[int, Field(ge=1, le=2**53)] | None = Field(None, description="An area's id")
     channel: Channel | None = None
-    after: Name | None = Field(None, description="From the link to the next page")
+    after: Number | None = Field(None, description="From the link to the next page")
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 100
 
     def filter(self, known: Taxonomy) -> FindingFilter:

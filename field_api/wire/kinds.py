@@ -1,8 +1,10 @@
 """The kinds of values that travel: plain text, instants, degrees, boxes."""
 
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import (
@@ -12,14 +14,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StrictStr,
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 # No control characters but tab and line ends: PostgreSQL cannot store NUL, paper cannot print the rest
 PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
 
 class Incoming(BaseModel):
@@ -49,9 +56,10 @@ class ById(Incoming):
         return str(self.uuid)
 
 
-def _text_only(value: object) -> object:
-    if not isinstance(value, str):
-        raise PydanticCustomError("datetime_type", "an instant is text")
+def _written_out(value: object) -> object:
+    # pydantic would take numbers, also written as text, for seconds since 1970
+    if not isinstance(value, str) or not _INSTANT.match(value):
+        raise PydanticCustomError("datetime_type", "an instant is a date and a time")
     return value
 
 
@@ -73,13 +81,34 @@ def _box(value: str) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Says of a text that it is one of `words`, which the layers define."""
+
+    words: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "enum": list(self.words)}
+
+    def _checked(self, value: str) -> str:
+        if value not in self.words:
+            raise PydanticCustomError("literal_error", "unknown", {"expected": ", ".join(self.words)})
+        return value
+
+
 Words = Annotated[StrictStr, StringConstraints(pattern=PRINTABLE)]
 Name = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
 Prose = Annotated[Words, StringConstraints(max_length=4000)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 # The limits are told here and held in the layers, which can say more: swapped, in metres, no fix at all
 Longitude = Annotated[float, Field(strict=True, json_schema_extra={"minimum": -180, "maximum": 180})]
 Latitude = Annotated[float, Field(strict=True, json_schema_extra={"minimum": -90, "maximum": 90})]
+Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
 Metres = Annotated[float, Field(strict=True, ge=0, le=100_000)]
 Box = Annotated[
     str,

@@ -17,6 +17,22 @@ MAX_FIXES = 100_000
 GPX = "application/gpx+xml"
 Mode = Literal["foot", "bicycle", "vehicle"]
 
+EXAMPLE = {
+    "frame": "wgs84",
+    "accuracy_kind": "r68",
+    "mode": "foot",
+    "fixes": [
+        {"lon": 117.135, "lat": 39.225, "at": "2026-06-01T15:00:00+08:00", "accuracy_m": 6},
+        {"lon": 117.1351, "lat": 39.225, "at": "2026-06-01T15:00:07+08:00", "accuracy_m": 6},
+    ],
+}
+GPX_EXAMPLE = """\
+<gpx version="1.1" creator="phone" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
+<trkpt lat="39.2250" lon="117.1350"><time>2026-06-01T07:00:00Z</time></trkpt>
+<trkpt lat="39.2250" lon="117.1351"><time>2026-06-01T07:00:07Z</time></trkpt>
+</trkseg></trk></gpx>
+"""
+
 
 class Fix(Incoming):
     """Where the device was at one instant."""

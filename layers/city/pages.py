@@ -33,10 +33,10 @@ class CityPage:
 def blocks(site: "Site", bbox: Box | None, *, after: str | None = None, limit: int = 100) -> CityPage:
     """Return blocks that a box meets; a walk through the pages stays on the streets it began with."""
     with site.store.read() as conn:
-        version, last = _marks(after) if after else (networks.latest(conn), 0)
-        of_version = block.c.network_version == version
-        rows, following = _page(conn, _wanted(block, [of_version], bbox), last, limit)
-        attribution = networks.facts(conn, version)["attribution"]
+        newest = networks.latest(conn)
+        version, last = _marks(after, newest) if after else (newest, 0)
+        rows, following = _page(conn, _wanted(block, [block.c.network_version == version], bbox), last, limit)
+        attribution = networks.facts(conn, version)["attribution"] if version else None
     return CityPage(rows, f"{version}.{following}" if following else None, attribution)
 
 
@@ -98,9 +98,9 @@ def _page(
     return rows, int(rows["fid"].iloc[-1]) if there_is_more else None
 
 
-def _marks(after: str) -> tuple[int, int]:
+def _marks(after: str, newest: int) -> tuple[int, int]:
     version, dot, last = after.partition(".")
-    if not dot:
+    if not dot or not 1 <= _mark(version) <= newest:
         raise _not_a_mark(after)
     return _mark(version), _mark(last)
 

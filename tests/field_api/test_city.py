@@ -4,11 +4,15 @@ from datetime import datetime
 from typing import Any
 
 import geopandas as gpd
+from flask import Flask
 
+import field_api
+from layers import people
 from layers.city import key_points, networks
+from layers.people import Account
 from layers.site import Site
 from tests.conftest import at
-from tests.field_api.conftest import Person
+from tests.field_api.conftest import Person, finding, track, uuid
 
 
 def box(west_m: float, south_m: float, east_m: float, north_m: float) -> str:
@@ -105,3 +109,20 @@ def test_bad_questions_are_named(me: Person) -> None:
             answer = me.get(f"{path}?{query}")
             assert (answer.status_code, answer.json["error"]["field"]) == (422, field), (path, query)
     assert me.get("/categories?x=1").status_code == 422
+    assert me.get("/blocks?after=9.5").json["error"]["field"] == "after"
+    told = me.get("/key-points?kind=castle").json["error"]
+    assert (told["field"], "primary" in told["message"]) == ("kind.0", True)
+    assert me.get("/districts?level=planet").json["error"]["field"] == "level.0"
+
+
+def test_a_site_without_anything_has_empty_collections(site: Site, inspector: Account, now: datetime) -> None:
+    app = Flask("xuncha")
+    app.testing = True
+    field_api.register(app, site, clock=lambda: now)
+    with site.store.write() as conn:
+        me = Person(app.test_client(), people.issue_token(conn, inspector.id, "phone", now=now))
+    for path in ("/blocks", "/key-points", "/districts", "/findings"):
+        assert me.get(path).json["features"] == []
+    answer = me.put(f"/findings/{uuid(1)}", json=finding())
+    assert (answer.status_code, answer.json["placement"]) == (201, None)
+    assert me.put(f"/tracks/{uuid(1)}", json=track()).status_code == 201

@@ -9,8 +9,10 @@ from flask import Flask
 from openapi_spec_validator import validate
 
 from field_api.bodies import INTAKES
+from field_api.documentation import EXAMPLES
 from field_api.errors import HTTP, TABLE
 from field_api.wire import findings as wire
+from field_api.wire.tracks import GPX
 from geo.assign import ACCURACY_KINDS
 from geo.datum import FRAMES
 from layers.field.photos import ROLES
@@ -98,6 +100,19 @@ def test_the_words_on_the_wire_are_those_of_the_layers(document: dict[str, Any])
     photo = document["paths"]["/api/v1/findings/{uuid}/photos"]["put"]["parameters"]
     assert tuple(next(each for each in photo if each["name"] == "role")["schema"]["enum"]) == ROLES
     assert schemas["Batch"]["properties"]["findings"]["maxItems"] == wire.MAX_BATCH
+
+
+def test_the_examples_in_the_document_are_taken_as_they_are(me: Person, document: dict[str, Any]) -> None:
+    example = {name: document["components"]["schemas"][name]["examples"][0] for name in EXAMPLES}
+    gpx = document["paths"]["/api/v1/tracks/{uuid}"]["put"]["requestBody"]["content"][GPX]["example"]
+    answers = [
+        me.put(f"/findings/{uuid(1)}", json=example["FindingIn"]),
+        me.post("/findings", json=example["Batch"]),
+        me.put(f"/tracks/{uuid(1)}", json=example["TrackIn"]),
+        me.put(f"/tracks/{uuid(2)}", data=gpx, content_type=GPX),
+    ]
+    assert [answer.status_code for answer in answers] == [201, 200, 201, 201]
+    assert answers[1].json["n_created"] == 1
 
 
 def test_the_page_has_its_own_policy_no_inline_script_and_no_foreign_host(stranger: Person) -> None:
