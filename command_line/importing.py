@@ -16,6 +16,7 @@ from layers.errors import InvalidError, NotFoundError
 from layers.importing import city, field, osm_tags, refusals
 from layers.importing.options import FRAMES, UNITS_M, ImportOptions
 from layers.importing.osm_tags import AreaLevels
+from layers.importing.progress import Progress
 from layers.importing.runs import Done
 from layers.language import LANGUAGES, gettext
 from layers.people import Account
@@ -133,16 +134,20 @@ def streets(file: Path, width_unit: str | None, attribution: str | None, **given
     section="The city",
     help="Schools, markets, hospitals and other key points, points or areas.",
     epilog="xuncha import key-points schools.csv --kind school --frame gcj02\n"
-    'xuncha import key-points poi.csv --frame gcj02 --map-values kind="农贸市场:market;*:other"',
+    'xuncha import key-points poi.csv --frame gcj02 --map-values kind="农贸市场:market;*:other"\n'
+    "xuncha import key-points campuses.gpkg --gates gates.gpkg",
 )
 @click.argument("file", type=_PATH)
 @_reading
 @option("--kind", type=Known(tuple(KEY_POINT_KINDS)), help="Of what kind they all are; else a column says.")
+@option(
+    "--gates", type=_PATH, help="File of their gates: points with the id of the key point, a kind and an id."
+)
 @_source
 @_writing
-def key_points(file: Path, kind: str | None, **given: Any) -> None:
+def key_points(file: Path, kind: str | None, gates: Path | None, **given: Any) -> None:
     """Import key points."""
-    _import_layer("key_points", file, _options(given, constants={"kind": kind}), given)
+    _import_layer("key_points", file, _options(given, constants={"kind": kind}), given, gates=gates)
 
 
 @import_.command(
@@ -162,11 +167,17 @@ def districts(file: Path, level: str | None, **given: Any) -> None:
 
 
 def _import_layer(
-    kind: str, file: Path, options: ImportOptions, given: Mapping[str, Any], attribution: str | None = None
+    kind: str,
+    file: Path,
+    options: ImportOptions,
+    given: Mapping[str, Any],
+    *,
+    attribution: str | None = None,
+    gates: Path | None = None,
 ) -> None:
     with place.opened(given["home"]) as site, progress.shown() as shown:
         if given["dry_run"]:
-            done = city.layer_done(kind, city.read_layer(kind, file, options, shown))
+            done = _looked_at(kind, file, options, gates, shown)
         else:
             done = city.import_layer(
                 site,
@@ -176,9 +187,26 @@ def _import_layer(
                 now=place.now(),
                 source=given["source_name"],
                 attribution=attribution,
+                gates=gates,
                 progress=shown,
             )
     _finish(file, done, given)
+    if gates is not None and done.facts["gates"].refused:
+        _tell_refused_gates(gates, done.facts["gates"], dry_run=given["dry_run"])
+
+
+def _looked_at(kind: str, file: Path, options: ImportOptions, gates: Path | None, shown: Progress) -> Done:
+    layer = city.read_layer(kind, file, options, shown)
+    entries = city.read_gates(gates, options, layer, shown) if gates else None
+    return city.layer_done(kind, layer, gates=entries)
+
+
+def _tell_refused_gates(file: Path, done: Done, *, dry_run: bool) -> None:
+    target = refusals.place_for(file)
+    if not dry_run:
+        refusals.write(target, done.refused)
+    click.echo(file.name)
+    telling.tell_refused(done, None if dry_run else target)
 
 
 @import_.command(
@@ -242,7 +270,7 @@ def photos(
     with place.opened(given["home"]) as site, progress.shown() as shown:
         done = field.import_photos(
             site,
-            _account(site, given["account"]),
+            _account(site, given["account"], dry_run=given["dry_run"]),
             files,
             options,
             now=place.now(),
@@ -255,7 +283,7 @@ def photos(
 def _import_records(importing: Callable[..., Done], files: Sequence[Path], given: Mapping[str, Any]) -> None:
     options = _options(given, constants=_constants(given))
     with place.opened(given["home"]) as site:
-        account = _account(site, given["account"])
+        account = _account(site, given["account"], dry_run=given["dry_run"])
         for file in files:
             with progress.shown() as shown:
                 done = importing(
@@ -308,7 +336,7 @@ def _meanings(given: Sequence[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def _account(site: Site, login: str | None) -> Account:
+def _account(site: Site, login: str | None, *, dry_run: bool) -> Account:
     """Return the account that owns the records, made the first time if nobody is named."""
     with site.store.read() as conn:
         if login is not None:
@@ -316,6 +344,8 @@ def _account(site: Site, login: str | None) -> Account:
         known = {account.login: account for account in people.all_accounts(conn)}
     if IMPORTER in known:
         return known[IMPORTER]
+    if dry_run:
+        return Account(0, IMPORTER, IMPORTER, "supervisor")
     with site.store.write() as conn:
         return people.create(conn, IMPORTER, gettext("Import"), "supervisor", password=None, now=place.now())
 

@@ -27,9 +27,7 @@ def tell_osm(file: Path, parts: list[Done]) -> None:
     for part in parts:
         click.echo(f"  {_counts(part)}")
     _tell_network(roads)
-    click.echo(
-        "  " + gettext("%(n)s gates and entrances kept with their key points", n=places.facts["n_gates"])
-    )
+    _tell_gates(places)
     _tell_skipped(roads.skipped)
     names = roads.facts["cut_areas"]
     if names:
@@ -45,6 +43,7 @@ def tell(file: Path, done: Done, refused_file: Path | None, *, dry_run: bool) ->
         click.echo("  " + gettext("columns: %(columns)s", columns=read))
     click.echo(f"  {_counts(done)}")
     _tell_network(done)
+    _tell_gates(done)
     _tell_skipped(done.skipped)
     if done.facts.get("n_date_only"):
         click.echo(
@@ -54,7 +53,7 @@ def tell(file: Path, done: Done, refused_file: Path | None, *, dry_run: bool) ->
                 n=done.facts["n_date_only"],
             )
         )
-    _tell_refused(done, refused_file)
+    tell_refused(done, refused_file)
 
 
 def _counts(done: Done) -> str:
@@ -79,6 +78,17 @@ def _tell_network(done: Done) -> None:
                 km=done.facts["length_m"] / 1000,
             )
         )
+    if done.facts.get("n_footways"):
+        click.echo(
+            "  " + gettext("%(n)s ways on foot kept for walking, without blocks", n=done.facts["n_footways"])
+        )
+
+
+def _tell_gates(done: Done) -> None:
+    if "n_gates" in done.facts:
+        click.echo(
+            "  " + gettext("%(n)s gates and entrances kept with their key points", n=done.facts["n_gates"])
+        )
 
 
 def _tell_skipped(skipped: dict[str, int]) -> None:
@@ -92,7 +102,8 @@ def _tell_skipped(skipped: dict[str, int]) -> None:
     click.echo("  " + gettext("left out: %(reasons)s", reasons="; ".join(rows)))
 
 
-def _tell_refused(done: Done, refused_file: Path | None) -> None:
+def tell_refused(done: Done, refused_file: Path | None) -> None:
+    """Tell which rows were refused and why, and where they are kept."""
     if not done.refused:
         return
     for refusal in done.refused[:_SHOWN_REFUSALS]:

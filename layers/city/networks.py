@@ -18,7 +18,7 @@ from geo.crs import Projection
 from geo.errors import GeometryKindError
 from layers import history
 from layers.city import layer, versions
-from layers.errors import NotFoundError
+from layers.errors import BusyError, InvalidError, NotFoundError
 from layers.store import frames, schema
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Raised when the same streets would become other blocks
 METHOD_VERSION = "blocks-1"
-_KEPT = ("source_id", "name", "class", "one_way", "layer", "bridge", "tunnel", "width_m", "lanes")
+_KEPT = ("source_id", "name", "class", "one_way", "layer", "bridge", "tunnel", "width_m", "lanes", "footway")
 _BLOCK_COLUMNS = [column.name for column in schema.block.c if column.name not in ("fid", "network_version")]
 
 
@@ -84,7 +84,8 @@ def add(
     ----------
     streets : GeoDataFrame
         Lines in any CRS with the columns of the table `street`, all optional; `node_ids` (an array per
-        row, aligned with the vertices) tells which vertices are intersections.
+        row, aligned with the vertices) tells which vertices are intersections.  Rows with a `footway` are
+        kept for walking and become no blocks.
     source : str
         Where the streets are from; part of the block ids.
     content : str, optional
@@ -100,12 +101,15 @@ def add(
         if (same := _same_as_newest(conn, source, digest)) is not None:
             return same, False
     given = layer.in_degrees(streets)
-    with site.store.write() as conn:
-        crs = site.choose_crs(conn, given.total_bounds)
+    if given.empty:
+        raise InvalidError("There is no street in it")
+    crs = site.crs_for(given.total_bounds)
     blocks = build(given, crs, source)
     with site.store.write() as conn:
         if (same := _same_as_newest(conn, source, digest)) is not None:
             return same, False
+        if site.choose_crs(conn, given.total_bounds) != crs:
+            raise BusyError("The site has just got its coordinate system; try again")
         version = _write(conn, given, blocks, (source, attribution, digest), now)
         history.append(
             conn,
@@ -120,11 +124,19 @@ def add(
 
 
 def build(streets: gpd.GeoDataFrame, crs: Any, source: str) -> gpd.GeoDataFrame:
-    """Return the blocks of streets given in degrees, in metres of `crs`."""
+    """Return the blocks of streets given in degrees, in metres of `crs`; ways on foot alone are left out."""
     given = streets.rename(columns={"node_ids": "nodes"})
+    given = given[_is_street(given)].drop(columns="footway", errors="ignore")
     if "nodes" in given:
         given["nodes"] = [tuple(np.asarray(ids).tolist()) for ids in given["nodes"]]
     return block_builder.build(given, crs=crs, source=source)
+
+
+def _is_street(given: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    """Tell which lines are streets, not ways on foot alone."""
+    if "footway" not in given:
+        return np.ones(len(given), dtype=bool)
+    return np.asarray(given["footway"].isna(), dtype=bool)
 
 
 def _same_as_newest(conn: Connection, source: str, digest: str) -> int | None:
@@ -153,7 +165,7 @@ def _write(
             content_hash=digest,
             method_version=METHOD_VERSION,
             created_at=now,
-            n_streets=len(streets),
+            n_streets=int(_is_street(streets).sum()),
             n_blocks=len(blocks),
             length_m=float(blocks["length_m"].sum()),
         )
@@ -184,6 +196,7 @@ def _street_columns(streets: gpd.GeoDataFrame, version: int) -> dict[str, Any]:
         "tunnel": given("tunnel", False).astype(bool),
         "width_m": given("width_m", None).astype(float),
         "lanes": given("lanes", None).astype("Int64"),
+        "footway": layer.texts(given("footway", None)),
         "geom": single.geometry.to_numpy(),
     }
 

@@ -86,6 +86,7 @@ def import_layer(
     now: datetime,
     source: str | None = None,
     attribution: str | None = None,
+    gates: Path | None = None,
     account_id: int | None = None,
     progress: Progress = silent,
 ) -> Done:
@@ -96,10 +97,14 @@ def import_layer(
     source : str, optional
         What the rows belong to: the same source again replaces them.  The file's name without endings
         unless given.  Streets of any source are a new version of the whole network.
+    gates : Path, optional
+        Gates of the key points; without it the gates that are there stay.  Those that were refused are in
+        `facts["gates"]`.
     """
     layer = read_layer(kind, path, options, progress)
     if layer.frame.empty:
         return layer_done(kind, layer)
+    entries = read_gates(gates, options, layer, progress) if gates else None
     name = source or path.name.split(".")[0]
     run = runs.begin(site, kind, path, options, account_id=account_id, now=now)
     if kind == "streets":
@@ -107,10 +112,12 @@ def import_layer(
         added = networks.add(site, layer.frame, name, attribution, now=now, account_id=account_id)
         done = _of_network(site, layer.frame, *added)
     else:
-        replace = key_point_store.replace if kind == "key_points" else district_store.replace
-        changes = replace(site, name, layer.frame, now=now, account_id=account_id)
-        done = _of_changes(kind, layer.frame, changes)
-    done = layer_done(kind, layer, done)
+        done = _of_changes(
+            kind,
+            layer.frame,
+            _replace(site, kind, layer, entries, source=name, now=now, account_id=account_id),
+        )
+    done = layer_done(kind, layer, done, entries)
     is_streets = kind == "streets"
     derive_anew(
         site,
@@ -128,11 +135,36 @@ def read_layer(kind: str, path: Path, options: ImportOptions, progress: Progress
     return _READERS[kind](path, options, progress)
 
 
-def layer_done(kind: str, layer: Layer, done: Done | None = None) -> Done:
+def read_gates(path: Path, options: ImportOptions, places: Layer, progress: Progress = silent) -> Layer:
+    """Read the gates of key points that were read, and write nothing."""
+    return key_points.read_gates(path, options, places.frame["source_id"], progress)
+
+
+def _replace(
+    site: Site,
+    kind: str,
+    layer: Layer,
+    gates: Layer | None,
+    *,
+    source: str,
+    now: datetime,
+    account_id: int | None,
+) -> Changes:
+    if kind == "districts":
+        return district_store.replace(site, source, layer.frame, now=now, account_id=account_id)
+    of_places = gates.frame if gates else None
+    return key_point_store.replace(site, source, layer.frame, of_places, now=now, account_id=account_id)
+
+
+def layer_done(kind: str, layer: Layer, done: Done | None = None, gates: Layer | None = None) -> Done:
     """Return what is to be told of a layer that was read, and written if `done` is given."""
     done = done or Done(kind)
     done.n_read, done.refused = layer.n_read, layer.refused
     done.skipped, done.columns = layer.skipped, layer.columns
+    if gates is not None:
+        done.n_read += len(gates.frame)
+        done.facts["n_gates"] = len(gates.frame)
+        done.facts["gates"] = Done("gates", n_read=gates.n_read, refused=gates.refused, columns=gates.columns)
     return done
 
 
@@ -174,6 +206,7 @@ def _of_network(site: Site, frame: gpd.GeoDataFrame, version: int, is_new: bool)
     with site.store.read() as conn:
         facts = networks.facts(conn, version)
     done.facts = {"version": version, "n_blocks": facts["n_blocks"], "length_m": facts["length_m"]}
+    done.facts["n_footways"] = n - facts["n_streets"]
     return done
 
 

@@ -20,6 +20,32 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "kind": ("kind", "fclass", "amenity", "category", "类型", "类别"),
 }
 KINDS = frozenset(KEY_POINT_KINDS)
+GATE_FIELDS: dict[str, tuple[str, ...]] = {
+    "id": features.IDS,
+    "key_point": (
+        *("keypointsourceid", "keypointid", "keypoint", "schoolid", "placeid", "ownerid", "owner"),
+        *("学校编号", "单位编号", "所属单位", "所属"),
+    ),
+    "kind": ("kind", "gatetype", "type", "类型", "类别"),
+    "name": ("name", "名称"),
+}
+GATE_KINDS = ("main", "student", "side", "service", "fire_exit", "entrance")
+_GATE_SYNONYMS = {
+    "fire": "fire_exit",
+    "emergency": "fire_exit",
+    "delivery": "service",
+    "back": "side",
+    "gate": "entrance",
+    "正门": "main",
+    "大门": "main",
+    "学生门": "student",
+    "侧门": "side",
+    "后门": "side",
+    "后勤门": "service",
+    "消防门": "fire_exit",
+    "消防通道": "fire_exit",
+    "出入口": "entrance",
+}
 # Other words for our kinds, in data made of OpenStreetMap and in Chinese lists of points of interest
 _SYNONYMS = {
     "university": "college",
@@ -105,6 +131,59 @@ def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Lay
         refused=sorted(found.refused + faults.refusals(), key=lambda one: one.row),
         columns={**found.columns, **columns},
         skipped={str(kind): int(n) for kind, n in left_out.items()},
+    )
+
+
+def read_gates(
+    path: Path, options: ImportOptions, places: "pd.Series[str]", progress: Progress = silent
+) -> Layer:
+    """Read the gates of key points; see `vector.read` for the formats and what is refused.
+
+    Parameters
+    ----------
+    options : ImportOptions
+        Frame, reference system and encoding are taken; the columns are those that gates usually have.
+    places : Series
+        Ids of the key points; a gate of any other is refused.
+
+    Returns
+    -------
+    Layer
+        Columns `source_id, key_point_source_id, kind, name, geom`; a gate without a kind is an entrance.
+    """
+    own = ImportOptions(encoding=options.encoding, crs=options.crs, frame=options.frame)
+    found = vector.read(path, own, vector.POINTS, progress)
+    rows, columns = found.rows, features.match(found.rows, GATE_FIELDS, own)
+    if "key_point" not in columns:
+        raise InvalidError(
+            "%(file)s has no column that names the key point of each gate, such as key_point_id",
+            field="key_point",
+            file=path.name,
+        )
+    owners, names = (features.texts(rows, columns, own, name) for name in ("key_point", "name"))
+    plain = features.texts(rows, columns, own, "kind").fillna("entrance").str.strip().str.lower()
+    kinds = plain.map(lambda word: _GATE_SYNONYMS.get(word, word)).astype(object)
+    ids = features.source_ids(rows, columns, own)
+    table = pd.DataFrame({"key_point_source_id": owners, "kind": kinds, "name": names, "geom": rows["geom"]})
+    table = gpd.GeoDataFrame(table, geometry="geom", crs=rows.crs)
+    faults = Faults(rows)
+    faults.mark(owners.isna(), "the key point of the gate is missing", "key_point")
+    faults.mark(~owners.isin(places), "there is no key point %(given)s", "key_point", given=owners)
+    faults.mark(
+        ~kinds.isin(GATE_KINDS),
+        "%(given)s is not a kind of gate; kinds: %(known)s",
+        "kind",
+        given=kinds,
+        known=", ".join(GATE_KINDS),
+    )
+    again = features.mark_repeats(faults, owners.fillna("") + " " + ids, table)
+    table.insert(0, "source_id", ids)
+    return Layer(
+        frame=features.tidy(table[faults.good & ~again]),
+        n_read=len(rows) + len(found.refused),
+        refused=sorted(found.refused + faults.refusals(), key=lambda one: one.row),
+        columns={**found.columns, **columns},
+        skipped={"the same place again": int(again.sum())} if again.any() else {},
     )
 
 

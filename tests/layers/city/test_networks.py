@@ -2,14 +2,15 @@ from datetime import datetime
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from sqlalchemy import select
 
-from geo.errors import NoCRSError
+from geo.errors import GeometryKindError, NoCRSError
 from layers import history
 from layers.city import networks
-from layers.errors import NotFoundError
+from layers.errors import InvalidError, NotFoundError
 from layers.site import Site
 from layers.store import frames, schema
 from tests.conftest import EAST_WEST, in_town
@@ -126,3 +127,32 @@ def test_streets_in_parts_and_with_little_said_of_them_are_taken(site: Site, now
     assert len(stored(site, "street", 1)) == 2
     assert stored(site, "street", 1)["name"].tolist() == [None, None]
     assert len(site.network.blocks) == 2
+
+
+def test_ways_on_foot_alone_are_kept_and_become_no_blocks(
+    town: Site, streets: gpd.GeoDataFrame, now: datetime
+) -> None:
+    sidewalk = streets.iloc[:1].assign(source_id="f1", name=None, footway="sidewalk")
+    sidewalk = sidewalk.set_geometry(in_town([shapely.LineString([(0, 5), (800, 5)])]).to_numpy(), crs=4326)
+    both = gpd.GeoDataFrame(pd.concat([streets.assign(footway=None), sidewalk], ignore_index=True))
+    version, is_new = networks.add(town, both, "town", now=now)
+    assert is_new
+    assert len(town.network.blocks) == 40
+    kept = stored(town, "street", version).set_index("source_id")["footway"]
+    assert kept["f1"] == "sidewalk"
+    assert kept.drop("f1").isna().all()
+    with town.store.read() as conn:
+        assert networks.facts(conn, version)["n_streets"] == 10
+
+
+def test_nothing_is_no_network(town: Site, streets: gpd.GeoDataFrame, now: datetime) -> None:
+    with pytest.raises(InvalidError):
+        networks.add(town, streets.iloc[:0], "town", now=now)
+    assert town.network.version == 1
+
+
+def test_streets_that_cannot_be_built_leave_no_coordinate_system_behind(site: Site, now: datetime) -> None:
+    points = gpd.GeoDataFrame(geometry=[shapely.Point(117.1, 39.2)], crs=4326)
+    with pytest.raises(GeometryKindError):
+        networks.add(site, points, "town", now=now)
+    assert site.crs is None

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 from shapely import MultiPolygon, Point, Polygon, box
 
@@ -158,3 +159,33 @@ def test_cambridge_s_key_points_all_come_in(name: str, kind: str, n: int) -> Non
 def test_real_areas_all_come_in(folder: str, name: str, level: str, n: int) -> None:
     layer = districts.read(shared(folder, name), ImportOptions(constants={"level": level}))
     assert (len(layer.frame), len(layer.refused)) == (n, 0)
+
+
+def gates(tmp_path: Path, owners: list[str | None], **columns: Any) -> Layer:
+    path = tmp_path / "gates.geojson"
+    shapes = [Point(117.1 + n / 1000, 39.2) for n in range(len(owners))]
+    given = {"key_point_id": owners, **columns}
+    gpd.GeoDataFrame(given, geometry=shapes, crs="EPSG:4326").to_file(path)
+    return key_points.read_gates(path, ImportOptions(), pd.Series(["k1", "k2"]))
+
+
+def test_gates_know_their_key_point_and_their_kind(tmp_path: Path) -> None:
+    layer = gates(tmp_path, ["k1", "k1", "k2"], id=["g1", "g2", "g1"], kind=["正门", None, "fire_exit"])
+    assert layer.refused == []
+    rows = layer.frame[["key_point_source_id", "source_id", "kind"]].to_numpy().tolist()
+    assert rows == [["k1", "g1", "main"], ["k1", "g2", "entrance"], ["k2", "g1", "fire_exit"]]
+
+
+def test_gates_of_nobody_and_of_unknown_kinds_are_refused(tmp_path: Path) -> None:
+    layer = gates(tmp_path, ["k1", "k9", None, "k2"], id=list("abcd"), kind=["main", "main", "main", "hatch"])
+    assert layer.frame["source_id"].tolist() == ["a"]
+    assert [(one.row, one.field) for one in layer.refused] == [
+        (2, "key_point"),
+        (3, "key_point"),
+        (4, "kind"),
+    ]
+    assert "no key point k9" in str(layer.refused[0].reason)
+    with pytest.raises(InvalidError, match="no column that names the key point"):
+        path = tmp_path / "bare.geojson"
+        gpd.GeoDataFrame({"kind": ["main"]}, geometry=[HERE], crs="EPSG:4326").to_file(path)
+        key_points.read_gates(path, ImportOptions(), pd.Series(["k1"]))

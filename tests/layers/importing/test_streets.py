@@ -138,3 +138,13 @@ def test_cambridge_names_its_streets_and_its_one_multiline_is_taken_apart() -> N
     assert layer.columns["name"] == "Street"
     assert (layer.n_read, len(layer.frame)) == (2643, 2644)
     assert layer.frame["one_way"].sum() == 937
+
+
+def test_a_column_footway_tells_ways_on_foot_from_streets(tmp_path: Path) -> None:
+    layer = read(
+        tmp_path,
+        [EAST, NORTH, EAST, NORTH],
+        highway=["residential", "footway", "footway", "footway"],
+        footway=["", "Sidewalk", "crossing", "no"],
+    )
+    assert layer.frame["footway"].tolist() == [None, "sidewalk", "crossing", None]

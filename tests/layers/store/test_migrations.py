@@ -28,7 +28,8 @@ def rebuild_findings(conn: Connection) -> None:
     migrations.rebuilt(conn, schema.finding)
 
 
-STEPS = (*MIGRATIONS, Migration(MIGRATIONS[-1].number + 1, "weather", rebuild_findings))
+NEXT = MIGRATIONS[-1].number + 1
+STEPS = (*MIGRATIONS, Migration(NEXT, "weather", rebuild_findings))
 
 
 def test_a_new_store_has_every_table_and_every_number(store: Store) -> None:
@@ -58,6 +59,16 @@ def test_an_older_store_gets_what_it_lacks_and_keeps_what_it_has(store: Store, n
         assert conn.execute(select(schema.placement.c.finding_id)).scalars().all() == [first]
 
 
+def test_streets_of_the_first_version_learn_to_be_footways(store: Store, now: datetime) -> None:
+    with store.write() as conn:
+        conn.execute(insert(schema.network).values(**rows.network(1)))
+        conn.execute(text("ALTER TABLE street DROP COLUMN footway"))
+        conn.execute(schema.migration.delete().where(schema.migration.c.number > 1))
+    assert 2 in store.migrate(now=now)
+    with store.read() as conn:
+        assert conn.execute(select(schema.street.c.footway)).all() == []
+
+
 def test_a_step_may_not_leave_rows_that_refer_to_nothing(tmp_path: Path, now: datetime) -> None:
     def forget_accounts(conn: Connection) -> None:
         conn.execute(schema.account.delete())
@@ -67,7 +78,7 @@ def test_a_step_may_not_leave_rows_that_refer_to_nothing(tmp_path: Path, now: da
         conn.execute(insert(schema.account).values(login="a", name="a", role="admin", created_at=now))
         conn.execute(insert(schema.finding).values(**rows.finding(1, 117, 39)))
     with pytest.raises(MigrationError):
-        store.migrate(now=now, steps=(*MIGRATIONS, Migration(2, "forget", forget_accounts)))
+        store.migrate(now=now, steps=(*MIGRATIONS, Migration(NEXT, "forget", forget_accounts)))
     orphan = rows.finding(2, 117, 39) | {"account_id": 99}
     with pytest.raises(Exception, match="FOREIGN KEY"), store.write() as conn:
         conn.execute(insert(schema.finding).values(**orphan))
@@ -104,7 +115,7 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(store: Store, now: datetim
         raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError):
-        store.migrate(now=now, steps=(*MIGRATIONS, Migration(2, "half", fail)))
+        store.migrate(now=now, steps=(*MIGRATIONS, Migration(NEXT, "half", fail)))
     assert "half" not in inspect(store.engine).get_table_names()
     assert store.migrate(now=now) == []
 
