@@ -14,7 +14,7 @@ from data.demo import ground, truth, write
 from data.demo.life import feed, month, patrols, people, problems
 from data.demo.life.phones import LAWS, ErrorLaw
 from data.demo.names import Names
-from data.demo.plane import PLANE
+from data.demo.plane import PLANE, lonlat_frame
 from data.demo.sizes import Size
 from data.demo.town import areas, places, shops, streetside
 
@@ -128,7 +128,7 @@ def _ways(district: District) -> gpd.GeoDataFrame:
     land = district.ground
     foot = land.footways.assign(street=0, name="", name_pinyin="", one_way=False, lanes=0)
     foot["area"] = areas.names_along(district.areas, foot.geometry.to_numpy())
-    streets = land.streets.assign(foot="", crossing="")
+    streets = land.streets.assign(footway="", crossing="")
     both = gpd.GeoDataFrame(pd.concat([streets, foot[streets.columns]], ignore_index=True), crs=PLANE)
     for end in ("u", "v"):
         both[end] = [f"{land.county}n{node}" for node in both[end]]
@@ -176,6 +176,8 @@ def _write_true_ground(folder: Path, districts: list[District]) -> None:
     write.parquet(
         folder / "rates.parquet", pd.concat([truth.rates(one.ground, one.rates) for one in districts])
     )
+    lines = _together(one.ground.streets[["source_id", "name", "geometry"]] for one in districts)
+    lonlat_frame(lines).to_parquet(folder / "streets.parquet", index=False, compression="zstd")
     planted = _together(truth.spots(one.rates.spots) for one in districts)
     write.gpkg(folder / "spots.gpkg", {"spots": planted})
     for one in districts:

@@ -149,7 +149,7 @@ def _calibration(p: Floats, right: NDArray[np.bool_]) -> dict[str, float]:
 def true_coverage(truth: Path, blocks: gpd.GeoDataFrame, streets: gpd.GeoDataFrame) -> gpd.GeoSeries:
     """Return for each walked block the part of its line that was truly walked, as geometry in metres.
 
-    `streets` is the demo city's own street file with `source_id`; `blocks` are in metres.
+    `streets` are the demo city's own lines with `source_id`; `blocks` are in metres.
     """
     routes = pd.concat(
         [
@@ -169,7 +169,7 @@ def true_coverage(truth: Path, blocks: gpd.GeoDataFrame, streets: gpd.GeoDataFra
 
 def _coverage(truth: Path, blocks: gpd.GeoDataFrame, said: pd.DataFrame) -> dict[str, float]:
     """Compare lengths: what was walked and said, and what was said but not walked."""
-    streets = gpd.read_file(truth.parent / "streets.gpkg")
+    streets = gpd.read_parquet(truth / "streets.parquet")
     true = true_coverage(truth, blocks, streets)
     line = blocks.set_index("block_id").geometry
     true_m = right_m = said_m = 0.0

@@ -74,7 +74,7 @@ def test_other_seeds_make_cities_of_the_promised_size(seed: int, tmp_path: Path)
     lines = gpd.read_file(tmp_path / "streets.gpkg")
     assert 150 <= len(street_blocks.build(lines[lines["class"] != "footway"])) <= 400
     assert len(gpd.read_file(tmp_path / "truth" / "spots.gpkg")) == 3
-    schools = gpd.read_file(tmp_path / "key_points.gpkg")["kind"].isin(["primary_school", "secondary_school"])
+    schools = gpd.read_file(tmp_path / "key_points.gpkg")["kind"].isin(["primary", "secondary"])
     assert schools.sum() == SMALL.primaries + SMALL.secondaries
 
 
@@ -120,9 +120,9 @@ def test_dual_carriageways_are_one_way_in_opposite_directions(streets: gpd.GeoDa
 
 def test_footways_have_crossings_and_reach_the_streets(streets: gpd.GeoDataFrame) -> None:
     foot = streets[streets["class"] == "footway"]
-    assert {"sidewalk", "crossing"} <= set(foot["foot"])
-    assert set(foot.loc[foot["foot"] == "crossing", "crossing"]) >= {"traffic_signals", "zebra"}
-    assert (foot.loc[foot["foot"] != "crossing", "crossing"] == "").all()
+    assert {"sidewalk", "crossing"} <= set(foot["footway"])
+    assert set(foot.loc[foot["footway"] == "crossing", "crossing"]) >= {"traffic_signals", "zebra"}
+    assert (foot.loc[foot["footway"] != "crossing", "crossing"] == "").all()
     roads = streets[streets["class"] != "footway"]
     corners = set(map(tuple, np.round(shapely.get_coordinates(roads.geometry.to_numpy()), 2)))
     ends = shapely.get_coordinates(shapely.get_point(foot.geometry.to_numpy(), 0))
@@ -140,12 +140,12 @@ def test_streets_carry_names_and_pinyin_and_drives_of_estates_have_none(
 
 def test_areas_fit_into_each_other_without_gap_or_overlap(city: Path) -> None:
     district = areas_of(city, "district").geometry.iloc[0].area
-    for level in ("subdistrict", "community", "unit_grid", "duty_area"):
+    for level in ("subdistrict", "community", "grid", "duty_area"):
         found = areas_of(city, level)
         assert found.geometry.is_valid.all()
         assert found.geometry.area.sum() == pytest.approx(district, rel=1e-3)
         assert found.geometry.union_all().area == pytest.approx(district, rel=1e-3)
-    grids = areas_of(city, "unit_grid")
+    grids = areas_of(city, "grid")
     assert grids["code"].str.fullmatch(r"\d{15}").all()
     assert grids["code"].is_unique
     assert set(grids["parent_code"]) == set(areas_of(city, "community")["code"])
@@ -153,7 +153,7 @@ def test_areas_fit_into_each_other_without_gap_or_overlap(city: Path) -> None:
 
 
 def test_unit_grids_are_numbered_from_north_to_south(city: Path) -> None:
-    grids = areas_of(city, "unit_grid")
+    grids = areas_of(city, "grid")
     first = grids[grids["code"].str.endswith("001")].set_index("parent_code").geometry.centroid.y
     last = (
         grids.sort_values("code").groupby("parent_code").tail(1).set_index("parent_code").geometry.centroid.y
@@ -166,7 +166,7 @@ def test_unit_grids_are_numbered_from_north_to_south(city: Path) -> None:
 def test_every_school_has_a_campus_with_a_main_gate_on_its_boundary(city: Path) -> None:
     points = gpd.read_file(city / "key_points.gpkg").to_crs(PLANE).set_index("source_id")
     gates = gpd.read_file(city / "gates.gpkg").to_crs(PLANE)
-    schools = points[points["kind"].isin(["kindergarten", "primary_school", "secondary_school"])]
+    schools = points[points["kind"].isin(["kindergarten", "primary", "secondary"])]
     assert (schools.geom_type == "Polygon").all()
     own = gates[gates["key_point_source_id"].isin(schools.index)]
     campus = schools.loc[own["key_point_source_id"], "geometry"].to_numpy()
@@ -182,7 +182,7 @@ def test_shopfronts_carry_contracts_and_special_trades_are_key_points(city: Path
     assert len(shops) == SMALL.shopfronts
     assert 0.85 < (shops["contract_no"] != "").mean() < 0.98
     points = gpd.read_file(city / "key_points.gpkg")
-    special = shops[shops["trade"].isin(["tobacco_shop", "internet_cafe", "game_hall"])]
+    special = shops[shops["trade"].isin(["tobacco", "internet_cafe", "game_hall"])]
     assert set(points.loc[points["shop_id"] != "", "shop_id"]) == set(special["source_id"])
 
 

@@ -19,8 +19,8 @@ STUB_M = 14.0
 def lay(site: Site, skeleton: Skeleton, network: Network) -> tuple[Network, gpd.GeoDataFrame]:
     """Return the streets with a vertex where a footway meets them, and the footways between such vertices.
 
-    A footway's `foot` is sidewalk, crossing, footbridge or path; a crossing's `crossing` is traffic_signals,
-    zebra or unmarked.
+    A footway's `footway` is sidewalk, crossing, footbridge or path; a crossing's `crossing` is
+    traffic_signals, zebra or unmarked.
     """
     raw = _pavements(skeleton) + _crossings_between_junctions(site, skeleton) + _footbridges(site, skeleton)
     raw += [line for line in skeleton.lines if line.foot]
@@ -208,7 +208,7 @@ def _footways(pieces: NDArray[np.object_], like: list[Line], network: Network) -
     frame = gpd.GeoDataFrame(
         {
             "class": "footway",
-            "foot": feet,
+            "footway": feet,
             "crossing": _crossing_kinds(pieces, feet, network),
             "layer": [line.layer for line in like],
             "bridge": [line.bridge for line in like],

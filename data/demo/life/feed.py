@@ -13,7 +13,7 @@ import shapely
 
 from data.demo.ground import Ground
 from data.demo.life.month import DAY_S, Month, Sighting, places_of
-from data.demo.life.patrols import Outing, Rounds, uuid
+from data.demo.life.patrols import FASTEST_WALK_M_S, Outing, Rounds, uuid
 from data.demo.life.people import Walker
 from data.demo.life.phones import (
     AS_MODELLED,
@@ -29,11 +29,11 @@ from data.demo.life.problems import KINDS, Spot
 from data.demo.plane import Floats, to_lonlat
 
 BEHAVIOURS = (
-    ("x-red-light", "闯红灯", 0.06),
-    ("x-not-yielding", "不礼让行人", 0.18),
-    ("x-littering", "乱扔烟头", 0.02),
+    ("X102", "闯红灯", 0.06),
+    ("X101", "不礼让行人", 0.18),
+    ("X103", "乱扔垃圾烟头", 0.02),
 )
-"""Passing behaviours counted at crossings: local code, name, usual share of opportunities."""
+"""Passing behaviours counted at crossings: code of `xuncha-ext`, name, usual share of opportunities."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +219,7 @@ def tracks(rounds: Rounds, outings: list[Outing]) -> Day:
                     "frame": device.declared_frame,
                     "accuracy_m": reported(rounds.law, outing.fix_sd, device.accuracy_kind, rng),
                     "accuracy_kind": device.accuracy_kind,
+                    "mode": "bicycle" if outing.speed > FASTEST_WALK_M_S else "foot",
                 }
             )
         )
@@ -334,7 +335,7 @@ def watched_crossings(ground: Ground, count: int) -> pd.DataFrame:
     """Choose crossings with lights to watch; `worse` multiplies the usual rates there."""
     rng = ground.site.rng
     lit = ground.footways[ground.footways["crossing"] == "traffic_signals"]
-    lit = lit if len(lit) else ground.footways[ground.footways["foot"] == "crossing"]
+    lit = lit if len(lit) else ground.footways[ground.footways["footway"] == "crossing"]
     chosen = lit.iloc[np.sort(rng.permutation(len(lit))[:count])]
     middle = shapely.get_coordinates(
         shapely.line_interpolate_point(chosen.geometry.to_numpy(), 0.5, normalized=True)

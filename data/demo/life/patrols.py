@@ -24,6 +24,7 @@ EFFORT = {"primary": 1.6, "secondary": 2.0, "tertiary": 1.5, "residential": 1.0,
           "service": 0.3, "unclassified": 0.4, "track": 0.08, "trunk": 0.5, "trunk_link": 0.0}  # fmt: skip
 HEIGHT_M = {"commerce": 34.0, "estate": 26.0, "old": 7.0, "industry": 11.0, "town": 15.0, "village": 4.0}
 WALK_M_S, RIDE_M_S = 1.2, 3.4
+FASTEST_WALK_M_S = 2.0
 REACH_M = 900.0
 FAVOURITE_SHARE = 0.07
 """Share of the shifts that walk the false spot over and over."""

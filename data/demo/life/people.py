@@ -70,7 +70,7 @@ def _units(ground: Ground, areas: Areas) -> list[dict[str, Any]]:
 
 def _groups(ground: Ground) -> list[dict[str, Any]]:
     rounds = [
-        {"key": f"inspection-{n + 1}", "name": f"督察{sign}组", "channel": "inspection_group"}
+        {"key": f"inspection-{n + 1}", "name": f"督察{sign}组", "channel": "inspection"}
         for n, sign in enumerate("一二三四")
     ]
     return [
@@ -87,8 +87,8 @@ def _walkers(ground: Ground, areas: Areas, devices: list[Device]) -> list[Walker
     people = np.bincount(areas.duty, areas.pieces.people + 50.0)
     first_volunteer = len(devices) - ground.size.volunteers
     for n, device in enumerate(devices):
-        channel = "volunteer" if n >= first_volunteer else "third_party" if n % 7 == 6 else "inspection_group"
-        short = {"volunteer": "zy", "third_party": "sf", "inspection_group": "dc"}[channel]
+        channel = "volunteer" if n >= first_volunteer else "third_party" if n % 7 == 6 else "inspection"
+        short = {"volunteer": "zy", "third_party": "sf", "inspection": "dc"}[channel]
         duty = n if n < duties else int(rng.choice(duties, p=people / people.sum()))
         eye = float(rng.beta(8, 3)) * (0.6 if channel == "volunteer" else 1.0)
         walkers.append(Walker(f"{short}{ground.number + 1:02d}{n + 1:03d}", channel, duty, device, eye))
@@ -97,7 +97,7 @@ def _walkers(ground: Ground, areas: Areas, devices: list[Device]) -> list[Walker
 
 def _walker_account(ground: Ground, walker: Walker) -> dict[str, Any]:
     group = {"volunteer": "volunteers", "third_party": "third-party"}.get(walker.channel, "")
-    label = {"volunteer": "志愿者", "third_party": "测评员", "inspection_group": "督察员"}[walker.channel]
+    label = {"volunteer": "志愿者", "third_party": "测评员", "inspection": "督察员"}[walker.channel]
     return {
         "login": walker.login,
         "display_name": f"{label}{walker.login[2:]}",

@@ -194,7 +194,7 @@ def set_rates(ground: Ground, areas: Areas, places: Places) -> Rates:
     by_class = ground.streets["class"].map(BY_CLASS).to_numpy() * (ground.streets["layer"] == 0).to_numpy()
     near = {
         name: _nearness(places, kinds, middles)
-        for name, kinds in (("market", ("market",)), ("metro", ("metro_station",)))
+        for name, kinds in (("market", ("market",)), ("metro", ("metro",)))
     }
     births = np.zeros((len(lengths), len(KINDS)))
     for n, kind in enumerate(KINDS):
@@ -210,7 +210,7 @@ def set_rates(ground: Ground, areas: Areas, places: Places) -> Rates:
         favourite |= inside & (not spot.true)
         births[np.ix_(inside, np.isin([kind.key for kind in KINDS], spot.kinds))] *= spot.times
     births[:, [kind.key for kind in KINDS].index("bell_vendor")] = 0.0
-    gates, _ = gate_points(places, ("primary_school", "secondary_school"))
+    gates, _ = gate_points(places, ("primary", "secondary"))
     own = np.flatnonzero(by_class > 0.4)
     nearest = own[shapely.STRtree(ground.streets.geometry.to_numpy()[own]).nearest(shapely.points(gates))]
     return Rates(births, spots, favourite, np.unique(nearest))

@@ -218,7 +218,7 @@ def _frame(ground: Ground, pieces: Pieces, levels: Levels) -> gpd.GeoDataFrame:
     above, rank = _ranked(pieces, grid, community)
     for n, shape in enumerate(_merged(pieces, grid)):
         code = f"{codes[above[n]]}{rank[n] + 1:03d}"
-        rows.append(("unit_grid", code, f"单元网格{code[-6:]}", codes[above[n]], "unit_grid", shape))
+        rows.append(("grid", code, f"单元网格{code[-6:]}", codes[above[n]], "unit_grid", shape))
     for n, shape in enumerate(_merged(pieces, duty)):
         rows.append(
             (
@@ -259,7 +259,7 @@ def _estates(ground: Ground, pieces: Pieces, community: Ints, codes: list[str]) 
         code = f"{ground.county}E{n + 1:05d}"
         rows.append(
             (
-                "estate" if kind == "estate" else "settlement",
+                "estate" if kind == "estate" else "village",
                 code,
                 parcel.name,
                 codes[community[inner[n]]],

@@ -62,8 +62,8 @@ def _schools(ground: Ground, places: Places) -> None:
     """Give the largest grounds to secondary schools, the next to primary schools, then kindergartens."""
     size = ground.size
     wanted = [
-        ("secondary_school", size.secondaries),
-        ("primary_school", size.primaries),
+        ("secondary", size.secondaries),
+        ("primary", size.primaries),
         ("kindergarten", size.kindergartens),
     ]
     total = sum(count for _, count in wanted)
@@ -85,15 +85,15 @@ def _schools(ground: Ground, places: Places) -> None:
 
 def _school(ground: Ground, places: Places, number: int, kind: str) -> None:
     rng, stem = ground.site.rng, ground.site.names.stem()
-    tail = {"secondary_school": "中学", "primary_school": "小学", "kindergarten": "幼儿园"}[kind]
-    limit = {"secondary_school": 42_000.0, "primary_school": 22_000.0, "kindergarten": 6_500.0}[kind]
+    tail = {"secondary": "中学", "primary": "小学", "kindergarten": "幼儿园"}[kind]
+    limit = {"secondary": 42_000.0, "primary": 22_000.0, "kindergarten": 6_500.0}[kind]
     parcel = ground.parcels[number]
     campus = _fitted(parcel.shape.buffer(-4.0, join_style="mitre"), limit)
     places.used.add(number)
     school = places.add(ground.county, kind, stem + tail, campus)
     kinds = {
-        "secondary_school": ["main", "student", "side", "fire_exit"],
-        "primary_school": ["main", "student", "fire_exit"],
+        "secondary": ["main", "student", "side", "fire_exit"],
+        "primary": ["main", "student", "fire_exit"],
         "kindergarten": ["main", "fire_exit"],
     }[kind]
     spots = gate_spots(ground, campus, len(kinds) if rng.random() < 0.8 else len(kinds) - 1)
@@ -232,7 +232,7 @@ def _metro(ground: Ground, places: Places) -> None:
     kept = [n for n in _thin(points, 850.0).tolist() if inside.contains(Point(points[n]))]
     for n in kept[: ground.size.metro]:
         name = ground.streets["name"].iloc[street[n]].removesuffix("大街").removesuffix("大道") + "站"
-        station = places.add(ground.county, "metro_station", name, Point(points[n]))
+        station = places.add(ground.county, "metro", name, Point(points[n]))
         for k, (dx, dy) in enumerate(((0.0, 0.0), (34.0, 10.0), (-30.0, 18.0))):
             spot = Point(points[n] + np.array([dx, dy]))
             gate = {"source_id": f"{station}G{k + 1}", "key_point_source_id": station, "kind": "entrance"}

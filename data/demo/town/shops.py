@@ -38,7 +38,7 @@ TRADES = (
     ("laundry", "洗衣店", 0.03),
     ("print", "文印店", 0.03),
     ("lottery", "彩票站", 0.02),
-    ("tobacco_shop", "烟酒店", 0.06),
+    ("tobacco", "烟酒店", 0.06),
 )
 """Trade, last word of the sign, share; the shares are a guess at an ordinary district."""
 
@@ -54,7 +54,7 @@ def open_up(ground: Ground, places: Places) -> gpd.GeoDataFrame:
     shops["door_no"] = [_door(c, s) for c, s in zip(chainage, side, strict=True)]
     frame = gpd.GeoDataFrame(shops, geometry=shapely.points(points), crs=PLANE)
     _with_contracts(ground, frame)
-    for row in frame[frame["trade"].isin(["tobacco_shop", "internet_cafe", "game_hall"])].itertuples():
+    for row in frame[frame["trade"].isin(["tobacco", "internet_cafe", "game_hall"])].itertuples():
         places.add(ground.county, row.trade, row.name, Point(row.geometry), shop_id=row.source_id)
     return frame
 

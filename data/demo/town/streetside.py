@@ -76,7 +76,7 @@ def _bays(ground: Ground) -> list[Polygon]:
 
 def _no_parking(ground: Ground, places: Places) -> list[LineString]:
     """Return kerb stretches of 50 m either way of school gates, and some along main roads."""
-    gates, _ = gate_points(places, ("primary_school", "secondary_school", "kindergarten"))
+    gates, _ = gate_points(places, ("primary", "secondary", "kindergarten"))
     kinds = ground.streets["class"].isin(["primary", "secondary", "tertiary", "residential"]).to_numpy()
     own = np.flatnonzero(kinds & (ground.streets["layer"] == 0).to_numpy())
     lines = ground.streets.geometry.to_numpy()
