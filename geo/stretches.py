@@ -10,11 +10,6 @@ from scipy.sparse.csgraph import connected_components
 from geo import neighbours
 from geo.errors import MissingColumnError
 
-_NEEDED = {
-    "blocks": ("block_id", "geometry"),
-    "hotspots": ("block_id", "hot", "q", "block_observed", "block_expected"),
-}
-
 
 def join(hotspots: pd.DataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Join flagged blocks that meet on one street to stretches, the largest excess first.
@@ -54,10 +49,12 @@ def join(hotspots: pd.DataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     >>> join(found, blocks)[["name", "from_name", "to_name", "length_m", "excess"]].values.tolist()
     [['Beiyi', 'East', 'West', 11.0, 3.0]]
     """
-    for what, frame in (("blocks", blocks), ("hotspots", hotspots)):
-        for column in _NEEDED[what]:
-            if column not in frame:
-                raise MissingColumnError("%(frame)s need a column %(column)s", frame=what, column=column)
+    for column in ("block_id", "geometry"):
+        if column not in blocks:
+            raise MissingColumnError("blocks need a column %(column)s", column=column)
+    for column in ("block_id", "hot", "q", "block_observed", "block_expected"):
+        if column not in hotspots:
+            raise MissingColumnError("hotspots need a column %(column)s", column=column)
     start, end, _ = neighbours.nodes(blocks)
     facts = hotspots.set_index("block_id").reindex(blocks["block_id"])
     network = pd.DataFrame(

@@ -128,7 +128,7 @@ def _cumulants(mu, worth, s, phi, heavy, spread):  # type: ignore[no-untyped-def
 
 @numba.njit(cache=True, nogil=True)
 def _saddle(mu, worth, observed, phi, heavy, spread, s):  # type: ignore[no-untyped-def]
-    """Return s with K'(s) = observed, and K, K'' there; Newton on the logarithm inside a bracket, from s on."""
+    """Return s with K'(s) = observed, and K, K'' there: Newton on the logarithm in a bracket, from s on."""
     lo, hi = -700.0, 700.0
     k0 = k2 = 1.0
     for _ in range(200):
