@@ -115,12 +115,16 @@ def network(small: bool) -> str:
     density = prepared.run(mass)
     off = np.abs(density - exact) @ cut.length_m / mass.sum()
     held = "holds" if run_s < NETWORK_LIMIT_S and cut.n_nodes >= wanted * 0.9 else "MISSED"
-    return (
-        f"{name}: {len(frame):,} blocks, {cut.n_nodes:,} nodes, 20,000 findings, sigma {SIGMA_M:g} m. One field "
-        f"{run_s:.3f} s after factoring (limit {NETWORK_LIMIT_S} s: {held}); factoring takes {factor_s / run_s:.1f} "
-        f"times, scipy's expm_multiply {peer_s / run_s:.0f} times as long as the field. "
-        f"L1 difference from expm_multiply {off:.3%}, mass error {abs(density @ cut.length_m / mass.sum() - 1):.1e}, "
-        f"least density {density.min() / density.max():.1e} of the largest."
+    least, lost = density.min() / density.max(), abs(density @ cut.length_m / mass.sum() - 1)
+    return " ".join(
+        [
+            f"{name}: {len(frame):,} blocks, {cut.n_nodes:,} nodes, 20,000 findings, sigma {SIGMA_M:g} m.",
+            f"One field {run_s:.3f} s after factoring (limit {NETWORK_LIMIT_S} s: {held});",
+            f"factoring takes {factor_s / run_s:.1f} times,",
+            f"scipy's expm_multiply {peer_s / run_s:.0f} times as long as the field.",
+            f"L1 difference from expm_multiply {off:.3%}, mass error {lost:.1e},",
+            f"least density {least:.1e} of the largest.",
+        ]
     )
 
 
@@ -148,11 +152,16 @@ def plane(small: bool) -> str:
     part = heat.planar(heat.pixel_counts(Metres(points[:20_000]), over), over.pixel_m, radius_m)
     off = np.abs(part[row_of, column_of] - kernel).max() / kernel.max()
     held = "holds" if ours_s < PLANE_LIMIT_S else "MISSED"
-    return (
-        f"{n:,} points to {side} x {side} pixels, radius {radius_m:g} m: {ours_s:.3f} s (limit {PLANE_LIMIT_S} s: "
-        f"{held}). On 20,000 of the points, scaled to all pixels: scikit-learn's KernelDensity {tree_s / ours_s:,.0f} "
-        f"times, scipy's gaussian_kde {direct_s / ours_s:,.0f} times as long. Largest difference from the direct sum "
-        f"{off:.2%} of the maximum; total {density.sum() * over.pixel_m**2 / n:.4f} of the points."
+    total = density.sum() * over.pixel_m**2 / n
+    return " ".join(
+        [
+            f"{n:,} points to {side} x {side} pixels, radius {radius_m:g} m: {ours_s:.3f} s",
+            f"(limit {PLANE_LIMIT_S} s: {held}). On 20,000 of the points, scaled to all pixels:",
+            f"scikit-learn's KernelDensity {tree_s / ours_s:,.0f} times,",
+            f"scipy's gaussian_kde {direct_s / ours_s:,.0f} times as long.",
+            f"Largest difference from the direct sum {off:.2%} of the maximum;",
+            f"total {total:.4f} of the points.",
+        ]
     )
 
 
