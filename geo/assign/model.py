@@ -36,7 +36,7 @@ class Model:
         A placement is ambiguous below `sure` or above `none_limit`; the side is named from `side_sure`.
     """
 
-    outlier_share: float = 0.03
+    outlier_share: float = 0.02
     tail_share: float = 0.18
     tail_m: float = 18.0
     core: float = 0.92
