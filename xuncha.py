@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,11 @@ __all__ = ["create_app", "main", "serve_app"]
 _FORM_BYTES = 1 << 20
 
 
-def create_app(site: Site) -> Flask:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(site: Site, clock: Callable[[], datetime] = _now) -> Flask:
     """Return the app that serves a site: pages at `/`, the HTTP interface under `/api/v1`."""
     app = Flask("xuncha", static_folder=None)
     app.config.update(
@@ -34,8 +39,8 @@ def create_app(site: Site) -> Flask:
     )
     language.choose(site.settings.language)
     # the pages first: they protect forms, and the interface tells them which paths are not forms
-    map_app.register(app, site)
-    field_api.register(app, site)
+    map_app.register(app, site, clock=clock)
+    field_api.register(app, site, clock)
     return app
 
 

@@ -1,0 +1,1 @@
+"""What ships with the product: taxonomies, rules, names, and the demo city."""
