@@ -79,17 +79,16 @@ class Site:
         with self.store.read() as conn:
             return versions.read(conn)
 
+    def crs_for(self, bounds: Any) -> pyproj.CRS:
+        """Return the metric CRS of the site; before the first data, the one for data within `bounds`."""
+        return _crs_for(self.facts(), bounds)
+
     def choose_crs(self, conn: Connection, bounds: Any) -> pyproj.CRS:
-        """Return the metric CRS of the site, chosen now from data within `bounds` if there is none."""
-        known = versions.read(conn).get("crs")
-        if known is not None:
-            return as_metric(known)
-        if not np.isfinite(np.asarray(bounds, dtype=float)).all():
-            raise NotFoundError(
-                "The site has no coordinate system yet, and there is no data to choose one from"
-            )
-        chosen = metric_crs(np.asarray(bounds, dtype=float).reshape(2, 2))
-        versions.put(conn, "crs", chosen.to_string())
+        """Return the metric CRS of the site; if there is none, keep the one that `bounds` ask for."""
+        known = versions.read(conn)
+        chosen = _crs_for(known, bounds)
+        if known.get("crs") is None:
+            versions.put(conn, "crs", chosen.to_string())
         return chosen
 
     @property
@@ -208,3 +207,13 @@ class Site:
                 kept = (version, load())
                 self._kept[name] = kept
             return kept[1]
+
+
+def _crs_for(facts: Mapping[str, Any], bounds: Any) -> pyproj.CRS:
+    """Return the CRS that the facts name, else the one for data within bounds (degrees)."""
+    if facts.get("crs") is not None:
+        return as_metric(facts["crs"])
+    corners = np.asarray(bounds, dtype=float).reshape(2, 2)
+    if not np.isfinite(corners).all():
+        raise NotFoundError("The site has no coordinate system yet, and there is no data to choose one from")
+    return metric_crs(corners)

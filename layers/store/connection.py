@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
-from layers.errors import MigrationError, NotFoundError, SettingError, UnreadableFileError
+from layers.errors import BusyError, MigrationError, NotFoundError, SettingError, UnreadableFileError
 from layers.store import geopackage, migrations
 from layers.store.faults import translated
 from layers.store.migrations import MIGRATIONS, Migration
@@ -23,6 +24,7 @@ class Store:
     def __init__(self, engine: Engine, *, busy_timeout_s: float) -> None:
         self.engine = engine
         self.busy_timeout_s = busy_timeout_s
+        self._writer = Lock()
         self._reader = engine
         if engine.dialect.name == "postgresql":
             self._reader = engine.execution_options(
@@ -104,10 +106,27 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection inside one transaction that is kept if the block ends well, else undone."""
-        with translated(), self.engine.connect() as idle:
+        with self._turn(), translated(), self.engine.connect() as idle:
             conn = idle.execution_options(**{_WRITING: True})
             with conn.begin():
                 yield conn
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let the writers of this process into the GeoPackage one by one.
+
+        SQLite would let them sleep ever longer and wake whoever comes by chance; other processes still
+        wait that way.
+        """
+        if not self.is_geopackage:
+            yield
+            return
+        if not self._writer.acquire(timeout=self.busy_timeout_s):
+            raise BusyError("The store is busy; try again later")
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -145,3 +145,7 @@ def test_the_same_moment_in_another_zone_is_the_same_report() -> None:
     beijing = GOOD.observed_at.astimezone(timezone(timedelta(hours=8)))
     finer = beijing + timedelta(microseconds=400)
     assert content_hash(replace(GOOD, observed_at=finer)) == content_hash(GOOD)
+
+
+def test_a_whole_number_is_the_same_with_a_fraction() -> None:
+    assert content_hash(at(heading_deg=90)) == content_hash(at(heading_deg=90.0))

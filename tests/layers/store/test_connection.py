@@ -94,6 +94,13 @@ def test_a_locked_file_is_busy_after_the_set_time(geopackage: Store, tmp_path: P
         conn.execute(insert(schema.finding).values(**rows.finding(1, 117, 39)))
 
 
+def test_a_writer_inside_a_writer_is_told_and_does_not_wait_for_ever(geopackage: Store) -> None:
+    with geopackage.write(), pytest.raises(BusyError), geopackage.write():
+        pytest.fail("two writers at once")
+    with geopackage.write() as conn:
+        conn.execute(insert(schema.finding).values(**rows.finding(1, 117, 39)))
+
+
 def test_a_full_store_says_so_and_keeps_nothing_of_the_attempt(geopackage: Store) -> None:
     with geopackage.write() as conn:
         conn.execute(insert(schema.finding).values(**rows.finding(1, 117, 39)))
