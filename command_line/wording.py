@@ -169,9 +169,17 @@ def in_our_words(error: click.ClickException) -> str:
     """Return what is wrong with how a command was called, in the language in use."""
     if isinstance(error, click.NoSuchOption):
         return gettext("There is no option %(given)s", given=error.option_name)
+    if isinstance(error, click.exceptions.NoSuchCommand):
+        return gettext("There is no command %(given)s", given=error.command_name)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        return gettext("%(name)s is missing", name=error.param.make_metavar(error.ctx or _anywhere()))
+        return gettext("%(name)s is missing", name=_name(error.param, error.ctx))
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return f"{_name(error.param, error.ctx)}: {error.message}"
     return error.format_message()
+
+
+def _name(param: Parameter, ctx: Context | None) -> str:
+    return param.opts[-1] if isinstance(param, click.Option) else param.make_metavar(ctx or _anywhere())
 
 
 def _anywhere() -> Context:

@@ -139,7 +139,6 @@ class _Intake:
         told = self._looked_at(batch) if self.dry_run else self._put(batch)
         self.done.n_read += batch.n_read
         self.done.columns = batch.columns
-        self.done.facts["n_date_only"] += batch.n_date_only
         refused = []
         for at, one in enumerate(told):
             self.first_rows.setdefault(batch.reports[at].uuid, int(batch.rows.index[at]))
@@ -147,6 +146,7 @@ class _Intake:
                 refused.append(self._refusal(batch, at, one))
             else:
                 self._count(one[0])
+                self.done.facts["n_date_only"] += int(batch.date_only[at])
         self.done.refused += sorted(batch.refused + refused, key=lambda one: one.row)
 
     def take_track(self, track: Track) -> None:

@@ -49,13 +49,13 @@ _NUMBERS = ("accuracy_m", "heading_deg", "speed_ms", "n_items")
 class Batch:
     """Reports that could be read, with their rows as they stood in the file, and the rows that could not.
 
-    `n_date_only` counts reports whose time is the first instant of a day of which no time is known.
+    `date_only` tells which reports have the first instant of a day of which no time is known.
     """
 
     reports: list[Report]
     rows: pd.DataFrame
     refused: list[Refusal]
-    n_date_only: int
+    date_only: NDArray[np.bool_]
     columns: dict[str, str]
 
     @property
@@ -130,7 +130,7 @@ def _batch(
     reports = [_report(own, at, xy, table.frame) for at in np.flatnonzero(good).tolist()]
     refused = sorted(table.refused + cells.faults.refusals(), key=lambda one: one.row)
     columns = {**table.columns, **reading.columns}
-    return Batch(reports, rows[good], refused, int((date_only & good).sum()), columns)
+    return Batch(reports, rows[good], refused, date_only[good], columns)
 
 
 def _without_position(xy: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -98,9 +98,9 @@ def check_encoding(path: Path, encoding: str | None) -> str:
             "There is no encoding %(given)s", field="encoding", given=encoding
         ) from None
     except UnicodeError as error:
-        advice = "%(file)s is not %(encoding)s text near line %(line)d; name its encoding with --encoding"
         raise UnreadableFileError(
-            advice + ", for Chinese texts often gb18030",
+            "%(file)s is not %(encoding)s text near line %(line)d; name its encoding with --encoding"
+            ", for Chinese texts often gb18030",
             field="encoding",
             file=path.name,
             encoding="UTF-8" if wanted == "utf-8-sig" else wanted,

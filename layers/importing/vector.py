@@ -26,7 +26,12 @@ _WGS84 = pyproj.CRS("EPSG:4326")
 LINES = frozenset({"LineString", "MultiLineString"})
 AREAS = frozenset({"Polygon", "MultiPolygon"})
 POINTS = frozenset({"Point"})
-_KIND_NAMES = {LINES: "a line", AREAS: "an area", POINTS: "a point", POINTS | AREAS: "a point or an area"}
+_WANTED = {
+    LINES: "a line is wanted; this is %(given)s",
+    AREAS: "an area is wanted; this is %(given)s",
+    POINTS: "a point is wanted; this is %(given)s",
+    POINTS | AREAS: "a point or an area is wanted; this is %(given)s",
+}
 GEOMETRY = {**positions.FIELDS, "wkt": names.WKT}
 
 
@@ -141,13 +146,7 @@ def _mark_broken(faults: Faults, shapes: NDArray[np.object_], kinds: frozenset[s
     faults.mark(~there, "no geometry", "geometry")
     faults.mark(there & shapely.is_empty(shapes), "the geometry is empty", "geometry")
     kind = np.array([getattr(shape, "geom_type", "") for shape in shapes], dtype=object)
-    faults.mark(
-        ~np.isin(kind, list(kinds)),
-        "%(kind)s where %(wanted)s is wanted",
-        "geometry",
-        kind=kind,
-        wanted=_KIND_NAMES.get(kinds, ", ".join(sorted(kinds))),
-    )
+    faults.mark(~np.isin(kind, list(kinds)), _WANTED[kinds], "geometry", given=kind)
     finite = np.array([np.isfinite(shapely.get_coordinates(shape)).all() for shape in shapes], dtype=bool)
     faults.mark(~finite, "a coordinate is not a number", "geometry")
     bad = faults.good & ~shapely.is_valid(shapes)

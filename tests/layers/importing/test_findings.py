@@ -163,7 +163,7 @@ def test_each_bad_cell_refuses_its_row_and_names_it(tmp_path: Path) -> None:
 def test_a_date_without_a_time_is_counted_as_such(tmp_path: Path) -> None:
     rows = [{**row(), "time": "2026-08-22"}, row()]
     batch = read(write(tmp_path, rows))
-    assert batch.n_date_only == 1
+    assert batch.date_only.tolist() == [True, False]
     assert batch.reports[0].observed_at.isoformat() == "2026-08-21T16:00:00+00:00"
 
 
@@ -369,5 +369,5 @@ def test_chicago_s_violations_are_read_with_their_repeats_and_gaps() -> None:
     assert (len(reports), len(refused)) == (55_319, 24)
     assert {one.field for one in refused} == {"position"}
     assert len({report.uuid for report in reports}) == 55_319 - 176
-    assert sum(batch.n_date_only for batch in batches) == 55_319
+    assert sum(int(batch.date_only.sum()) for batch in batches) == 55_319
     assert sum(batch.n_read for batch in batches) == 55_343

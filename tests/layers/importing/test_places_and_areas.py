@@ -59,7 +59,7 @@ def test_grounds_and_points_stand_side_by_side_and_lines_are_refused(tmp_path: P
     shapes = [HERE, SQUARE, MultiPolygon([SQUARE]), SQUARE.boundary]
     layer = places(tmp_path, shapes, {"constants": {"kind": "park"}}, name=list("abcd"))
     assert layer.frame.geom_type.tolist() == ["Point", "Polygon", "Polygon"]
-    assert [str(one.reason) for one in layer.refused] == ["LineString where a point or an area is wanted"]
+    assert [str(one.reason) for one in layer.refused] == ["a point or an area is wanted; this is LineString"]
 
 
 def test_the_same_place_listed_twice_is_taken_once_and_another_with_its_id_is_refused(tmp_path: Path) -> None:

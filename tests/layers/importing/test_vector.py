@@ -116,7 +116,7 @@ def test_each_broken_row_is_refused_with_its_reason_and_the_good_ones_stay(tmp_p
     assert sorted(reasons) == [2, 3, 4, 5, 6, 7]
     assert reasons[2] == "no geometry"
     assert reasons[3] == "the geometry is empty"
-    assert reasons[4] == "Point where an area is wanted"
+    assert reasons[4] == "an area is wanted; this is Point"
     assert "Self-intersection" in reasons[5]
     assert "look exchanged" in reasons[6]
     assert "are these metres" in reasons[7]
