@@ -43,7 +43,7 @@ class Rules:
     Attributes
     ----------
     p : float
-        Posterior of the blocks from which a stretch counts at all; below it is *unknown*.
+        Posterior of the visit to a block from which a stretch counts; below it is *unknown*.
     p_side : float
         Probability from which a side is named.
     fastest_mps : dict

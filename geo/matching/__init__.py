@@ -43,7 +43,7 @@ def model_for(mode: str, *, metres_per_area: float = 0.02) -> Model:
         leave=8.0,
         turn=9.0,
         slack=4.0,
-        slack_share=0.2,
+        slack_share=0.15,
         detour=3.0,
         detour_m=200.0,
         fastest=way.fastest_mps,
@@ -53,6 +53,8 @@ def model_for(mode: str, *, metres_per_area: float = 0.02) -> Model:
         beside=way.on_foot,
         kerb_sd=1.5,
         memory_s=6.0,
+        wander=1.0,
+        wandering=0.1,
     )
 
 

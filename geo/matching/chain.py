@@ -17,13 +17,15 @@ from geo.matching.network import Floats, Ints, Streets
 class Model(NamedTuple):
     """Parameters of the model; metres, seconds, natural logarithms.
 
-    `wide` is the share of errors three times as large; `off` the density of positions off the network
-    in units of a distance density; `leave` the cost of leaving or entering it; `turn` that of turning
-    round; `slack` and `slack_share` give beta = slack + slack_share · straight distance; a
-    route is tried up to `detour` · straight + `detour_m`, no faster than `fastest`; `straying` is the weight
-    `heading_k` the concentration of headings, `log_bessel` log I0 of it;
-    `beside` tells that the patrol keeps to the kerbs, within `kerb_sd`;
-    fixes closer in time than `memory_s` share their error and count for less.
+    * Candidates: the nearest `max_candidates` within min(`radius_max`, `radius_sds` · s + `radius_m`).
+    * Position: `wide` is the share of errors three times as large; `beside` tells that the patrol keeps to
+      the kerbs, within `kerb_sd`; fixes closer in time than `memory_s` share their error and count for
+      less.  `off` is the density of positions off the network, `leave` the cost of leaving or entering it.
+    * Heading: `straying` is the share of headings that say nothing, `heading_k` the concentration of the
+      others, `log_bessel` log I0 of it.
+    * Routes are longer than the straight distance by slack + slack_share · straight on average, a share
+      `wandering` of them by slack + wander · straight; `turn` is the cost of turning round.  They are tried
+      up to `detour` · straight + `detour_m`, and no faster than `fastest`.
     """
 
     max_candidates: int
@@ -45,6 +47,8 @@ class Model(NamedTuple):
     beside: bool
     kerb_sd: float
     memory_s: float
+    wander: float
+    wandering: float
 
 
 class Chain(NamedTuple):
@@ -62,13 +66,20 @@ class Path(NamedTuple):
 
     `state` is 2 · candidate + direction (1: against the block), or -1 off the network; `p` is the posterior
     of the state's block, `p_step` that of the two blocks of this fix and the one before, `p_block` belongs
-    to candidates.
+    to candidates.  The rest are the logarithms it was made of: states of fix t from ``offset[t]``,
+    transitions to it from ``steps_at[t]``.
     """
 
     state: Ints
     p: Floats
     p_step: Floats
     p_block: Floats
+    offset: Ints
+    steps_at: Ints
+    steps: Floats
+    emission: Floats
+    forward: Floats
+    backward: Floats
 
 
 @njit(cache=True, nogil=True)
@@ -185,16 +196,27 @@ def routes(
 
 
 @njit(cache=True, nogil=True)
+def log_detour(model: Model, length: float, straight: float) -> float:
+    """Return the log density of a route of this length between fixes so far apart."""
+    if length == np.inf:
+        return -np.inf
+    extra = abs(length - straight)
+    narrow = model.slack + model.slack_share * straight
+    wide = model.slack + model.wander * straight
+    density = (1.0 - model.wandering) * np.exp(-extra / narrow) / narrow
+    density += model.wandering * np.exp(-extra / wide) / wide
+    return float(np.log(density + 1e-300))
+
+
+@njit(cache=True, nogil=True)
 def transition(
     model: Model, straight: float, n_from: int, n_to: int, route: Floats, log_step: Floats
 ) -> None:
     """Turn route lengths into logarithms of transition densities, the state off the network last."""
-    beta = model.slack + model.slack_share * straight
-    scale = np.log(beta)
+    scale = np.log(model.slack + model.slack_share * straight)
     for i in range(n_from):
         for j in range(n_to):
-            length = route[i, j]
-            log_step[i, j] = -abs(length - straight) / beta - scale if length < np.inf else -np.inf
+            log_step[i, j] = log_detour(model, route[i, j], straight)
     for i in range(0, n_from, 2):
         for j in range(n_to):
             along, against = log_step[i, j], log_step[i + 1, j]
@@ -294,8 +316,9 @@ def _decode(
     state = np.full(n, -1, dtype=np.int64)
     chance, chance_step = np.zeros(n), np.zeros(n)
     p_block = np.zeros(len(chain.block))
+    parts = (offset, steps_at, steps, emission, forward, backward)
     if n == 0:
-        return Path(state, chance, chance_step, p_block)
+        return Path(state, chance, chance_step, p_block, *parts)
     total = _log_sum(forward[offset[n - 1] : offset[n]])
     local = np.argmax(best[offset[n - 1] : offset[n]])
     for t in range(n - 1, -1, -1):
@@ -327,4 +350,4 @@ def _decode(
                         log_p = forward[o + i] + step[i, j] + emission[p + j] + backward[p + j] - total
                         chance_step[t] += np.exp(log_p)
         local = before
-    return Path(state, chance, chance_step, p_block)
+    return Path(state, chance, chance_step, p_block, *parts)

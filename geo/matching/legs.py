@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from geo.matching.chain import Chain, Model, Path, reach_limit
+from geo.matching.chain import Chain, Model, Path, log_detour, reach_limit
 from geo.matching.kernels import Scratch, forget, nearest_between, search
 from geo.matching.network import Floats, Ints, Streets
 
@@ -137,16 +137,15 @@ def connect(
     step: int,
 ) -> tuple[Legs, int]:
     """Write the likeliest way between two states: onward, or after turning round."""
-    beta = model.slack + model.slack_share * straight
     onward = _way(net, scratch, limit, back, block, at, d, other, other_at, e)
     turned = np.inf
-    if net.one_way[block] == 0:
+    # nothing that turns round can be likelier than this
+    best_turned = log_detour(model, straight, straight) - model.turn
+    if net.one_way[block] == 0 and best_turned > log_detour(model, onward, straight):
         turned = _way(net, scratch, limit, back, block, at, 1 - d, other, other_at, e)
     if onward == np.inf and turned == np.inf:
         return legs, n
-    cost_onward = abs(onward - straight) / beta
-    cost_turned = abs(turned - straight) / beta + model.turn
-    if cost_turned < cost_onward:
+    if log_detour(model, turned, straight) - model.turn > log_detour(model, onward, straight):
         return _write_way(net, scratch, turned, block, at, 1 - d, other, other_at, e, legs, n, step)
     return _write_way(net, scratch, onward, block, at, d, other, other_at, e, legs, n, step)
 
@@ -204,6 +203,108 @@ def travelled(
             t,
         )
     return Legs(legs.block[:n].copy(), legs.low[:n].copy(), legs.high[:n].copy(), legs.step[:n].copy())
+
+
+@njit(cache=True, nogil=True)
+def _passes(
+    net: Streets,
+    scratch: Scratch,
+    model: Model,
+    chain: Chain,
+    t: int,
+    i: int,
+    j: int,
+    straight: float,
+    limit: float,
+    noise: float,
+    block: int,
+    at: float,
+    room: Legs,
+) -> bool:
+    """Tell whether the way from state i of fix t - 1 to state j of fix t passes a place of a block."""
+    a, b = chain.first[t - 1] + i // 2, chain.first[t] + j // 2
+    legs, n = connect(
+        net,
+        scratch,
+        model,
+        straight,
+        limit,
+        4.0 * noise,
+        chain.block[a],
+        chain.at[a],
+        i % 2,
+        chain.block[b],
+        chain.at[b],
+        j % 2,
+        room,
+        0,
+        t,
+    )
+    for k in range(n):
+        low, high = min(legs.low[k], legs.high[k]), max(legs.low[k], legs.high[k])
+        if legs.block[k] == block and low <= at <= high:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def p_passed(
+    net: Streets,
+    scratch: Scratch,
+    model: Model,
+    chain: Chain,
+    path: Path,
+    x: Floats,
+    y: Floats,
+    t_s: Floats,
+    s: Floats,
+    block: Ints,
+    at: Floats,
+    begin: Ints,
+    end: Ints,
+) -> Floats:
+    """Return the posterior probability that the patrol passed each of some places between two fixes.
+
+    The forward recursion is run again over the ways that do not pass the place; what is missing at the end
+    is the probability of those that do.
+    """
+    out = np.zeros(len(block))
+    room = Legs(np.empty(64, dtype=np.int64), np.empty(64), np.empty(64), np.empty(64, dtype=np.int64))
+    last = path.offset[len(x)]
+    top = path.forward[path.offset[len(x) - 1] : last].max()
+    total = top + np.log(np.exp(path.forward[path.offset[len(x) - 1] : last] - top).sum())
+    for k in range(len(block)):
+        o, p = path.offset[begin[k]], path.offset[begin[k] + 1]
+        scale = path.forward[o:p].max()
+        without = np.exp(path.forward[o:p] - scale)
+        for t in range(begin[k] + 1, end[k] + 1):
+            o, p, q = path.offset[t - 1], path.offset[t], path.offset[t + 1]
+            step = path.steps[path.steps_at[t] : path.steps_at[t + 1]].reshape((p - o, q - p))
+            straight = np.hypot(x[t] - x[t - 1], y[t] - y[t - 1])
+            noise = max(s[t], s[t - 1])
+            limit = reach_limit(model, straight, t_s[t] - t_s[t - 1], noise)
+            onward = np.zeros(q - p)
+            for i in range(p - o):
+                if without[i] == 0.0:
+                    continue
+                for j in range(q - p):
+                    log_way = step[i, j] + path.emission[p + j]
+                    likely = path.forward[o + i] + log_way + path.backward[p + j] - total
+                    # what is less than one in a hundred counts as passing by: to look would cost more
+                    if (
+                        likely < -4.6
+                        or i == p - o - 1
+                        or j == q - p - 1
+                        or not _passes(
+                            net, scratch, model, chain, t, i, j, straight, limit, noise, block[k], at[k], room
+                        )
+                    ):
+                        onward[j] += without[i] * np.exp(log_way)
+            without = onward
+        o, p = path.offset[end[k]], path.offset[end[k] + 1]
+        missed = (without * np.exp(path.backward[o:p] + scale - total)).sum()
+        out[k] = min(max(1.0 - missed, 0.0), 1.0)
+    return out
 
 
 @njit(cache=True, nogil=True)

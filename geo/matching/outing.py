@@ -9,7 +9,7 @@ import pandas as pd
 
 from geo.matching.chain import Chain, Model, Path, find, solve
 from geo.matching.kernels import scratch_for
-from geo.matching.legs import Legs, anchors, bridged, placed, travelled
+from geo.matching.legs import Legs, anchors, bridged, p_passed, placed, travelled
 from geo.matching.network import Floats, Ints, Network
 from geo.tracks import REASONS, Cleaned, Recording
 
@@ -18,6 +18,10 @@ GAP_S = 30.5
 
 # Across a longer silence the patrol may have been anywhere: no stretch is called unknown, all are not visited
 _GUESS_S = 600.0
+
+
+# A visit less probable than this, over no more fixes than that, is computed and not read off its fixes
+_KNOWN, _FEW = 0.9, 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,7 @@ class Trace:
     legs : DataFrame
         The stretches travelled, in order: `track_id, chain, block_id, from_m, to_m` (to below from:
         against the block; equal: a stop), `started_at, ended_at` (seconds since 1970), `p` (posterior of
-        the two blocks that the stretch leads from and to), `matched` (False: a guess across a gap).
+        the visit to the block), `matched` (False: a guess across a gap).
     chances : DataFrame
         `fix` (row number), `block_id, p`: the posterior of all blocks at the fixes that the model used.
     mode : str
@@ -156,7 +160,9 @@ def _match_chain(  # noqa: PLR0917
     if guess is not None:
         answer.legs.append(guess)
     _write_between(net, recording, rows, at, legs, path, answer)
-    answer.legs.append(_timed(net, recording, cleaned, held, legs, path, chain, number))
+    seen = np.column_stack([x[at], y[at], t, s[at]])
+    p = _visit_p(net, model, scratch, chain, path, legs, seen)
+    answer.legs.append(_timed(recording, cleaned, held, legs, path, chain, number, p))
     row = np.repeat(held, np.diff(chain.first))
     _, once = np.unique(np.column_stack([row, chain.block]), axis=0, return_index=True)
     answer.chances.append((row[once], chain.block[once], path.p_block[once]))
@@ -194,7 +200,6 @@ def _write_between(  # noqa: PLR0917
 
 
 def _timed(  # noqa: PLR0917
-    net: Network,
     recording: Recording,
     cleaned: Cleaned,
     held: Ints,
@@ -202,6 +207,7 @@ def _timed(  # noqa: PLR0917
     path: Path,
     chain: Chain,
     number: int,
+    p: Floats,
 ) -> dict[str, Any]:
     """Give the stretches of a chain their times, by length within each leg, and add the stops."""
     on = np.flatnonzero(path.state >= 0)
@@ -223,12 +229,58 @@ def _timed(  # noqa: PLR0917
         "to_m": np.concatenate([legs.high, chain.at[where]]),
         "started_at": started,
         "ended_at": np.concatenate([ended, since + cleaned.dwell_s[held[stood]]]),
-        "p": np.concatenate([path.p_step[legs.step], path.p[stood]]),
+        "p": np.concatenate([p, path.p[stood]]),
         "matched": np.concatenate([before[legs.step] == legs.step - 1, np.ones(len(stood), dtype=bool)]),
     }
     return {
         key: value[order] if np.ndim(value) else np.full(len(block), value) for key, value in columns.items()
     }
+
+
+def _visit_p(  # noqa: PLR0917
+    net: Network, model: Model, scratch: Any, chain: Chain, path: Path, legs: Legs, seen: Floats
+) -> Floats:
+    """Return for each stretch how probable the visit to its block is.
+
+    Near a junction the block of a single fix is doubtful although the way is not: a visit is as probable as
+    the block is at the fix that knows it best.  Where that is not much, over few fixes, it is computed.
+    """
+    n = len(legs.block)
+    if not n:
+        return np.empty(0)
+    on = np.flatnonzero(path.state >= 0)
+    before = np.full(len(path.state), -1, dtype=np.int64)
+    before[on[1:]] = on[:-1]
+    run = _visits(legs)
+    starts = np.ones(n, dtype=bool)
+    starts[1:] = legs.step[1:] != legs.step[:-1]
+    ends = np.append(starts[1:], True)
+    p = np.zeros(run[-1] + 1)
+    np.maximum.at(p, run, np.where(starts, path.p[before[legs.step]], 0.0))
+    np.maximum.at(p, run, np.where(ends, path.p[legs.step], 0.0))
+    first = np.searchsorted(run, np.arange(len(p)))
+    last = np.searchsorted(run, np.arange(len(p)), side="right") - 1
+    since, until = legs.step[first], legs.step[last]
+    asked = np.flatnonzero((p < _KNOWN) & (until - since <= _FEW))
+    middle = (
+        np.minimum.reduceat(np.minimum(legs.low, legs.high), first)
+        + np.maximum.reduceat(np.maximum(legs.low, legs.high), first)
+    ) / 2
+    begin = np.maximum(since[asked] - 2, 0)
+    end = np.minimum(until[asked] + 1, len(path.state) - 1)
+    block = legs.block[first[asked]]
+    x, y, t, sd = (np.ascontiguousarray(column) for column in seen.T)
+    where = (block, middle[asked], begin, end)
+    passed = p_passed(net.streets, scratch, model, chain, path, x, y, t, sd, *where)
+    p[asked] = np.maximum(p[asked], passed)
+    return np.asarray(p[run])
+
+
+def _visits(legs: Legs) -> Ints:
+    """Give numbers to the visits: stretches that follow each other on one block without a jump."""
+    new = np.ones(len(legs.block), dtype=bool)
+    new[1:] = (legs.block[1:] != legs.block[:-1]) | (np.abs(legs.low[1:] - legs.high[:-1]) > 1e-6)
+    return np.asarray(np.cumsum(new) - 1)
 
 
 def _shared_time(legs: Legs, leave: Floats, arrive: Floats) -> tuple[Floats, Floats]:

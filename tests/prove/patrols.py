@@ -54,13 +54,15 @@ class Patrol:
     walked: list[tuple[int, float, float, int]]
 
 
+LINKED = ("motorway", "trunk", "primary", "secondary", "tertiary")
 FOOT_ONLY = ("footway", "path", "steps", "cycleway", "bridleway", "corridor", "platform")
 
 
 def usable_part(blocks: gpd.GeoDataFrame, mode: str, *, all_ways: bool = False) -> gpd.GeoDataFrame:
     """Keep the blocks from which a patrol of this mode can reach all others and come back.
 
-    Without tunnels, where no satellite is seen.  Streets only, unless `all_ways` asks for pavements and paths that are mapped as lines of their own.
+    Without tunnels, where no satellite is seen.  Streets only, unless `all_ways` asks for pavements and
+    paths that are mapped as lines of their own.
     """
     left_out = () if all_ways else FOOT_ONLY if mode == "walking" else (*FOOT_ONLY, "pedestrian", "track")
     blocks = blocks[~blocks["class"].isin(left_out) & ~blocks["tunnel"]].reset_index(drop=True)
@@ -79,12 +81,12 @@ def patrol(
 ) -> Patrol:
     """Drive or walk between random places, each part by a route that is short in this patrol's own eyes.
 
-    Cars take access roads to get somewhere, seldom to get through.
+    Access roads are taken to get somewhere, seldom to get through; nobody on foot takes a slip road.
     """
     streets = net.streets
     taste = streets.cost * rng.lognormal(0.0, 0.2, len(streets.length))[streets.by]
-    if mode == "driving":
-        taste *= np.where(blocks["class"] == "service", 3.0, 1.0)[streets.by]
+    avoided = ["service"] if mode == "driving" else ["service", *(f"{name}_link" for name in LINKED)]
+    taste *= np.where(blocks["class"].isin(avoided), 3.0, 1.0)[streets.by]
     n = len(streets.exits)
     tail = np.repeat(np.arange(n), np.diff(streets.arc))
     order = np.argsort(-taste, kind="stable")
