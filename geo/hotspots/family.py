@@ -11,7 +11,7 @@ from geo.hotspots.model import Exposure, Fit, Floats, fit
 from geo.hotspots.tails import mid_p
 from geo.neighbours import Neighbourhoods
 
-# The model is fitted again without the flagged streets only while most of the findings stay in
+# The model is fitted again without the flagged streets only while most blocks stay in
 _MOST_LEFT_OUT = 0.5
 # Scatter between neighbourhoods is beyond chance from two standard errors on, each about 1.3 over the
 # root of the number of neighbourhoods that do not overlap; with fewer than 20 nothing is known
@@ -187,6 +187,6 @@ def _lower_scatter(deviate: Floats) -> float:
 def _unflagged(question: Question, hot: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the blocks outside every flagged neighbourhood, or all if too little would be left."""
     inside = question.near.sums(hot.astype(np.float64)) > 0
-    if question.count[inside].sum() > _MOST_LEFT_OUT * question.count.sum():
+    if inside.mean() > _MOST_LEFT_OUT or not question.count[~inside].sum():
         return np.ones(len(hot), np.bool_)
     return ~inside

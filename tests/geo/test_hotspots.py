@@ -211,6 +211,15 @@ def test_one_block_inspected_a_thousand_times_does_not_set_the_level_of_the_town
     assert (found.observed[far].sum() / found.expected[far].sum()) == pytest.approx(1, abs=0.1)
 
 
+def test_one_crowded_block_does_not_set_the_level_of_the_town() -> None:
+    blocks, count, _ = planted(15, times=1.0)
+    count[0] = 100_000
+    found = hotspots.find(findings_of(blocks, count), blocks, walked(blocks))
+    far = blocks.distance(blocks.geometry[0]) > 500
+    assert found.hot[0] and not found.hot[far].any()
+    assert found.observed[far].sum() / found.expected[far].sum() == pytest.approx(1, abs=0.15)
+
+
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
 def test_effort_that_is_no_amount_is_refused(bad: float) -> None:
     blocks = town(4)
