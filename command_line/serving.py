@@ -15,15 +15,15 @@ from granian.log import LogLevels
 from command_line import place, progress, telling
 from command_line.following import SERVER
 from command_line.wording import Command, option
-from layers import people
+from layers import first_accounts, people
 from layers.errors import NotFoundError, SettingError
+from layers.first_accounts import FirstAccount
 from layers.importing import city
 from layers.language import gettext
 from layers.people import ROLES
 from layers.settings import FILE_NAME
 from layers.site import Site
 
-_FIRST_ACCOUNTS = "first-accounts.txt"
 _HOST = option("--host", help="Address to listen on; this computer alone unless you say.")
 _PORT = option(
     "--port",
@@ -83,9 +83,7 @@ def _ensure_accounts(site: Site) -> None:
         made = {role: secrets.token_urlsafe(9) for role in reversed(ROLES)}
         for role, password in made.items():
             people.create(conn, role, role.title(), role, password=password, now=place.now())
-    file = site.settings.home / _FIRST_ACCOUNTS
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-        out.writelines(f"{login}\t{password}\n" for login, password in made.items())
+    first_accounts.keep(site.settings.home, (FirstAccount(role, made[role], role) for role in made))
 
 
 @click.command(
@@ -145,9 +143,9 @@ def _check_free(address: str, port: int) -> None:
 def _announce(home: Path, address: str, port: int) -> None:
     shown = f"[{address}]" if ":" in address else address
     click.echo(gettext("Xuncha is at %(address)s (Ctrl-C ends it)", address=f"http://{shown}:{port}/"))
-    file = home / _FIRST_ACCOUNTS
-    if file.exists():
+    accounts = first_accounts.kept(home)
+    if accounts:
+        file = home / first_accounts.FILE_NAME
         click.echo(gettext("first accounts, with their passwords (%(file)s):", file=file))
-        for line in file.read_text(encoding="utf-8").splitlines():
-            login, _, password = line.partition("\t")
-            click.echo(f"  {login:<12} {password}")
+    for one in accounts:
+        click.echo(f"  {one.login:<12} {one.password:<16} {one.post}")
