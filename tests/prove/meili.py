@@ -4,19 +4,21 @@ import json
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import osmium
 import shapely
-import valhalla
 
 PIN = "3.5.1.post1.dev248"
 COSTING = {"walking": "pedestrian", "driving": "auto"}
 
 
-def build(blocks: gpd.GeoDataFrame, mode: str, folder: Path) -> valhalla.Actor:
+def build(blocks: gpd.GeoDataFrame, mode: str, folder: Path) -> Any:
     """Write the blocks as OpenStreetMap ways, one each, and build tiles of them."""
+    import valhalla  # noqa: PLC0415  # its last wheel is for Python 3.11
+
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tiles").mkdir(exist_ok=True)
     _write(blocks, mode, folder / "streets.osm.pbf")
@@ -57,7 +59,7 @@ def _write(blocks: gpd.GeoDataFrame, mode: str, path: Path) -> None:
 
 
 def matched(
-    actor: valhalla.Actor, fixes: gpd.GeoDataFrame, mode: str, blocks: gpd.GeoDataFrame, sd_m: float
+    actor: Any, fixes: gpd.GeoDataFrame, mode: str, blocks: gpd.GeoDataFrame, sd_m: float
 ) -> tuple[list[tuple[int, float, float]], float]:
     """Return the stretches that Valhalla finds, in metres of our blocks, and the seconds it took."""
     lonlat = shapely.get_coordinates(fixes.geometry.to_crs(4326).to_numpy())
