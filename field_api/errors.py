@@ -79,7 +79,7 @@ def of_ours(error: Explained) -> Response:
     """Answer one of our own errors; what is our fault is also logged, with its trace."""
     status, problem = problem_of(error)
     if status >= 500:
-        log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
+        log.error("%s %r: %s", request.method, request.path, error, exc_info=error)
     return answer(status, problem)
 
 
