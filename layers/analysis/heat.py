@@ -81,7 +81,8 @@ def surface(
 
 
 def _counts(places: Metres, transform: Affine, shape: tuple[int, int]) -> NDArray[np.float64]:
-    columns, rows = (np.floor(axis).astype(int) for axis in ~transform * (places[:, 0], places[:, 1]))
+    columns = np.floor((places[:, 0] - transform.c) / transform.a).astype(int)
+    rows = np.floor((places[:, 1] - transform.f) / transform.e).astype(int)
     inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
     cells = rows[inside] * shape[1] + columns[inside]
     return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape).astype(float)

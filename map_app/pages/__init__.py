@@ -20,10 +20,10 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         app.secret_key = site.settings.secret_key()
     pages = Blueprint(
         "pages",
-        __name__,
-        static_folder="../static",
+        "map_app",
+        static_folder="static",
         static_url_path="/assets",
-        template_folder="../templates",
+        template_folder="templates",
     )
     for screen in (start, account, maps, tiles, findings, field):
         pages.register_blueprint(screen.blueprint)

@@ -48,7 +48,7 @@ def enter() -> ResponseReturnValue:
     except UnauthorisedError as error:
         return render_template("map_app/login.html", message=explain(error), login=name), 401
     _forgive(name)
-    session.clear()
+    _forget_all_but_language()
     login_user(Visitor(account))
     return redirect(_own_path(request.args.get("next")) or url_for("pages.start.start"))
 
@@ -57,7 +57,7 @@ def enter() -> ResponseReturnValue:
 def leave() -> ResponseReturnValue:
     """Forget who this was."""
     logout_user()
-    session.clear()
+    _forget_all_but_language()
     return redirect(url_for("pages.account.login"))
 
 
@@ -68,6 +68,13 @@ def choose_language() -> ResponseReturnValue:
     if wanted in LANGUAGES:
         session["language"] = wanted
     return redirect(_own_path(request.form.get("back")) or url_for("pages.start.start"))
+
+
+def _forget_all_but_language() -> None:
+    chosen = session.get("language")
+    session.clear()
+    if chosen:
+        session["language"] = chosen
 
 
 def _own_path(text: str | None) -> str | None:

@@ -2,14 +2,14 @@
 
 import logging
 
-from flask import Blueprint, Flask, jsonify, make_response, render_template, request
+from flask import Blueprint, Flask, Response, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from geo.errors import Explained, GeoError
 from layers import errors
 from layers.language import explain, gettext
-from map_app.pages import speech
+from map_app.pages import gate, speech
 from map_app.pages.gate import JSON_PATHS
 
 log = logging.getLogger("map_app")
@@ -62,11 +62,17 @@ def of_http(error: HTTPException) -> ResponseReturnValue:
     return _shown(status, gettext(HTTP.get(status, HTTP[400 if status < 500 else 500])))
 
 
+def _page(status: int, message: str) -> Response:
+    """Return the page of an error; an address that leads nowhere has no blueprint to say the rest."""
+    gate.begin_nonce()
+    said = speech.said_on_every_page()
+    page = render_template("map_app/error.html", status=status, message=message, **said)
+    return gate.guard(make_response(page))
+
+
 def _shown(status: int, message: str) -> ResponseReturnValue:
-    if request.path.startswith(JSON_PATHS):
-        response = jsonify(message=message)
-    else:
-        response = make_response(render_template("map_app/error.html", status=status, message=message))
+    for_script = request.path.startswith(JSON_PATHS)
+    response = jsonify(message=message) if for_script else _page(status, message)
     if status in (503, 507):
         response.headers["Retry-After"] = "5"
     return response, status

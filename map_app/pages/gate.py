@@ -62,7 +62,7 @@ def prepare(app: Flask, pages: Blueprint) -> None:
     manager.init_app(app)
     manager.user_loader(_load)
     pages.before_request(_begin)
-    pages.after_request(_guard)
+    pages.after_request(guard)
 
 
 def _load(account_id: str) -> Visitor | None:
@@ -73,8 +73,14 @@ def _load(account_id: str) -> Visitor | None:
         return None
 
 
+def begin_nonce() -> None:
+    """Give this answer its nonce, which its inline scripts carry."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(18)
+
+
 def _begin() -> ResponseReturnValue | None:
-    g.nonce = secrets.token_urlsafe(18)
+    begin_nonce()
     _csrf.protect()
     if request.endpoint in OPEN or current_user.is_authenticated:
         return None
@@ -84,7 +90,7 @@ def _begin() -> ResponseReturnValue | None:
     return redirect(url_for("pages.account.login", next=wanted))
 
 
-def _guard(response: Response) -> Response:
+def guard(response: Response) -> Response:
     """Say what the browser may load: our own files, and inline scripts that carry this answer's nonce."""
     own = f"'self' 'nonce-{g.get('nonce', '')}'"
     tiles = service().site.settings.tile_url

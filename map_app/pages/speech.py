@@ -19,7 +19,7 @@ def prepare(app: Flask, pages: Blueprint) -> None:
     app.jinja_env.filters["local_time"] = _local
     app.jinja_env.filters["number"] = words.number
     pages.before_request(choose)
-    pages.context_processor(_said_on_every_page)
+    pages.context_processor(said_on_every_page)
 
 
 def choose() -> None:
@@ -28,7 +28,8 @@ def choose() -> None:
     language.choose(session.get("language") or account or site().settings.language)
 
 
-def _said_on_every_page() -> dict[str, Any]:
+def said_on_every_page() -> dict[str, Any]:
+    """Return what every template may say."""
     return {
         "nonce": g.get("nonce", ""),
         "language": language.current(),
