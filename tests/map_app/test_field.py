@@ -1,0 +1,196 @@
+"""The page for the phone: reports, photos and tracks, with and without a network."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import func, select
+
+from layers.field import findings
+from layers.field.asking import FindingFilter
+from layers.field.findings import Finding
+from layers.site import Site
+from layers.store.schema import track
+from tests.conftest import at
+from tests.field_api.test_photos import jpeg
+from tests.map_app.conftest import HOSTILE, City, Watched
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Watched]
+HERE = at(300, 203)
+
+
+@pytest.fixture
+def phone(visit: Visit) -> Watched:
+    """Give an inspector's phone on a street of the town."""
+    watched = visit(
+        "inspector",
+        "zh",
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        geolocation={"longitude": HERE[0], "latitude": HERE[1], "accuracy": 7},
+        permissions=["geolocation"],
+    )
+    watched.open("/field")
+    expect(watched.page.locator("[data-part=position]")).to_have_text("位置 ±7 m")
+    return watched
+
+
+def with_note(site: Site, note: str) -> list[Finding]:
+    everything = findings.frame(site, FindingFilter(), ["uuid", "note"])
+    return [findings.get(site, uuid) for uuid in everything.loc[everything["note"] == note, "uuid"]]
+
+
+def report(page: Page, note: str, photo: Path | None = None) -> None:
+    page.tap("[data-code='0406']")
+    page.fill("[data-part=note]", note)
+    if photo:
+        page.set_input_files("[data-part=photo]", photo)
+        expect(page.locator(".shot img")).to_have_count(1)
+    page.tap("[data-part=report]")
+
+
+def n_unsent(page: Page, n: int) -> None:
+    expect(page.locator("[data-part=unsent]")).to_have_attribute("data-n", str(n))
+
+
+def test_a_report_with_photo_arrives_and_the_answer_says_what_was_understood(
+    phone: Watched, city: City, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(jpeg("navy"))
+    phone.shot("field-phone-zh")
+    report(phone.page, "在线上报", photo)
+    answer = phone.page.locator(".understood")
+    expect(answer).to_contain_text("占道经营")
+    expect(answer).to_contain_text("光荣道")
+    n_unsent(phone.page, 0)
+    phone.shot("field-answer-phone-zh")
+    (found,) = with_note(city.site, "在线上报")
+    assert found.account_id == city.accounts["inspector"].id
+    assert (found.position.frame, found.position.accuracy_m, found.position.accuracy_kind) == (
+        "wgs84",
+        7,
+        "r95",
+    )
+    assert (found.lon, found.lat) == pytest.approx(HERE)
+    assert len(found.photos) == 1
+    phone.check()
+
+
+def test_what_is_reported_without_a_network_is_kept_and_sent_later_once(
+    phone: Watched, city: City, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(jpeg("maroon"))
+    page = phone.page
+    _wait_until_kept(page)
+    phone.context.set_offline(True)
+    report(page, "没有网络", photo)
+    report(page, HOSTILE + " offline")
+    n_unsent(page, 2)
+    expect(page.locator("[data-part=offline]")).to_be_visible()
+    phone.shot("field-offline-phone-zh")
+    page.reload()  # the service worker shows the page, the outbox is still full
+    n_unsent(page, 2)
+    expect(page.locator("[data-part=outbox] li")).to_have_count(2)
+    assert with_note(city.site, "没有网络") == []
+    phone.context.set_offline(False)
+    n_unsent(page, 0)
+    for _ in range(2):
+        page.evaluate("window.dispatchEvent(new Event('online'))")
+    n_unsent(page, 0)
+    (found,) = with_note(city.site, "没有网络")
+    assert len(found.photos) == 1
+    assert len(with_note(city.site, HOSTILE + " offline")) == 1
+    assert page.title() != "taken"
+
+
+def _wait_until_kept(page: Page) -> None:
+    """Wait until the service worker has put away the page and the streets."""
+    page.evaluate(
+        """async () => {
+            await navigator.serviceWorker.ready;
+            for (let i = 0; i < 100; i++) {
+                const kept = await caches.has("xuncha-field-streets-1")
+                    && (await (await caches.open("xuncha-field-streets-1")).keys()).length === 3
+                    && (await (await caches.open("xuncha-field-pages-1")).match("/field"));
+                if (kept) return;
+                await new Promise((resolve) => setTimeout(resolve, 100));
+            }
+            throw new Error("nothing was kept");
+        }"""
+    )
+
+
+def test_a_report_that_the_server_refuses_stays_with_its_reason(phone: Watched, city: City) -> None:
+    page = phone.page
+    page.evaluate("document.querySelector('[data-part=note]').removeAttribute('maxlength')")
+    report(page, "长" * 4001)
+    refused = page.locator("[data-part=outbox] li.refused")
+    expect(refused).to_have_count(1)
+    expect(refused).to_contain_text("被退回")
+    n_unsent(page, 1)
+    with page.expect_download() as download:
+        page.tap("[data-part=save]")
+    saved = Path(download.value.path()).read_text(encoding="utf-8")
+    assert "xuncha-outbox-1" in saved
+    assert "长" * 4001 in saved
+
+
+def test_a_place_tapped_on_the_map_is_said_to_be_one(phone: Watched, city: City) -> None:
+    page = phone.page
+    page.locator(".folium-map").tap(position={"x": 120, "y": 90})
+    expect(page.locator("[data-part=position]")).to_have_text("地图点选的位置")
+    report(page, "地图点选")
+    n_unsent(page, 0)
+    expect(page.locator(".understood")).to_have_count(1)
+    (found,) = with_note(city.site, "地图点选")
+    assert found.position.source == "map"
+    assert found.position.accuracy_m is None
+
+
+def test_a_track_survives_a_reload_and_is_sent_when_ended(phone: Watched, city: City) -> None:
+    page = phone.page
+    page.tap("[data-part=track-toggle]")
+    for step in range(1, 5):
+        lon, lat = at(300 + 12 * step, 203)
+        phone.context.set_geolocation({"longitude": lon, "latitude": lat, "accuracy": 5})
+        expect(page.locator("[data-part=track-state]")).to_contain_text(f"{step} 个点")
+        if step == 2:
+            page.reload()
+            expect(page.locator("[data-part=track-toggle]")).to_have_text("结束记录")
+            break
+    for step in range(3, 6):
+        lon, lat = at(300 + 12 * step, 203)
+        phone.context.set_geolocation({"longitude": lon, "latitude": lat, "accuracy": 5})
+        page.wait_for_timeout(300)
+    before = _n_tracks(city.site)
+    page.tap("[data-part=track-toggle]")
+    n_unsent(page, 0)
+    expect(page.locator("[data-part=track-toggle]")).to_have_text("开始记录")
+    for _ in range(50):
+        if _n_tracks(city.site) > before:
+            break
+        page.wait_for_timeout(100)
+    assert _n_tracks(city.site) == before + 1
+
+
+def _n_tracks(site: Site) -> int:
+    with site.store.read() as conn:
+        return int(conn.execute(select(func.count()).select_from(track)).scalar_one())
+
+
+def test_reports_of_a_colleague_wait_for_their_own_account(visit: Visit, city: City) -> None:
+    watched = visit("supervisor", "en", viewport={"width": 390, "height": 844}, has_touch=True)
+    watched.open("/field")
+    watched.page.evaluate(
+        """() => xuncha.kept.put({ id: xuncha.newId(), kind: "finding", account: 999999, created: Date.now(),
+                                   body: { code: "0406" }, photos: [] })"""
+    )
+    watched.page.reload()
+    expect(watched.page.locator("[data-part=outbox] li")).to_contain_text("of another account on this phone")
+    watched.page.wait_for_timeout(500)
+    n_unsent(watched.page, 1)
+    watched.check()
