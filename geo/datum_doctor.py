@@ -39,8 +39,9 @@ _STRETCH_M = 300.0
 # A device is accused only with this many places on this many stretches, and this sure
 _MIN_PLACES = 25
 _MIN_STRETCHES = 6
-_MIN_Z = 4.0
-_MIN_MEAN_LOG_ODDS = 0.3
+_MIN_Z = 2.5
+_MIN_MEAN_LOG_ODDS = 0.2
+_MIN_LOG_ODDS = 30.0
 # One place can speak for a frame with no more than this: a courtyard is no proof
 _MOST_PER_PLACE = 4.0
 # Known positions (photos' EXIF, gates) are good to this; a shift is several hundred metres
@@ -61,8 +62,8 @@ def find_shifted(
     place is the logarithm of how much likelier the streets make it than open country would, the
     outlier component included.  Fixes within 30 m are averaged to one place, and the standard error
     counts stretches of 300 m, because a whole street shifted onto its neighbour is one coincidence, not
-    many.  A device is called shifted if another frame than the declared one is ahead by at least 0.3 nat
-    a place and four standard errors, on 25 places and 6 stretches; otherwise the declared frame stands.
+    many.  A device is called shifted if another frame than the declared one is ahead by at least 30
+    nats, 0.2 a place, and 2.5 standard errors, on 25 places and 6 stretches; otherwise the declared stands.
 
     Parameters
     ----------
@@ -176,7 +177,8 @@ def _against(
     error = float(np.sqrt((by_stretch**2).sum()))
     z = float(ahead.sum()) / error if error > 0 else 0.0
     enough = len(ahead) >= _MIN_PLACES and len(by_stretch) >= _MIN_STRETCHES
-    sure = enough and z >= _MIN_Z and float(ahead.mean()) >= _MIN_MEAN_LOG_ODDS
+    enough &= float(ahead.mean()) >= _MIN_MEAN_LOG_ODDS and float(ahead.sum()) >= _MIN_LOG_ODDS
+    sure = enough and z >= _MIN_Z
     return _Against(float(ahead.sum()) + _reference_odds(gaps, one, frame), z, sure)
 
 

@@ -23,7 +23,7 @@ def town() -> gpd.GeoDataFrame:
     return blocks.build(streets)
 
 
-def walk(town: gpd.GeoDataFrame, device: str, true: str, declared: str, n: int, seed: int) -> pd.DataFrame:
+def walk(town: gpd.GeoDataFrame, device: str, true: str, declared: str, n: int, *, seed: int) -> pd.DataFrame:
     """Return fixes of one phone along the streets, in its true frame, declared as another."""
     rng = np.random.default_rng(seed)
     at = town.geometry.iloc[rng.integers(0, len(town), n)].interpolate(rng.random(n), normalized=True)
@@ -38,7 +38,7 @@ def test_every_shifted_phone_is_found_and_no_honest_one_accused() -> None:
     city = town()
     phones = [(true, declared) for true in FRAMES for declared in FRAMES]
     fixes = pd.concat(
-        walk(city, f"{true} said {declared}", true, declared, 250, k)
+        walk(city, f"{true} said {declared}", true, declared, 250, seed=k)
         for k, (true, declared) in enumerate(phones)
     )
     found = find_shifted(fixes, city)
@@ -51,16 +51,16 @@ def test_every_shifted_phone_is_found_and_no_honest_one_accused() -> None:
 
 def test_the_correction_is_the_shift_that_the_guess_means() -> None:
     city = town()
-    row = find_shifted(walk(city, "p", "gcj02", "wgs84", 250, 5), city).iloc[0]
+    row = find_shifted(walk(city, "p", "gcj02", "wgs84", 250, seed=5), city).iloc[0]
     assert np.hypot(row["east_m"], row["north_m"]) == pytest.approx(570, abs=30)
     assert row["near_share_guess"] > row["near_share"] + 0.3
 
 
 def test_a_few_fixes_or_one_street_accuse_nobody() -> None:
     city = town()
-    few = walk(city, "few", "gcj02", "wgs84", 12, 6)
+    few = walk(city, "few", "gcj02", "wgs84", 12, seed=6)
     assert not find_shifted(few, city)["shifted"].any()
-    one_street = walk(city.iloc[[0]], "one street", "gcj02", "wgs84", 300, 7)
+    one_street = walk(city.iloc[[0]], "one street", "gcj02", "wgs84", 300, seed=7)
     assert not find_shifted(one_street, city)["shifted"].any()
 
 
@@ -74,10 +74,10 @@ def test_a_walk_through_open_country_accuses_nobody() -> None:
 
 def test_three_photos_with_a_known_place_are_enough() -> None:
     city = town()
-    few = walk(city, "p", "gcj02", "wgs84", 4, 9)
+    few = walk(city, "p", "gcj02", "wgs84", 4, seed=9)
     truth = find_true(few)
     assert find_shifted(few, city, references=truth)["frame_guess"].tolist() == ["gcj02"]
-    honest = walk(city, "p", "wgs84", "wgs84", 4, 9)
+    honest = walk(city, "p", "wgs84", "wgs84", 4, seed=9)
     assert find_shifted(honest, city, references=find_true(honest, "wgs84"))["shifted"].tolist() == [False]
 
 
@@ -90,7 +90,7 @@ def find_true(fixes: pd.DataFrame, frame: str = "gcj02") -> pd.DataFrame:
 
 def test_what_cannot_be_read_is_refused_and_nothing_gives_nothing() -> None:
     city = town()
-    fixes = walk(city, "p", "wgs84", "wgs84", 3, 1)
+    fixes = walk(city, "p", "wgs84", "wgs84", 3, seed=1)
     assert len(find_shifted(fixes.iloc[:0], city)) == 0
     with pytest.raises(MissingColumnError, match="frame"):
         find_shifted(fixes.drop(columns="frame"), city)

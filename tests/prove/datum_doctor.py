@@ -48,6 +48,7 @@ def examined(law: str, spans: tuple[int, ...]) -> tuple[pd.DataFrame, pd.DataFra
                     "found": int((shifted & (found["frame_guess"] == true)).sum()),
                     "left open": int((shifted & ~found["shifted"]).sum()),
                     "accused falsely": int((~shifted & found["shifted"]).sum()),
+                    "most log odds against an honest one": float(found["log_odds"][~shifted].max()),
                 }
             )
             columns = ["device", "frame", "frame_guess", "n_places", "n_stretches", "log_odds", "z"]
@@ -62,7 +63,7 @@ def run(small: bool) -> str:
     return "\n\n".join(
         [
             "# Datum doctor on the demo city",
-            f"One district, seed {SEED}, both error laws of the demo city; tracks only, as the phones gave them.",
+            f"One district, seed {SEED}, both error laws of the demo city; raw tracks only.",
             markdown(pd.concat([counts for counts, _ in results])),
             "Every shifted or accused phone:",
             markdown(pd.concat([rows for _, rows in results])),
