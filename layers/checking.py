@@ -88,19 +88,31 @@ def _network(conn: Connection) -> dict[str, Any] | None:
 
 def soundness(site: Site) -> Soundness:
     """Look at the store's own integrity, at findings without a place, and for files of photos."""
-    found = Soundness()
-    version = site.facts()["network"]
+    found = Soundness(n_unplaced=n_unplaced(site))
     with site.store.read() as conn:
         if site.store.is_geopackage:
             found.store = [row[0] for row in conn.execute(text("PRAGMA integrity_check")) if row[0] != "ok"]
             found.store += [
                 f"{row[0]} {row[1]} → {row[2]}" for row in conn.execute(text("PRAGMA foreign_key_check"))
             ]
-        if version:
-            found.n_unplaced = int(conn.execute(_unplaced(int(version))).scalar_one())
         shas = list(conn.execute(select(photo.c.sha256).distinct()).scalars())
     found.lost_photos = [sha for sha in shas if _is_lost(site, sha)]
     return found
+
+
+def n_unplaced(site: Site) -> int:
+    """Return how many findings have no place on the newest streets."""
+    version = int(site.facts()["network"])
+    if not version:
+        return 0
+    with site.store.read() as conn:
+        return int(conn.execute(_unplaced(version)).scalar_one())
+
+
+def count(site: Site, name: str) -> int:
+    """Return how many findings, photos, tracks, key_points, … there are."""
+    with site.store.read() as conn:
+        return int(conn.execute(select(func.count()).select_from(_COUNTED[name])).scalar_one())
 
 
 def _unplaced(version: int) -> Any:

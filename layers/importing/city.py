@@ -6,6 +6,7 @@ from pathlib import Path
 
 import geopandas as gpd
 
+from layers import checking
 from layers.city import districts as district_store
 from layers.city import key_points as key_point_store
 from layers.city import networks
@@ -191,12 +192,13 @@ def derive_anew(
     def passing(done: int, total: int) -> None:
         progress("reading tracks along the new streets", done, total)
 
-    network = site.network_or_none()
-    if network is not None:
-        placements.add_for(site, network.version, now=now, progress=placing)
-        if streets:
-            tracks.add_passes_for(site, network.version, progress=passing)
-    if around:
+    version = int(site.facts()["network"])
+    # reading the whole network takes seconds: only where there is something to place on it
+    if version and checking.n_unplaced(site):
+        placements.add_for(site, version, now=now, progress=placing)
+    if version and streets and checking.count(site, "tracks"):
+        tracks.add_passes_for(site, version, progress=passing)
+    if around and checking.count(site, "findings"):
         placements.refresh_surroundings(site, progress=looking)
 
 
