@@ -71,11 +71,16 @@ def _placed(findings: pd.DataFrame) -> str:
 
 def _errors(findings: pd.DataFrame) -> str:
     parts = [
-        f"{gettext(_SOURCES.get(source, source))} σ {sd:g} m ({number(n)})"
+        f"{source_name(source)} σ {sd:g} m ({number(n)})"
         for source, n, sd in error_summary(findings)
         if not math.isnan(sd)
     ]
     return "; ".join(parts)
+
+
+def source_name(source: str) -> str:
+    """Return what a source of positions is called."""
+    return gettext(_SOURCES.get(source, source))
 
 
 def _streets(analyst: Analyst) -> str:

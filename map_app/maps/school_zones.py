@@ -72,7 +72,7 @@ def _school(
         say("from the boundary of its ground") if by_boundary else say("from its point: no ground is mapped")
     )
     return {
-        "name": row.name or say("(no name)"),
+        "name": row.name if isinstance(row.name, str) and row.name else say("(no name)"),
         "lon": round(middle.x, 6),
         "lat": round(middle.y, 6),
         "zone": packing.rings(row.zone),

@@ -102,7 +102,7 @@ def _texts() -> dict[str, str]:
         "refused": gettext("refused"),
         "colleague": gettext("of another account on this phone"),
         "again": gettext("Try again"),
-        "received": gettext("Received"),
+        "received": gettext("Received and understood"),
         "street": gettext("Street"),
         "zone": gettext("Zone"),
         "noName": gettext("(no name)"),

@@ -14,7 +14,7 @@ from layers.errors import NotFoundError
 from layers.field import access, findings, photos
 from layers.field.findings import Finding, FindingFilter
 from layers.language import gettext
-from map_app import cards, legend, style
+from map_app import basis, cards, legend, style
 from map_app.maps import base, one_finding
 from map_app.pages import filters
 from map_app.pages.gate import visitor
@@ -122,7 +122,10 @@ def _rows(found: Finding) -> list[tuple[str, str]]:
     rows = [
         *cards.finding_rows(analyst(), found),
         (gettext("Received"), local_time(found.received_at, site().settings.zone)),
-        (gettext("Position"), f"{found.lon:.6f}, {found.lat:.6f}{accuracy} ({position.source})"),
+        (
+            gettext("Position"),
+            f"{found.lon:.6f}, {found.lat:.6f}{accuracy} ({basis.source_name(position.source)})",
+        ),
     ]
     if placed is not None and placed.chainage_m is not None:
         rows.append((gettext("Along the block"), f"{placed.chainage_m:.0f} m ± {placed.chainage_sd_m:.0f} m"))

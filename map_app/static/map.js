@@ -139,11 +139,19 @@
       const details = await xuncha.load({ url }, query);
       if (details.title) box.prepend(xuncha.element("h3", {}, details.title));
       xuncha.fillCard(box, details, action);
+      for (const picture of box.querySelectorAll("img")) picture.addEventListener("load", fitPopup);
     } catch (error) {
       box.append(xuncha.element("p", { class: "error" }, error.message));
     }
     waiting.remove();
+    fitPopup();
   };
+
+  // A popup that has grown since it was opened is brought into view again
+  function fitPopup() {
+    const map = xuncha.theMap;
+    map.eachLayer((layer) => layer instanceof L.Popup && layer.update());
+  }
 
   // The address of a record: the server gives the pattern with 0 in place of the number
   xuncha.at = function (pattern, number) {

@@ -37,7 +37,7 @@ def test_pages_load_without_complaint_and_ask_no_foreign_host(visit: Visit, lang
         watched.open(f"/maps/{name}")
         expect(watched.page.locator("[data-part=status]")).not_to_be_empty()
         expect(watched.page.locator("[data-part=basis] dd").first).not_to_be_empty()
-        watched.shot(f"{name}-{size}-{language}")
+        watched.shot(f"map-{name}-{size}-{language}")
     for path in ("/findings", f"/findings/{LONE}"):
         watched.open(path)
         watched.shot(f"{path.strip('/').replace(LONE, 'one').replace('/', '-')}-{size}-{language}")
