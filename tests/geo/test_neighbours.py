@@ -91,7 +91,7 @@ def test_what_is_missing_is_named() -> None:
         neighbours.find(pd.DataFrame({"start_node": [0], "end_node": [1]}))
     with pytest.raises(MissingColumnError, match="start_node"):
         neighbours.find(pd.DataFrame({"length_m": [10.0]}))
-    with pytest.raises(GeoError, match="row 1: a block of length 0.0"):
+    with pytest.raises(GeoError, match=r"row 1: a block of length 0\.0"):
         neighbours.find(pd.DataFrame({"start_node": [0, 1], "end_node": [1, 2], "length_m": [10.0, 0.0]}))
     with pytest.raises(GeoError, match="row 1: a block without its two nodes"):
         neighbours.find(pd.DataFrame({"start_node": [0, None], "end_node": [1, 2], "length_m": 10.0}))
