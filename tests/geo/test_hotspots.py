@@ -244,7 +244,7 @@ def test_what_is_missing_or_doubled_is_named() -> None:
         hotspots.find(none, pd.concat([blocks, blocks[:1]]), walked(blocks))
     with pytest.raises(GeoError, match="no block of the effort"):
         hotspots.find(none, blocks, pd.DataFrame({"block_id": ["x"], "effort_m": [1.0]}))
-    with pytest.raises(GeoError, match="row 0: a weight of -1.0"):
+    with pytest.raises(GeoError, match=r"row 0: a weight of -1\.0"):
         hotspots.find(pd.DataFrame({"block_id": ["b0"], "weight": [-1.0]}), blocks, walked(blocks))
 
 
