@@ -242,28 +242,21 @@ def passes_on(streets: Network | None, of: Fixes, settings: Settings, mode: str 
 def _passes(
     block: NDArray[np.object_], chainage: Floats, time: Floats, sure: NDArray[np.bool_]
 ) -> pd.DataFrame:
-    fixes = pd.DataFrame({"block_id": block, "chainage": chainage, "time": time})
-    begins = np.ones(len(fixes), dtype=bool)
-    if len(fixes) > 1:
+    begins = np.ones(len(block), dtype=bool)
+    if len(block) > 1:
         begins[1:] = (block[1:] != block[:-1]) | (np.diff(time) > LONGEST_GAP_S) | ~sure[:-1]
-    runs = fixes.assign(run=np.cumsum(begins))[sure].groupby("run", sort=True)
-    found = runs.agg(
-        block_id=("block_id", "first"),
-        from_m=("chainage", "min"),
-        to_m=("chainage", "max"),
-        begun=("time", "min"),
-        ended=("time", "max"),
-        n_fixes=("time", "size"),
-    )
-    found = found[found["n_fixes"] >= 2].reset_index(drop=True)
+    run = np.cumsum(begins)[sure]
+    first = np.flatnonzero(np.diff(run, prepend=0))
+    n_fixes = np.diff(first, append=len(run))
+    long, last = n_fixes >= 2, first + n_fixes - 1
     return pd.DataFrame(
         {
-            "block_id": found["block_id"].astype(object),
-            "from_m": found["from_m"].astype(float),
-            "to_m": found["to_m"].astype(float),
-            "started_at": pd.to_datetime(found["begun"].astype(float), unit="s", utc=True),
-            "ended_at": pd.to_datetime(found["ended"].astype(float), unit="s", utc=True),
-            "n_fixes": found["n_fixes"].astype(int),
+            "block_id": pd.Series(block[sure][first][long], dtype=object),
+            "from_m": np.minimum.reduceat(chainage[sure], first)[long],
+            "to_m": np.maximum.reduceat(chainage[sure], first)[long],
+            "started_at": pd.to_datetime(time[sure][first][long], unit="s", utc=True),
+            "ended_at": pd.to_datetime(time[sure][last][long], unit="s", utc=True),
+            "n_fixes": n_fixes[long].astype(int),
         }
     )
 
