@@ -61,10 +61,11 @@ class Streets:
             frame = osm.read(path, language=options.language, progress=progress).streets
         else:
             frame = streets.read(path, options, progress).frame
+        frame = frame[frame["footway"].isna()]
         if frame.empty:
             raise InvalidError("%(file)s holds no streets", file=path.name)
         progress("making street blocks", 0, None)
-        built = blocks.build(frame, source=path.name)
+        built = blocks.build(frame.drop(columns="footway"), source=path.name)
         return cls._of(BlockIndex.of(built), built)
 
     @classmethod

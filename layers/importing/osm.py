@@ -203,6 +203,7 @@ def _take_way(way: Any, tags: Tags, rows: _Rows, levels: AreaLevels, language: s
                 "tunnel": street.tunnel,
                 "width_m": street.width_m,
                 "lanes": street.lanes,
+                "footway": street.footway,
                 **names,
                 "nodes": tuple(refs[::turn]),
                 "geom": shapely.LineString(lonlat[::turn]),
@@ -294,9 +295,9 @@ def _extract(rows: _Rows, data_until: str | None) -> OsmExtract:
 
 _STREET_COLUMNS = [
     *("source_id", "name", "class", "one_way", "layer", "bridge", "tunnel", "width_m", "lanes"),
-    *("name_zh", "name_en", "nodes", "geom"),
+    *("footway", "name_zh", "name_en", "nodes", "geom"),
 ]
-_TEXTS = frozenset({"name", "name_zh", "name_en", "code"})
+_TEXTS = frozenset({"name", "footway", "name_zh", "name_en", "code"})
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> gpd.GeoDataFrame:

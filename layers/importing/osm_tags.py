@@ -18,7 +18,7 @@ STREET_CLASSES = frozenset(
     }
 )
 _OTHER_SPELLINGS = {"trail": "path", "minor": "unclassified", "byway": "track", "alley": "service"}
-# Parts of another street, or of a plot, that would compete with the street they belong to
+# Parts of another street: kept for walking, but findings belong to the street itself
 _PART_OF_A_STREET = frozenset({"sidewalk", "crossing", "traffic_island", "link", "access_aisle"})
 _PART_OF_A_PLOT = frozenset({"driveway", "parking_aisle", "drive-through", "emergency_access"})
 
@@ -43,7 +43,11 @@ _PLACES = {
 
 @dataclass(frozen=True, slots=True)
 class Street:
-    """What a way's tags say about the street; `is_reversed` asks for the line to be turned round."""
+    """What a way's tags say about the street.
+
+    `is_reversed` asks for the line to be turned round; with a `footway` it is a part of another street,
+    for walking only.
+    """
 
     street_class: str
     name: str | None
@@ -54,6 +58,7 @@ class Street:
     tunnel: bool
     width_m: float | None
     lanes: int | None
+    footway: str | None
 
 
 class NoStreet(NamedTuple):
@@ -87,8 +92,8 @@ def street(tags: Tags, language: str | None = None) -> Street | NoStreet:
 
     >>> street({"highway": "residential", "oneway": "-1", "lanes": "2"}).is_reversed
     True
-    >>> street({"highway": "footway", "footway": "sidewalk"}).reason
-    'sidewalk or crossing of another street'
+    >>> street({"highway": "service", "service": "driveway"}).reason
+    'driveway or parking aisle'
     """
     value = tags["highway"]
     street_class = _OTHER_SPELLINGS.get(value, value)
@@ -105,6 +110,7 @@ def street(tags: Tags, language: str | None = None) -> Street | NoStreet:
         tunnel=_is_set(tags, "tunnel"),
         width_m=metres(tags.get("width") or tags.get("est_width")),
         lanes=whole(tags.get("lanes")),
+        footway=_footway(tags),
     )
 
 
@@ -115,11 +121,14 @@ def _no_street(tags: Tags, street_class: str) -> str | None:
         return "square drawn as an area"
     if tags.get("indoor") == "yes" or tags.get("conveying"):
         return "way inside a building"
-    if {tags.get("footway"), tags.get("cycleway"), tags.get("path")} & _PART_OF_A_STREET:
-        return "sidewalk or crossing of another street"
     if street_class == "service" and tags.get("service") in _PART_OF_A_PLOT:
         return "driveway or parking aisle"
     return None
+
+
+def _footway(tags: Tags) -> str | None:
+    values = (tags.get(key, "") for key in ("footway", "cycleway", "path"))
+    return next((value for value in values if value in _PART_OF_A_STREET), None)
 
 
 def _one_way(tags: Tags, street_class: str) -> int:

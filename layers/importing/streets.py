@@ -49,9 +49,8 @@ def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Lay
     """Read streets; see `vector.read` for the formats and what is refused.
 
     Lines of several parts become several streets.  Rows whose column `footway` holds one of `FOOTWAYS` keep
-    it.  A frame that GDAL made of OpenStreetMap data (columns
-    `highway` and `other_tags`) is understood by its tags, and sidewalks, driveways and the like are left
-    out as they are from an extract.
+    it: they are for walking and become no blocks.  A frame that GDAL made of OpenStreetMap data (columns
+    `highway` and `other_tags`) is understood by its tags, as an extract is.
 
     Returns
     -------
@@ -86,7 +85,7 @@ def _typed(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 def _by_tags(rows: gpd.GeoDataFrame, columns: dict[str, str], options: ImportOptions) -> gpd.GeoDataFrame:
     """Read each street from its tags; `reason` tells which rows are no street."""
-    fields = ["class", "one_way", "layer", "bridge", "tunnel", "width_m", "lanes"]
+    fields = ["class", "one_way", "layer", "bridge", "tunnel", "width_m", "lanes", "footway"]
     names = features.texts(rows, columns, options, "name")
     records = []
     for name, highway, tags in zip(names, rows[columns["class"]], rows[columns["tags"]], strict=True):

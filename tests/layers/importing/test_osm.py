@@ -6,9 +6,11 @@ import pytest
 import shapely
 
 from geo import blocks
+from layers.assigning import Streets
 from layers.city.taxonomy import DISTRICT_LEVELS, KEY_POINT_KINDS
 from layers.errors import UnreadableFileError
 from layers.importing import osm, osm_tags
+from layers.importing.options import ImportOptions
 from layers.importing.osm_tags import AreaLevels
 from tests.conftest import shared
 from tests.layers.importing.extracts import Town, campus, crossroads, helsinki
@@ -49,8 +51,6 @@ def test_blocks_are_split_where_streets_share_a_node_and_not_where_they_only_cro
 @pytest.mark.parametrize(
     ("tags", "reason"),
     [
-        ({"highway": "footway", "footway": "sidewalk"}, "sidewalk or crossing of another street"),
-        ({"highway": "footway", "footway": "crossing"}, "sidewalk or crossing of another street"),
         ({"highway": "service", "service": "parking_aisle"}, "driveway or parking aisle"),
         ({"highway": "pedestrian", "area": "yes"}, "square drawn as an area"),
         ({"highway": "footway", "indoor": "yes"}, "way inside a building"),
@@ -63,6 +63,15 @@ def test_what_is_no_street_of_its_own_is_left_out_and_counted(
     extract = read(crossroads().way(9, ["west", "north"], **tags), tmp_path)
     assert "w9" not in set(extract.streets["source_id"])
     assert extract.skipped == {reason: 1}
+
+
+@pytest.mark.parametrize("part", ["sidewalk", "crossing", "traffic_island"])
+def test_parts_of_another_street_are_kept_for_walking_and_make_no_blocks(tmp_path: Path, part: str) -> None:
+    town = crossroads().way(9, ["west", "north"], highway="footway", footway=part)
+    path = town.write(tmp_path / "town.osm")
+    streets = osm.read(path).streets
+    assert streets.set_index("source_id")["footway"].to_dict() == {"w1": None, "w2": None, "w9": part}
+    assert len(Streets.of_file(path, ImportOptions()).index) == 4
 
 
 def test_a_street_cut_by_the_edge_keeps_the_parts_inside(tmp_path: Path) -> None:
@@ -203,7 +212,8 @@ def centre() -> osm.OsmExtract:
 
 def test_helsinki_has_streets_with_names_classes_and_nodes(centre: osm.OsmExtract) -> None:
     streets = centre.streets
-    assert len(streets) > 1900
+    assert len(streets) > 2300
+    assert (streets["footway"] == "sidewalk").sum() > 150
     assert streets["name"].notna().sum() > 700
     assert {"primary", "residential", "service", "footway", "steps"} <= set(streets["class"])
     assert (streets["nodes"].map(len) == shapely.get_num_coordinates(streets.geometry.to_numpy())).all()
@@ -240,8 +250,8 @@ def test_helsinki_names_what_its_edge_cuts(centre: osm.OsmExtract) -> None:
     ("name", "streets", "named", "key_points", "areas"),
     [
         ("andorra.osm.pbf", 1554, 603, 137, {"district": 6, "estate": 2}),
-        ("monaco.osm.gz", 822, 317, 75, {"community": 2, "subdistrict": 1}),
-        ("moscow.osm.gz", 575, 115, 98, {"estate": 2}),
+        ("monaco.osm.gz", 848, 317, 75, {"community": 2, "subdistrict": 1}),
+        ("moscow.osm.gz", 581, 115, 98, {"estate": 2}),
     ],
 )
 def test_other_extracts_hold_what_was_counted_by_hand(
@@ -264,5 +274,5 @@ def test_cyrillic_names_come_through() -> None:
 def test_blocks_are_made_of_every_extract(centre: osm.OsmExtract) -> None:
     built = blocks.build(centre.streets, source="osm")
     assert isinstance(built, gpd.GeoDataFrame)
-    assert 2000 < len(built) < 4000
+    assert 2000 < len(built) < 5000
     assert built["block_id"].is_unique

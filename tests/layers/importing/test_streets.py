@@ -103,13 +103,13 @@ def test_layers_that_gdal_made_of_openstreetmap_are_read_by_their_tags(tmp_path:
             '"footway"=>"sidewalk"',
         ],
     )
-    assert layer.frame["name"].tolist() == ["Elm", "G 103"]
+    assert layer.frame["name"].tolist() == ["Elm", "G 103", "Path"]
+    assert layer.frame["footway"].tolist() == [None, None, "sidewalk"]
     first = layer.frame.iloc[0]
     assert first["one_way"]
     assert first["lanes"] == 3
     assert first["width_m"] == pytest.approx(3.6576)
     assert first["geom"].coords[0] == EAST.coords[-1]
-    assert layer.skipped == {"sidewalk or crossing of another street": 1}
 
 
 def test_the_same_rows_in_another_order_get_the_same_ids(tmp_path: Path) -> None:
