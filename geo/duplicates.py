@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from geo.errors import GeoError, MissingColumnError
-from geo.tracks import seconds
+from geo.recordings import seconds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -106,11 +106,10 @@ def likely(
     pairs = pd.concat([part for part in parts if len(part)] or [_no_pairs()], ignore_index=True)
     weight = expected * pairs["likelihood"]
     pairs["p"] = weight / (1.0 - expected + weight)
-    chosen: pd.DataFrame = pairs[pairs["p"] >= p_least]
-    order: pd.DataFrame = chosen.sort_values(
+    ranked = pairs.query("p >= @p_least").sort_values(
         ["p", "first_id", "second_id"], ascending=[False, True, True], kind="stable", ignore_index=True
     )
-    return order[list(COLUMNS)]
+    return ranked[list(COLUMNS)]
 
 
 def _window(window_days: Mapping[str, float] | float, category: str) -> float:
@@ -121,6 +120,7 @@ def _window(window_days: Mapping[str, float] | float, category: str) -> float:
 
 def _readable(findings: pd.DataFrame) -> pd.DataFrame:
     """Return the findings by time with seconds, and defaults for what was not given."""
+    findings = findings.reset_index(drop=True)
     nothing = pd.Series(None, index=findings.index, dtype=object)
     closed = findings.get("closed_at")
     table = pd.DataFrame(
@@ -138,8 +138,8 @@ def _readable(findings: pd.DataFrame) -> pd.DataFrame:
             "photo": findings.get("photo_hash", nothing).astype(object),
         }
     )
-    placed = table[np.isfinite(table[["x", "y", "seen"]]).all(axis=1)]
-    return placed.sort_values(["seen", "finding_id"], kind="stable").reset_index(drop=True)
+    placed = table.query("x == x and y == y and seen == seen")
+    return placed.sort_values(["seen", "finding_id"], kind="stable", ignore_index=True)
 
 
 def _pairs(group: pd.DataFrame, radius_m: float, window_s: float, relapse_days: float) -> pd.DataFrame:

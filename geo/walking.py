@@ -1,163 +1,21 @@
-"""Walked distance: a foot network with crossings and barriers, what can be reached, and by which path."""
+"""Walked distance: what can be reached on foot, how far it is, and by which path."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from shapely.ops import substring
 
 from geo.crs import as_pairs
-from geo.errors import GeoError, MissingColumnError
-from geo.matching.kernels import Scratch, candidates, scratch_for
-from geo.matching.network import Floats, Ints, Network, Streets, network
+from geo.footways import SNAP_M, FootNetwork, Snapped, foot_network, snap
+from geo.matching.kernels import Scratch, scratch_for
+from geo.matching.network import Floats, Ints, Streets
 
-SNAP_M = 50.0
-"""A gate or door farther from every way is not on the network."""
-
-
-@dataclass(frozen=True, eq=False)
-class FootNetwork:
-    """Ways for people on foot, cut where a barrier stands.
-
-    Attributes
-    ----------
-    network : Network
-        The pieces that are left; its block ids are row numbers of `pieces`.
-    pieces : GeoDataFrame
-        `path_id` (the way it belongs to), `offset_m` (where on it the piece begins), `geometry`.
-    sure : array of bool
-        False for crossings that nobody has verified.
-    checked : bool
-        Whether somebody vouches that no crossing, passage or barrier is missing.  Only then does a long
-        walk prove that there is no shorter one.
-    version : str
-        Of the network, for the record.
-    """
-
-    network: Network
-    pieces: gpd.GeoDataFrame
-    sure: NDArray[np.bool_]
-    checked: bool
-    version: str
-
-
-def foot_network(
-    paths: gpd.GeoDataFrame,
-    barriers: gpd.GeoDataFrame | None = None,
-    *,
-    checked: bool = False,
-    version: str = "",
-) -> FootNetwork:
-    """Return the ways that can be walked, cut at barriers.
-
-    Parameters
-    ----------
-    paths : GeoDataFrame of LineStrings in metres
-        `block_id` (or `path_id`), `start_node, end_node`; optional `crossing` and `verified` (bool): a
-        crossing counts as sure once it is verified.  Directions of traffic do not matter.
-    barriers : GeoDataFrame in the same CRS, optional
-        Fences, medians, closed gates; lines, points or areas.  A way ends where it meets one.
-    checked : bool
-        Whether crossings and barriers were checked on site, all of them.
-    version : str
-
-    Raises
-    ------
-    MissingColumnError, GeometryKindError, NoCRSError
-
-    Examples
-    --------
-    >>> road = gpd.GeoDataFrame({"path_id": ["p"], "start_node": [1], "end_node": [2]},
-    ...     geometry=[shapely.LineString([(0, 0), (100, 0)])], crs=32650)
-    >>> fence = gpd.GeoDataFrame(geometry=[shapely.LineString([(40, -5), (40, 5)])], crs=32650)
-    >>> foot_network(road, fence).pieces.length.tolist()
-    [40.0, 60.0]
-    """
-    name = "path_id" if "path_id" in paths else "block_id"
-    for column in (name, "start_node", "end_node"):
-        if column not in paths:
-            raise MissingColumnError("paths have no column %(column)s", column=column)
-    if barriers is not None and len(barriers) and barriers.crs != paths.crs:
-        raise GeoError("paths and barriers are in different reference systems")
-    pieces = _cut(paths.rename(columns={name: "path_id"}), barriers)
-    ready = network(pieces.assign(block_id=np.arange(len(pieces))), on_foot=True)
-    yes = pd.Series(True, index=pieces.index)
-    sure = ~pieces.get("crossing", ~yes).fillna(False).astype(bool)
-    sure |= pieces.get("verified", ~yes).fillna(False).astype(bool)
-    return FootNetwork(ready, pieces, sure.to_numpy(), checked, version)
-
-
-def _cut(paths: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
-    """Cut ways where they meet a barrier; the new ends are dead ends."""
-    whole = (
-        paths.reset_index(drop=True).assign(offset_m=0.0).astype({"start_node": object, "end_node": object})
-    )
-    if barriers is None or not len(barriers):
-        return whole
-    fence = shapely.union_all(barriers.geometry.to_numpy())
-    shapely.prepare(fence)
-    touched = np.flatnonzero(shapely.intersects(fence, whole.geometry.to_numpy()))
-    parts = [whole.drop(index=touched)]
-    for row in touched.tolist():
-        left = [
-            line
-            for line in shapely.get_parts(shapely.difference(whole.geometry[row], fence))
-            if line.length > 0
-        ]
-        if shapely.get_dimensions(shapely.intersection(whole.geometry[row], fence)) == 0:
-            left = _split_at_points(whole.geometry[row], shapely.intersection(whole.geometry[row], fence))
-        parts.append(_ends(whole, row, left))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _split_at_points(line: shapely.LineString, points: Any) -> list[Any]:
-    """Return the stretches of a line between points on it."""
-    at = sorted({line.project(point) for point in shapely.get_parts(points)} | {0.0, line.length})
-    return [substring(line, a, b) for a, b in pairwise(at) if b > a]
-
-
-def _ends(whole: gpd.GeoDataFrame, row: int, lines: list[Any]) -> gpd.GeoDataFrame:
-    """Return rows for the pieces of a way, each end a node of its own unless it is the way's end."""
-    line = whole.geometry[row]
-    out = whole.iloc[[row] * len(lines)].copy()
-    offsets = [line.project(shapely.Point(piece.coords[0])) for piece in lines]
-    for i, (piece, offset) in enumerate(zip(lines, offsets, strict=True)):
-        at_start, at_end = offset < 1e-6, offset + piece.length > line.length - 1e-6
-        out.iloc[i, out.columns.get_loc("start_node")] = (
-            whole["start_node"][row] if at_start else f"{row}/{i}a"
-        )
-        out.iloc[i, out.columns.get_loc("end_node")] = whole["end_node"][row] if at_end else f"{row}/{i}b"
-    out["offset_m"] = offsets
-    return out.set_geometry(lines, crs=whole.crs)
-
-
-@dataclass(frozen=True, eq=False)
-class Snapped:
-    """Points on the network: piece (-1: none near), chainage on it and distance from it."""
-
-    piece: Ints
-    at: Floats
-    stub: Floats
-
-
-def snap(points: ArrayLike, foot: FootNetwork, *, snap_m: float = SNAP_M) -> Snapped:
-    """Return where points, shape (n, 2) in metres, meet the network."""
-    xy = as_pairs(points)
-    net, scratch = foot.network.streets, scratch_for(foot.network.streets)
-    piece = np.full(len(xy), -1, dtype=np.int64)
-    at, stub = np.full(len(xy), np.nan), np.full(len(xy), np.inf)
-    block, vertex = np.empty(1, dtype=np.int64), np.empty(1, dtype=np.int64)
-    where, away = np.empty(1), np.empty(1)
-    for i, (x, y) in enumerate(xy.tolist()):
-        if candidates(net, scratch, x, y, snap_m, block, where, away, vertex):
-            piece[i], at[i], stub[i] = block[0], where[0], abs(away[0])
-    return Snapped(piece, at, stub)
+__all__ = ["SNAP_M", "FootNetwork", "Reached", "Snapped", "Walks", "foot_network", "reach", "snap", "walk"]
 
 
 @njit(cache=True, nogil=True)

@@ -1,8 +1,9 @@
 """Distance rules around schools and other places: which holds on a day, how it measures, who is inside."""
 
-from geo.clearance.audit import VERDICTS, audit, spacing
+from geo.clearance.audit import VERDICTS, audit
 from geo.clearance.distance import p_inside, pairs_within
 from geo.clearance.rules import Rule, concerns, in_force, protects, read_rules
+from geo.clearance.spacing import spacing
 
 __all__ = [
     "VERDICTS",

@@ -6,20 +6,18 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
-from geo.clearance.distance import around, flattened, geodesic_m, p_inside, pairs_within
-from geo.clearance.features import in_degrees, middles, origins, targets
+from geo.clearance.distance import p_inside
+from geo.clearance.features import in_degrees, origins
+from geo.clearance.measuring import measured
 from geo.clearance.routes import routed
-from geo.clearance.rules import Rule, concerns, in_force, protects
+from geo.clearance.rules import SURE, Rule, concerns, in_force, protects
 from geo.walking import FootNetwork
 
 Floats = NDArray[np.float64]
 
 VERDICTS = ("breach", "clear", "indeterminate", "measure_on_site")
-SURE = 0.95
-"""P(inside) from which somebody is inside; at 1 minus this outside; between, measure on site."""
 
 COLUMNS = (
     "place_id",
@@ -113,6 +111,7 @@ def audit(
 
     Examples
     --------
+    >>> import shapely
     >>> from geo.clearance.rules import read_rules
     >>> rule = read_rules([{"id": "x", "activity": ["tobacco"], "protected_kinds": ["school"],
     ...     "distance_m": 100, "measured_from": "gate", "measured_to": "entrance", "measure": "euclidean"}])
@@ -166,7 +165,7 @@ def _one_rule(  # noqa: PLR0917
         return pd.DataFrame(columns=list(COLUMNS))
     reading = _reading(rule, picked)
     origin = origins(rule, place, gates, reading, sd["place_sd_m"], sd["gate_sd_m"])
-    pairs = _measured(rule, origin, trade, sd["premises_sd_m"], sd["beyond_m"])
+    pairs = measured(rule, origin, trade, sd["premises_sd_m"], sd["beyond_m"])
     if not len(pairs):
         return pd.DataFrame(columns=list(COLUMNS))
     pairs["measure"] = reading.get("measure", rule.measure)
@@ -187,69 +186,6 @@ def _reading(rule: Rule, picked: dict[str, str]) -> dict[str, str]:
 def _open_origin(rule: Rule, reading: Mapping[str, str]) -> bool:
     """Tell whether nobody said where to measure from."""
     return rule.measured_from == "unspecified" and "measured_from" not in reading
-
-
-def _measured(
-    rule: Rule, origin: pd.DataFrame, premises: gpd.GeoDataFrame, premises_sd_m: float, beyond_m: float
-) -> pd.DataFrame:
-    """Return all pairs near enough to matter with their straight distance, signed inside an outline."""
-    shape, used = targets(rule, premises)
-    variant = premises.get("variant", pd.Series(None, index=premises.index, dtype=object))
-    limit = np.array([rule.limit_m(what) for what in variant])
-    own_sd = premises.get("sd_m", pd.Series(np.nan, index=premises.index)).astype(float).fillna(premises_sd_m)
-    a, a_size = middles(origin["shape"].to_numpy())
-    b, b_size = middles(shape)
-    margin = max(beyond_m, 5.0 * np.hypot(float(origin["sd_m"].max()), float(own_sd.max())))
-    i, j, _ = pairs_within(a, b, a_size + b_size.max(initial=0.0) + limit.max() + margin)
-    straight = _straight(origin["shape"].to_numpy(), shape, a, i, j) + _rise(rule, premises)[j]
-    pairs = origin.iloc[i].reset_index(drop=True)
-    pairs["premises"] = j
-    pairs["target"], pairs["to"] = shape[j], used[j]
-    pairs["straight"] = straight
-    pairs["limit"] = limit[j]
-    pairs["sd"] = np.hypot(pairs["sd_m"], own_sd.to_numpy()[j])
-    pairs["disc"] = shapely.get_dimensions(pairs["shape"].to_numpy()) < 1
-    near: pd.DataFrame = pairs[straight <= pairs["limit"] + margin]
-    return near.reset_index(drop=True)
-
-
-def _straight(shape: NDArray[Any], target: NDArray[Any], middle: Floats, i: Any, j: Any) -> Floats:
-    """Return signed straight distances of pairs, negative inside an outline."""
-    points = (shapely.get_type_id(shape)[i] == 0) & (shapely.get_type_id(target)[j] == 0)
-    out = np.empty(len(i))
-    p, q = shapely.get_coordinates(shape[i[points]]), shapely.get_coordinates(target[j[points]])
-    out[points] = geodesic_m(p, q) if len(p) else 0.0
-    rest = np.flatnonzero(~points)
-    if len(rest):
-        flat = {place: flattened(middle[place], shape[place]) for place in np.unique(i[rest]).tolist()}
-        here = np.array([flat[place] for place in i[rest].tolist()], dtype=object)
-        there = _flat_targets(target, middle, i[rest], j[rest])
-        distance = shapely.distance(here, there)
-        inside = (distance == 0) & (shapely.get_dimensions(here) == 2)
-        depth = shapely.distance(shapely.boundary(here[inside]), there[inside])
-        distance[inside] = -depth
-        out[rest] = distance
-    return out
-
-
-def _flat_targets(target: NDArray[Any], middle: Floats, i: Any, j: Any) -> NDArray[Any]:
-    """Return the geometries measured to, in metres around what they are measured from."""
-    out = np.empty(len(i), dtype=object)
-    point = shapely.get_type_id(target)[j] == 0
-    if point.any():
-        out[point] = shapely.points(around(middle[i[point]], shapely.get_coordinates(target[j[point]])))
-    for k in np.flatnonzero(~point).tolist():
-        out[k] = flattened(middle[i[k]], target[j[k]])
-    return out
-
-
-def _rise(rule: Rule, premises: gpd.GeoDataFrame) -> Floats:
-    """Return the metres upstairs that the rule adds to the way."""
-    first = rule.rise_from_storey
-    nothing = pd.Series(0.0, index=premises.index)
-    storey, rise = (premises.get(column, nothing).fillna(0.0) for column in ("storey", "rise_m"))
-    counts = np.zeros(len(premises)) if first is None else storey.to_numpy() >= first
-    return np.asarray(rise.to_numpy() * counts, dtype=np.float64)
 
 
 def _nearest(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -410,65 +346,3 @@ def _without_minus(table: pd.DataFrame, rules: Mapping[str, Rule]) -> pd.DataFra
         out.loc[row, ["verdict", "on_breach"]] = [verdict, None]
         taken[row] = (*taken[row], f"taken_by:{other}")
     return out.assign(notes=taken)
-
-
-def spacing(
-    premises: gpd.GeoDataFrame, rules: Iterable[Rule], on: pd.Timestamp, *, sd_m: float = 5.0
-) -> pd.DataFrame:
-    """Return pairs of premises that stand closer to each other than the rules in force allow.
-
-    Parameters
-    ----------
-    premises, rules, on
-        As for `audit`; measured straight, parcel to parcel where parcels are known.
-    sd_m : float
-        Standard deviation per axis of each position.
-
-    Returns
-    -------
-    DataFrame
-        `premises_id, other_id, rule_id, verdict, distance_m, p_inside`, each pair once.
-
-    Examples
-    --------
-    >>> from geo.clearance.rules import read_rules
-    >>> rule = read_rules([{"id": "x", "activity": ["tobacco"], "protected_kinds": ["school"], "measure":
-    ...     "euclidean", "distance_m": 9, "measured_from": "gate", "measured_to": "parcel",
-    ...     "spacing_between_retailers_m": 150}])
-    >>> shops = gpd.GeoDataFrame({"premises_id": [1, 2], "activity": "tobacco"},
-    ...     geometry=shapely.points([[117.0, 39.0], [117.001, 39.0]]), crs=4326)
-    >>> spacing(shops, rule, pd.Timestamp("2024-05-01"))[["verdict"]].to_numpy().tolist()
-    [['breach']]
-    """
-    there = in_degrees(premises, ("premises_id", "activity"))
-    columns = ["premises_id", "other_id", "rule_id", "verdict", "distance_m", "p_inside"]
-    parts = [pd.DataFrame(columns=columns)]
-    for rule in rules:
-        if rule.spacing_between_retailers_m and in_force(rule, on):
-            fits = [concerns(rule, what) for what in there["activity"]]
-            parts.append(_spaced(rule, there[fits].reset_index(drop=True), sd_m)[columns])
-    filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else parts[0]
-
-
-def _spaced(rule: Rule, premises: gpd.GeoDataFrame, sd_m: float) -> pd.DataFrame:
-    """Judge the distances among the premises of one rule."""
-    shape, _ = targets(rule, premises)
-    middle, size = middles(shape)
-    limit = float(rule.spacing_between_retailers_m or 0.0)
-    i, j, _ = pairs_within(middle, middle, size + size.max(initial=0.0) + limit + 8 * sd_m)
-    i, j = i[i < j], j[i < j]
-    distance = _straight(shape, shape, middle, i, j)
-    p = p_inside(distance, limit, sd_m * np.sqrt(2.0), inclusive=rule.inclusive)
-    verdict = np.where(p >= SURE, "breach", np.where(p <= 1 - SURE, "clear", "measure_on_site"))
-    names = premises["premises_id"].to_numpy()
-    return pd.DataFrame(
-        {
-            "premises_id": names[i],
-            "other_id": names[j],
-            "rule_id": rule.id,
-            "verdict": verdict,
-            "distance_m": np.maximum(distance, 0.0),
-            "p_inside": p,
-        }
-    )

@@ -13,6 +13,9 @@ MEASURED_FROM = ("boundary", "gate", "gate_student", "door", "building", "parcel
 MEASURED_TO = ("entrance", "premises", "building", "parcel", "point", "stall", "unspecified")
 MEASURE = ("euclidean", "network_walk", "along_street", "unspecified")
 STATUS = ("published", "practice", "draft", "proposal", "expired", "revoked")
+SURE = 0.95
+"""P(inside) from which somebody is inside; at 1 minus this outside; between, measure on site."""
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 # A kind in a rule also means the kinds listed here

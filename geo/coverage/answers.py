@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from geo.coverage.passes import STATES
-from geo.tracks import seconds
+from geo.recordings import seconds
 
 
 def shares(stretches: pd.DataFrame, groups: "pd.Series[Any] | None" = None) -> pd.DataFrame:

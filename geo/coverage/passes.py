@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from geo.errors import GeoError, MissingColumnError
 from geo.matching import Trace
 from geo.matching.network import PATHS, kerb_m
-from geo.tracks import mode_named, seconds
+from geo.recordings import mode_named, seconds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from geo.coverage.passes import COLUMNS, SIDES, STATES, block_table
 from geo.errors import GeoError, MissingColumnError
-from geo.tracks import seconds
+from geo.recordings import seconds
 
 Ints = NDArray[np.int64]
 

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import i0e
 
-from geo import tracks
+from geo import recordings, tracks
 from geo.matching.chain import Model
 from geo.matching.network import Network, network
-from geo.matching.outing import GAP_S, Trace, matched
+from geo.matching.outing import GAP_S, matched
+from geo.matching.tables import Trace, context
 
-__all__ = ["GAP_S", "Model", "Network", "Trace", "match", "model_for", "network", "trace"]
+__all__ = ["GAP_S", "Model", "Network", "Trace", "context", "match", "model_for", "network", "trace"]
 
 
 def model_for(mode: str, *, metres_per_area: float = 0.02) -> Model:
@@ -31,7 +32,7 @@ def model_for(mode: str, *, metres_per_area: float = 0.02) -> Model:
     >>> model_for("driving").fastest
     40.0
     """
-    way = tracks.mode_named(mode)
+    way = recordings.mode_named(mode)
     heading_k = 6.0
     return Model(
         max_candidates=16,
@@ -72,7 +73,7 @@ def match(
     Parameters
     ----------
     fixes : DataFrame or GeoDataFrame
-        As `geo.tracks.read` takes it; any order, several recordings by `track_id`.
+        As `geo.recordings.read` takes it; any order, several recordings by `track_id`.
     blocks : GeoDataFrame or Network
         As `geo.blocks.build` makes them; for many calls prepare them once with `network`.
     mode : {"walking", "driving"}
@@ -137,9 +138,9 @@ def trace(
     >>> trace(walk, line).legs[["block_id", "from_m", "to_m"]].to_numpy().tolist()
     [['a', 50.0, 25.0]]
     """
-    way = tracks.mode_named(mode)
+    way = recordings.mode_named(mode)
     net = blocks if isinstance(blocks, Network) else network(blocks, on_foot=way.on_foot)
-    recording = tracks.read(fixes, net.crs)
+    recording = recordings.read(fixes, net.crs)
     cleaned = tracks.cleaned_arrays(recording, way, outing)
     used = model or model_for(mode, metres_per_area=net.metres_per_area)
     return matched(net, used, recording, cleaned, fixes.index, gap_s, mode)

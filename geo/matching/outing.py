@@ -1,7 +1,6 @@
 """Cut recordings into unbroken chains, match each, and put the answers together."""
 
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,9 @@ from geo.matching.chain import Chain, Model, Path, find, solve
 from geo.matching.kernels import scratch_for
 from geo.matching.legs import Legs, anchors, bridged, p_passed, placed, travelled
 from geo.matching.network import Floats, Ints, Network
-from geo.tracks import REASONS, Cleaned, Recording
+from geo.matching.tables import Answer, Trace, chance_table, digests, fix_table, leg_table
+from geo.recordings import Recording
+from geo.tracks import Cleaned
 
 GAP_S = 30.5
 """A longer silence between two fixes is a gap: the route across it is a guess and covers nothing."""
@@ -22,47 +23,6 @@ _GUESS_S = 600.0
 
 # A visit less probable than this, over no more fixes than that, is computed and not read off its fixes
 _KNOWN, _FEW = 0.9, 5
-
-
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """A matched recording.
-
-    Attributes
-    ----------
-    fixes : DataFrame
-        One row per fix, see `geo.matching.match`.
-    legs : DataFrame
-        The stretches travelled, in order: `track_id, chain, block_id, from_m, to_m` (to below from:
-        against the block; equal: a stop), `started_at, ended_at` (seconds since 1970), `p` (posterior of
-        the visit to the block), `matched` (False: a guess across a gap).
-    chances : DataFrame
-        `fix` (row number), `block_id, p`: the posterior of all blocks at the fixes that the model used.
-    mode : str
-    recordings : dict
-        For each `track_id` a digest of its fixes, the network and the parameters: the same recording
-        matched the same way has the same digest, whatever the order of its rows.
-    """
-
-    fixes: pd.DataFrame
-    legs: pd.DataFrame
-    chances: pd.DataFrame
-    mode: str
-    recordings: dict[Any, str]
-
-
-@dataclass(eq=False)
-class _Answer:
-    """Arrays over all fixes, and the pieces of the two other tables."""
-
-    block: Ints
-    at: Floats
-    away: Floats
-    p: Floats
-    direction: Ints
-    chain: Ints
-    legs: list[dict[str, Any]] = field(default_factory=list)
-    chances: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +48,7 @@ def matched(  # noqa: PLR0917
     """Match every chain of a cleaned recording."""
     n = len(recording.t)
     nothing = np.full(n, -1, dtype=np.int64)
-    answer = _Answer(
+    answer = Answer(
         nothing.copy(), np.full(n, np.nan), np.full(n, np.nan), np.zeros(n), nothing.copy(), nothing.copy()
     )
     scratch = scratch_for(net.streets)
@@ -96,28 +56,12 @@ def matched(  # noqa: PLR0917
     for number, rows in enumerate(_chains(recording, cleaned, gap_s)):
         end = _match_chain(net, model, scratch, recording, cleaned, rows, number, answer, end)
     return Trace(
-        _fix_table(net, recording, cleaned, answer, index),
-        _leg_table(net, recording, answer),
-        _chances(net, answer),
+        fix_table(net, recording, cleaned, answer, index),
+        leg_table(net, recording, answer),
+        chance_table(net, answer),
         mode,
-        _digests(net, model, recording, gap_s, mode),
+        digests(net, model, recording, gap_s, mode),
     )
-
-
-def _digests(net: Network, model: Model, recording: Recording, gap_s: float, mode: str) -> dict[Any, str]:
-    """Return a digest for each track."""
-    ways = [net.digest, mode, repr(gap_s), *(repr(value) for value in model)]
-    columns = np.column_stack([recording.t, recording.x, recording.y, recording.s])
-    whole = np.round(np.nan_to_num(columns, nan=-1.0) * 1000.0).astype("<i8")
-    order = np.lexsort((*whole.T[::-1], recording.track))
-    parts = np.split(order, np.searchsorted(recording.track[order], np.arange(1, len(recording.track_ids))))
-    known = sha256("\n".join(ways).encode())
-    digests = {}
-    for name, rows in zip(recording.track_ids, parts, strict=False):
-        digest = known.copy()
-        digest.update(f"{name}\n".encode() + whole[rows].tobytes())
-        digests[name] = digest.hexdigest()[:32]
-    return digests
 
 
 def _chains(recording: Recording, cleaned: Cleaned, gap_s: float) -> list[Ints]:
@@ -138,7 +82,7 @@ def _match_chain(  # noqa: PLR0917
     cleaned: Cleaned,
     rows: Ints,
     number: int,
-    answer: _Answer,
+    answer: Answer,
     before: _End | None,
 ) -> _End | None:
     """Match one chain into the answer; return its last state, or the one before if it has none."""
@@ -169,7 +113,7 @@ def _match_chain(  # noqa: PLR0917
     return _end(chain, path, held, recording, first=False) or before
 
 
-def _write_anchors(chain: Chain, path: Path, held: Ints, answer: _Answer) -> None:
+def _write_anchors(chain: Chain, path: Path, held: Ints, answer: Answer) -> None:
     """Write the answer for the fixes that the model used."""
     on = np.flatnonzero(path.state >= 0)
     candidate = chain.first[on] + path.state[on] // 2
@@ -181,7 +125,7 @@ def _write_anchors(chain: Chain, path: Path, held: Ints, answer: _Answer) -> Non
 
 
 def _write_between(  # noqa: PLR0917
-    net: Network, recording: Recording, rows: Ints, at: Ints, legs: Legs, path: Path, answer: _Answer
+    net: Network, recording: Recording, rows: Ints, at: Ints, legs: Legs, path: Path, answer: Answer
 ) -> None:
     """Write the answer for the fixes between: the nearest point of the leg that passes them."""
     between = np.ones(len(rows), dtype=bool)
@@ -353,53 +297,3 @@ def _gap(  # noqa: PLR0917
         "p": np.zeros(n),
         "matched": np.zeros(n, dtype=bool),
     }
-
-
-def _fix_table(
-    net: Network, recording: Recording, cleaned: Cleaned, answer: _Answer, index: "pd.Index"
-) -> pd.DataFrame:
-    """Put the row per fix together."""
-    on = answer.block >= 0
-    ids = np.full(len(on), None, dtype=object)
-    ids[on] = net.block_ids[answer.block[on]]
-    direction = np.where(on, 1 - 2 * answer.direction, 0)
-    columns: dict[str, Any] = {
-        "track_id": np.asarray(recording.track_ids)[recording.track] if len(on) else [],
-        "time_s": recording.t,
-        "block_id": pd.Series(ids, index=index, dtype=object),
-        "chainage_m": answer.at,
-        "p": answer.p,
-        "offset_m": answer.away,
-        "direction": direction,
-        "s_m": recording.s,
-        "chain": answer.chain,
-        "reason": np.array(REASONS, dtype=object)[cleaned.reason],
-    }
-    return pd.DataFrame(columns, index=index)
-
-
-def _leg_table(net: Network, recording: Recording, answer: _Answer) -> pd.DataFrame:
-    """Put the stretches together."""
-    names = ("track", "chain", "block", "from_m", "to_m", "started_at", "ended_at", "p", "matched")
-    columns: dict[str, Any] = {
-        name: np.concatenate([legs[name] for legs in answer.legs] or [np.empty(0)]) for name in names
-    }
-    track, block = columns.pop("track").astype(np.int64), columns.pop("block").astype(np.int64)
-    table = pd.DataFrame(columns).astype({"chain": np.int64, "matched": bool})
-    table.insert(0, "track_id", np.asarray(recording.track_ids)[track] if len(track) else track)
-    table.insert(2, "block_id", pd.Series(net.block_ids[block], dtype=object))
-    return table
-
-
-def _chances(net: Network, answer: _Answer) -> pd.DataFrame:
-    """Put the posteriors together, without what is practically impossible."""
-    nothing = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
-    row, block, p = (np.concatenate(part) for part in zip(nothing, *answer.chances, strict=True))
-    likely = p > 1e-6
-    return pd.DataFrame(
-        {
-            "fix": row[likely],
-            "block_id": pd.Series(net.block_ids[block[likely]], dtype=object),
-            "p": p[likely],
-        }
-    )

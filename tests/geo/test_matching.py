@@ -218,3 +218,37 @@ def test_the_same_recording_has_the_same_digest_and_another_has_not() -> None:
     assert matching.trace(walk.iloc[::-1], grid().iloc[::-1]).recordings == {"t": digest}
     assert matching.trace(walk.assign(time=walk["time"] + 1), grid()).recordings != {"t": digest}
     assert matching.trace(walk, grid(), mode="driving").recordings != {"t": digest}
+
+
+def test_a_finding_between_two_fixes_knows_the_blocks_of_both_and_not_of_itself() -> None:
+    walk = fixes([(40, 0), (60, 0), (80, 0), (100, 40), (100, 60)], 20, track_id="t")
+    found = matching.trace(walk, grid())
+    moments = pd.DataFrame({"track_id": ["t", "t", "x", "t"], "time_s": [20.0, 50.0, 20.0, 500.0]})
+    around = matching.context(found, moments)
+    assert set(around["row"]) == {0, 1}
+    sums = around.groupby("row")["p"].sum()
+    assert sums.to_numpy() == pytest.approx([1, 1], abs=1e-3)
+    assert around[around["row"] == 0].set_index("block_id")["p"].to_dict()["0,0-1,0"] > 0.95
+    corner = around[around["row"] == 1].set_index("block_id")["p"].to_dict()
+    assert 0.3 < corner["1,0-1,1"] < 0.7
+    assert 0.3 < corner["0,0-1,0"] < 0.7
+
+
+def test_a_short_block_between_two_certain_ones_is_certain() -> None:
+    line = gpd.GeoDataFrame(
+        {"block_id": ["a", "b", "c", "d"], "start_node": [1, 2, 3, 2], "end_node": [2, 3, 4, 5]},
+        geometry=shapely.from_wkt(
+            [
+                "LINESTRING (0 0, 100 0)",
+                "LINESTRING (100 0, 112 0)",
+                "LINESTRING (112 0, 220 0)",
+                "LINESTRING (100 0, 100 90)",
+            ]
+        ),
+        crs=CRS,
+    )
+    found = matching.trace(fixes([(x, 3) for x in range(10, 220, 16)], 12), line)
+    assert found.fixes["p"].min() < 0.8
+    legs = found.legs.groupby("block_id")["p"].min()
+    assert legs.index.tolist() == ["a", "b", "c"]
+    assert legs["b"] > 0.95

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo import tracks
+from geo import recordings, tracks
 from geo.errors import CoordinateError, GeoError, MissingColumnError
 
 CRS = "EPSG:32650"
@@ -104,8 +104,8 @@ def test_the_order_of_rows_does_not_matter() -> None:
     assert tracks.clean(shuffled, CRS).sort_index().equals(tracks.clean(fixes, CRS))
 
 
-def test_accuracy_without_a_number_is_taken_as_fifteen_metres() -> None:
-    assert tracks.axis_sd([np.nan, -1.0, 15.0], "r68") == pytest.approx([9.90099] * 3)
+def test_accuracy_without_a_number_is_ten_metres_per_axis() -> None:
+    assert recordings.axis_sd([np.nan, -1.0, 15.1], "r68") == pytest.approx([10.0, 10.0, 10.0], abs=0.01)
 
 
 @pytest.mark.parametrize(
