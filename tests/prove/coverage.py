@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -21,7 +22,7 @@ from tests.prove.patrols import Patrol
 SEED_ROUTES, SEED_ERRORS = 20_260_501, 20_260_502
 EVERY_S = (1, 5, 10, 30)
 LENGTH_M = {"walking": 4_000.0, "driving": 12_000.0}
-N_FULL, N_SMALL = 30, 3
+N_FULL, N_SMALL = 24, 3
 # city, mode, whether pavements mapped as their own lines are part of the network, error per axis in metres
 CASES = (
     ("Cambridge", "walking", False, 5.0),
@@ -32,7 +33,11 @@ CASES = (
     ("Cambridge", "walking", False, 10.0),
     ("Cambridge", "driving", False, 10.0),
 )
-CITIES = {"Cambridge": patrols.cambridge, "Helsinki": patrols.helsinki}
+CITIES = {
+    "Cambridge": patrols.cambridge,
+    "Helsinki": patrols.helsinki,
+    "Helsinki, pavements as lines": partial(patrols.helsinki, pavements=True),
+}
 
 Stretches = list[tuple[int, float, float]]
 
@@ -166,9 +171,9 @@ def _sides(row: Row, route: Patrol, sure: pd.DataFrame, code: "pd.Series[int]") 
 def _case(case: tuple[str, str, bool, float], n: int, folder: Path) -> list[Row]:
     """Run one city, mode and error at all intervals."""
     name, mode, all_ways, sd_m = case
-    blocks = patrols.usable_part(CITIES[name.split(",")[0]](), mode, all_ways=all_ways)
+    blocks = patrols.usable_part(CITIES[name](), mode, all_ways=all_ways)
     net = matching.network(blocks, on_foot=mode == "walking")
-    actor = meili.build(blocks, mode, folder / f"{name[:9]}-{mode}-{all_ways}")
+    actor = meili.build(blocks, mode, folder / f"{len(name)}-{mode}-{sd_m:.0f}")
     rng = np.random.default_rng(SEED_ROUTES)
     routes = [patrols.patrol(net, blocks, mode, LENGTH_M[mode], rng) for _ in range(n)]
     rows = []

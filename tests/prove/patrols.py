@@ -30,11 +30,13 @@ def cambridge() -> gpd.GeoDataFrame:
     return street_blocks.build(streets, source="cambridge")
 
 
-def helsinki() -> gpd.GeoDataFrame:
-    """Build the blocks of a part of Helsinki from OpenStreetMap."""
+def helsinki(*, pavements: bool = False) -> gpd.GeoDataFrame:
+    """Build the blocks of a part of Helsinki from OpenStreetMap, as an import does, or with pavements."""
     from layers.importing import osm  # noqa: PLC0415
 
-    return street_blocks.build(osm.read(DATA / "formats" / "Helsinki.osm.pbf").streets, source="helsinki")
+    streets = osm.read(DATA / "formats" / "Helsinki.osm.pbf").streets
+    part_of_another = streets["footway"].notna() if "footway" in streets else False
+    return street_blocks.build(streets if pavements else streets[~part_of_another], source="helsinki")
 
 
 @dataclass(frozen=True, eq=False)
