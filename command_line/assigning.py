@@ -115,8 +115,6 @@ def _streets(file: Path | None, home: Path | None, options: ImportOptions, shown
 
 def _tell(out: Path, summary: Summary) -> None:
     columns = ", ".join(f"{field} ← {column}" for field, column in summary.columns.items())
-    error = summary.error
-    offset = gettext("at the kerb") if error.offset_m is None else f"{error.offset_m:g} m"
     lines = [
         gettext("columns: %(columns)s", columns=columns) if columns else "",
         gettext("%(n)s rows", n=summary.n_rows),
@@ -127,12 +125,7 @@ def _tell(out: Path, summary: Summary) -> None:
             f"{n} × {gettext(reason).replace(': %(given)s', '').replace('%(given)s ', '')}"
             for reason, n in summary.unplaced.items()
         ),
-        gettext(
-            "position error assumed: %(sd).1f m per axis (%(source)s), %(offset)s from the centre line",
-            sd=error.sd_m,
-            source=summary.source,
-            offset=offset,
-        ),
+        _error(summary),
         gettext("%(n)s rows have an accuracy of their own", n=summary.n_own_accuracy)
         if summary.n_own_accuracy
         else "",
@@ -145,3 +138,20 @@ def _tell(out: Path, summary: Summary) -> None:
     click.echo(str(out))
     for line in filter(None, lines):
         click.echo(f"  {line}")
+
+
+def _error(summary: Summary) -> str:
+    """Return the sentence that every result must carry: how wrong positions were taken to be."""
+    error = summary.error
+    if error.offset_m is None:
+        return gettext(
+            "position error assumed: %(sd).1f m per axis (%(source)s), at the kerb of each street",
+            sd=error.sd_m,
+            source=summary.source,
+        )
+    return gettext(
+        "position error assumed: %(sd).1f m per axis (%(source)s), %(offset)g m from the centre line",
+        sd=error.sd_m,
+        source=summary.source,
+        offset=error.offset_m,
+    )

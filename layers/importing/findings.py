@@ -72,7 +72,7 @@ class Batch:
 def read(
     path: Path, options: ImportOptions, *, taxonomy: Taxonomy, local: ZoneInfo, progress: Progress = silent
 ) -> Iterator[Batch]:
-    """Yield reports in batches of at most fifty thousand rows.
+    """Yield reports in batches of at most ten thousand rows.
 
     Fields come from constants, named columns, or columns of usual names.  Position and error need
     `lon` and `lat` (or `x` and `y` with a reference system) and a frame; the category is `code`, either

@@ -17,7 +17,7 @@ from layers.importing.progress import Progress, silent
 from layers.importing.refusals import Faults, Refusal
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 10_000
 _DELIMITERS = ",;\t|"
 _PROBE = 1 << 16
 
@@ -72,11 +72,14 @@ def chunks(
     with _opened(path) as (content, file), io.TextIOWrapper(content, encoding=encoding, newline="") as text:
         header, reader = _reader(text, path)
         first = 1
+        progress("taking rows", 0, total)
         while batch := _take(reader, size or CHUNK_ROWS, path):
             chunk = _chunk(batch, header, first)
             first += len(batch)
-            progress("reading rows", file.tell(), total)
+            at = file.tell()
             yield chunk
+            # told when whoever asked is done with it
+            progress("taking rows", at, total)
 
 
 def check_encoding(path: Path, encoding: str | None) -> str:
