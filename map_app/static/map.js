@@ -54,6 +54,10 @@
     return map;
   };
 
+  // A map shows that it has the focus only to those who move by keys
+  document.addEventListener("keydown", () => document.documentElement.classList.add("keys"));
+  document.addEventListener("pointerdown", () => document.documentElement.classList.remove("keys"));
+
   // The view lives in the address, so that a link, a reload or the other language shows the same place
   function restoreView(map) {
     const found = /^#(\d+)\/(-?[\d.]+)\/(-?[\d.]+)$/.exec(window.location.hash);
