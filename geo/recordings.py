@@ -24,23 +24,26 @@ class Mode:
     """How a patrol moves, speeds in metres per second.
 
     `inspecting_mps` is the range in which somebody looks while moving, `fastest_mps` what the mode can do
-    at all.
+    at all.  `on_foot`: keeps to a pavement and sees that side; `with_traffic`: keeps to one-way streets.
     """
 
     name: str
     inspecting_mps: tuple[float, float]
     fastest_mps: float
     on_foot: bool
+    with_traffic: bool
 
 
 MODES = {
-    "walking": Mode("walking", (0.3, 2.5), 5.0, on_foot=True),
-    "driving": Mode("driving", (1.0, 8.0), 40.0, on_foot=False),
+    "walking": Mode("walking", (0.3, 2.5), 5.0, on_foot=True, with_traffic=False),
+    "cycling": Mode("cycling", (0.5, 5.0), 15.0, on_foot=False, with_traffic=False),
+    "driving": Mode("driving", (1.0, 8.0), 40.0, on_foot=False, with_traffic=True),
 }
+_ALSO = {"foot": "walking", "bicycle": "cycling", "vehicle": "driving"}
 
 
 def mode_named(name: str) -> Mode:
-    """Return the mode of that name.
+    """Return the mode of that name: walking (foot), cycling (bicycle) or driving (vehicle).
 
     Raises
     ------
@@ -49,12 +52,13 @@ def mode_named(name: str) -> Mode:
 
     Examples
     --------
-    >>> mode_named("walking").inspecting_mps
+    >>> mode_named("foot").inspecting_mps
     (0.3, 2.5)
     """
-    if name not in MODES:
-        raise GeoError("%(given)s is no way to patrol: walking or driving", given=name)
-    return MODES[name]
+    mode = MODES.get(_ALSO.get(name, name))
+    if mode is None:
+        raise GeoError("%(given)s is no way to patrol: walking, cycling or driving", given=name)
+    return mode
 
 
 def axis_sd(accuracy_m: ArrayLike, kind: ArrayLike = "unknown") -> Floats:

@@ -53,7 +53,7 @@ def clean(
         As `read` takes it; `dwell_s` of an earlier cleaning is kept.
     crs : anything pyproj reads
         Metric.
-    mode : {"walking", "driving"}
+    mode : {"walking", "cycling", "driving"}
     outing : (start, end), optional
         Seconds since 1970, both included.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from geo.errors import GeoError, MissingColumnError
 from geo.matching import Trace
 from geo.matching.network import PATHS, kerb_m
-from geo.recordings import mode_named, seconds
+from geo.recordings import MODES, mode_named, seconds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -62,7 +62,9 @@ class Rules:
 
     p: float = 0.8
     p_side: float = 0.8
-    fastest_mps: Mapping[str, float] = field(default_factory=lambda: {"walking": 2.5, "driving": 8.0})
+    fastest_mps: Mapping[str, float] = field(
+        default_factory=lambda: {name: mode.inspecting_mps[1] for name, mode in MODES.items()}
+    )
     speed_over_s: float = 30.0
     new_pass_s: float = 1800.0
     error_memory_s: float = 20.0
@@ -77,7 +79,7 @@ def cover(trace: Trace, blocks: pd.DataFrame, *, rules: Rules | None = None) -> 
     one can look (standing still included), *passed* if faster, *unknown* if less certain or if the fixes
     have a gap there.  What is in no interval is not visited; a gap is never inspected.  Somebody on foot
     covers the side walked on, if the fixes tell it with `rules.p_side`, else the side is `unknown`; on a
-    path, and driving in a street that is not too wide, both.
+    path, and riding or driving in a street that is not too wide, both.
 
     Parameters
     ----------

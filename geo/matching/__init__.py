@@ -23,7 +23,7 @@ def model_for(mode: str, *, metres_per_area: float = 0.02) -> Model:
 
     Parameters
     ----------
-    mode : {"walking", "driving"}
+    mode : {"walking", "cycling", "driving"}
     metres_per_area : float
         Metres of street per square metre, for the density of positions off the network.
 
@@ -76,8 +76,8 @@ def match(
         As `geo.recordings.read` takes it; any order, several recordings by `track_id`.
     blocks : GeoDataFrame or Network
         As `geo.blocks.build` makes them; for many calls prepare them once with `network`.
-    mode : {"walking", "driving"}
-        Pedestrians ignore one-way streets and turn round more easily.
+    mode : {"walking", "cycling", "driving"}
+        Also foot, bicycle, vehicle.  Only cars keep to one-way streets.
     outing : (start, end), optional
         Seconds since 1970; fixes outside are taken out.
     model : Model, optional
@@ -139,8 +139,8 @@ def trace(
     [['a', 50.0, 25.0]]
     """
     way = recordings.mode_named(mode)
-    net = blocks if isinstance(blocks, Network) else network(blocks, on_foot=way.on_foot)
+    net = blocks if isinstance(blocks, Network) else network(blocks, on_foot=not way.with_traffic)
     recording = recordings.read(fixes, net.crs)
     cleaned = tracks.cleaned_arrays(recording, way, outing)
     used = model or model_for(mode, metres_per_area=net.metres_per_area)
-    return matched(net, used, recording, cleaned, fixes.index, gap_s, mode)
+    return matched(net, used, recording, cleaned, fixes.index, gap_s, way.name)

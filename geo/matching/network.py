@@ -83,7 +83,7 @@ def network(blocks: gpd.GeoDataFrame, *, on_foot: bool) -> Network:
     blocks : GeoDataFrame of LineStrings in metres
         `block_id, start_node, end_node`; `one_way` (1 along the line, -1 against, 0 both) if not on foot.
     on_foot : bool
-        A pedestrian walks against one-way traffic.
+        Whoever is on foot, or on a bicycle, goes against one-way traffic.
 
     The order of rows does not matter.
 

@@ -252,3 +252,12 @@ def test_a_short_block_between_two_certain_ones_is_certain() -> None:
     legs = found.legs.groupby("block_id")["p"].min()
     assert legs.index.tolist() == ["a", "b", "c"]
     assert legs["b"] > 0.95
+
+
+def test_a_bicycle_goes_against_one_way_streets_and_answers_to_both_names() -> None:
+    streets = grid().assign(one_way=1)
+    against = fixes([(95, 2), (60, 0), (20, -2)], 10)
+    ridden = matching.trace(against, streets, mode="bicycle")
+    assert ridden.fixes["block_id"].tolist() == ["0,0-1,0"] * 3
+    assert ridden.mode == "cycling"
+    assert ridden.recordings == matching.trace(against, streets, mode="cycling").recordings

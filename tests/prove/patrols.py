@@ -1,5 +1,6 @@
 """Simulated patrols whose true route is known: routes, speeds, sides, autocorrelated position errors."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from geo.matching.network import Network, network
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
-# A pavement walker's distance from the centre line, and a car's to the right of it
-KERB_M, KERB_SPREAD_M, LANE_M = 5.0, 1.5, 1.6
+# A pavement walker's distance from the centre line where no width is known, else half of it and this much;
+# how much it varies; and how far to the right of the line a car drives
+KERB_M, PAVEMENT_M, KERB_SPREAD_M, LANE_M = 5.0, 1.5, 1.5, 1.6
 
 
 def cambridge() -> gpd.GeoDataFrame:
@@ -37,6 +39,19 @@ def helsinki(*, pavements: bool = False) -> gpd.GeoDataFrame:
     streets = osm.read(DATA / "formats" / "Helsinki.osm.pbf").streets
     part_of_another = streets["footway"].notna() if "footway" in streets else False
     return street_blocks.build(streets if pavements else streets[~part_of_another], source="helsinki")
+
+
+def demo_city() -> gpd.GeoDataFrame:
+    """Build the blocks of the demo district, as an import does."""
+    from data.demo.city import build  # noqa: PLC0415
+    from data.demo.life.phones import STREET_CANYON  # noqa: PLC0415
+    from data.demo.sizes import SIZES  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        build(Path(folder), SIZES["district"], 1, STREET_CANYON, days=0)
+        streets = gpd.read_file(Path(folder) / "streets.gpkg")
+    whole = streets[streets["footway"].fillna("") == ""]
+    return street_blocks.build(whole.assign(oneway=whole["one_way"]).drop(columns="one_way"), source="demo")
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +179,11 @@ def _ridden(  # noqa: PLR0917
     twin = (blocks["corridor_id"].map(blocks["corridor_id"].value_counts()) > 1) & (blocks["one_way"] != 0)
     walked_side = np.where(twin.to_numpy()[by], -blocks["one_way"].to_numpy()[by], walked_side)
     side = walked_side[arc] if mode == "walking" else np.where(forward, -1, 1)[arc]
-    # on a path mapped as a line of its own everybody walks on the line
-    kerb = np.where(blocks["class"].isin((*FOOT_ONLY, "pedestrian")), 0.0, KERB_M)[by]
+    # on a path mapped as a line of its own everybody walks on the line, on a track near its middle
+    width = pd.to_numeric(blocks["width_m"]).to_numpy(float)
+    kerb = np.where(np.isfinite(width), width / 2 + PAVEMENT_M, KERB_M)
+    kerb[blocks["class"].isin((*FOOT_ONLY, "pedestrian", "track"))] = 0.0
+    kerb = kerb[by]
     wide = rng.normal(kerb, KERB_SPREAD_M)[arc] if mode == "walking" else LANE_M
     x, y = _beside(blocks.geometry.to_numpy(), block, at, side * wide)
     low = np.where(forward, 0.0, streets.length[by])
