@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from shapely import STRtree
 
-from geo.assign import network
+from geo.assign import kernels, network
 from geo.assign.network import Floats, Ints
 from geo.assign.placement import Evidence, Placement, Request, nearest
 from geo.crs import Projection, as_pairs
@@ -70,13 +70,13 @@ class BlockIndex:
             raise MissingColumnError("blocks lack the column %(column)s", column="block_id")
         projection = Projection(blocks.crs)
         frame = blocks.sort_values("block_id", ignore_index=True)
-        pieces = network.pieces(frame)
-        references, starts, levels, n_max = network.grids(pieces)
         keys, name_code = network.coded_names(frame, names)
         length = np.asarray(shapely.length(frame.geometry.to_numpy()), dtype=np.float64)
         street, corridor = network.column(frame, "street_id"), network.column(frame, "corridor_id")
         kerb, one_way = network.offsets(frame), network.numbers(frame, "one_way", 0.0)
-        values = np.column_stack([kerb, network.prior(frame, length), one_way, length])
+        of_block = np.column_stack([kerb, network.prior(frame, length), one_way])
+        pieces = network.pieces(frame, of_block)
+        references, starts, levels, n_max = network.grids(pieces)
         codes = np.column_stack([name_code, pd.factorize(street)[0], pd.factorize(corridor)[0]])
         return cls(
             block_id=frame["block_id"].to_numpy(dtype=object),
@@ -94,7 +94,7 @@ class BlockIndex:
                 starts,
                 levels,
                 pieces,
-                values,
+                length,
                 codes.astype(np.int32),
                 *network.density(pieces),
             ),
@@ -118,8 +118,9 @@ class BlockIndex:
     def tree(self) -> STRtree:
         """Return a tree of the blocks' pieces put together again, in the order of their numbers."""
         pieces = self.arrays[network.PIECES]
+        pieces = pieces[np.argsort(pieces[:, kernels.OWNER], kind="stable")]
         ends = pieces[:, :2] + pieces[:, 2:4] * pieces[:, 4:5]
-        block = pieces[:, 6].astype(np.int64)
+        block = pieces[:, kernels.OWNER].astype(np.int64)
         last = np.append(block[1:] != block[:-1], True)[: len(block)]
         at = np.flatnonzero(last) + 1
         xy = np.insert(pieces[:, :2], at, ends[last], axis=0)

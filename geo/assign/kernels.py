@@ -16,6 +16,9 @@ from scipy.special import ndtr
 SQRT2 = math.sqrt(2.0)
 ROOT_2PI = math.sqrt(2.0 * math.pi)
 
+# columns of what is given of each position; one row is two lines of the processor's cache
+X, Y, SD, OFFSET, SPREAD, HEADING_X, HEADING_Y, DRIVING, HINT, TRACK_BEGIN, TRACK_END = range(11)
+N_GIVEN = 11
 # columns of the float output
 CHAINAGE, CHAINAGE_SD, DISTANCE, P_BLOCK, P_STREET, P_CORRIDOR, P_SIDE, P_NONE, RUNNER_P = range(9)
 N_FLOATS = 9
@@ -23,8 +26,7 @@ N_FLOATS = 9
 BLOCK, RUNNER, SIDE, OUTSIDE, CUT_SHORT = range(5)
 N_INTS = 5
 # columns of the pieces, of the blocks' values and codes, and of the grids' levels
-AX, AY, TX, TY, LENGTH, CHAINAGE_0, OWNER = range(7)
-KERB, PRIOR, ONE_WAY, LENGTH_M = range(4)
+AX, AY, TX, TY, LENGTH, CHAINAGE_0, OWNER, KERB, PRIOR, ONE_WAY = range(10)
 NAME, STREET, CORRIDOR = range(3)
 RADIUS, X0, Y0, CELL, COLUMNS, ROWS, FIRST = range(7)
 # positions in the vector of model settings
@@ -166,7 +168,7 @@ def gather(
     own,
     references,
     pieces,
-    values,
+    lengths,
     codes,
     hint_begin,
     hint_name,
@@ -201,17 +203,17 @@ def gather(
         beyond = max(-t, t - length, 0.0)
         distance2 = d * d + beyond * beyond
         block = int(pieces[piece, OWNER])
-        w = values[block, KERB] if math.isnan(offset) else offset
+        w = pieces[piece, KERB] if math.isnan(offset) else offset
         left, right = piece_density(t - low, d, high - low, w, s, s3, spread, model[ETA])
-        factor = values[block, PRIOR]
+        factor = pieces[piece, PRIOR]
         if not math.isnan(hx):
-            factor *= heading_ratio(tx, ty, hx, hy, driving * values[block, ONE_WAY], model)
+            factor *= heading_ratio(tx, ty, hx, hy, driving * pieces[piece, ONE_WAY], model)
         if hint >= 0:
             m = looked_up(hint_name, hint_like, hint_begin[hint], hint_begin[hint + 1], codes[block, NAME])
             factor *= (1.0 - model[Q_NAME]) * m / model[P_NAME] + model[Q_NAME]
         if track_end > track_begin:
             c = looked_up(track_block, track_p, track_begin, track_end, block)
-            per_metre = c * model[TOTAL_M] / values[block, LENGTH_M]
+            per_metre = c * model[TOTAL_M] / lengths[block]
             factor *= (1.0 - model[Q_TRACK]) * per_metre + model[Q_TRACK]
         if block != last:
             blocks[n, 0], blocks[n, 1] = block, at
@@ -227,7 +229,7 @@ def gather(
 
 
 @njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
-def chainage(x, y, reach, first, last, own, references, pieces, values, model):
+def chainage(x, y, reach, first, last, own, references, pieces, model):
     """Return mean and variance of the chainage along one block, mixed over pieces and both errors."""
     stated, offset, spread, hx, hy, driving = own[0], own[1], own[2], own[3], own[4], own[5]
     s, s3 = model[CORE] * stated, math.sqrt(stated * stated + model[ASTRAY] * model[ASTRAY])
@@ -245,22 +247,21 @@ def chainage(x, y, reach, first, last, own, references, pieces, values, model):
         low, high = max(t - chord, 0.0), min(t + chord, length)
         if low >= high:
             continue
-        block = int(pieces[piece, OWNER])
-        w = values[block, KERB] if math.isnan(offset) else offset
+        w = pieces[piece, KERB] if math.isnan(offset) else offset
         factor = 1.0
         if not math.isnan(hx):
-            factor = heading_ratio(tx, ty, hx, hy, driving * values[block, ONE_WAY], model)
+            factor = heading_ratio(tx, ty, hx, hy, driving * pieces[piece, ONE_WAY], model)
         from_start = pieces[piece, CHAINAGE_0] + low
         left, right = kerbs(d, w, r)
-        m, v = truncated(t - low, high - low, s)
+        z, m, v = truncated(t - low, high - low, s)
         m += from_start
-        p = factor * (1.0 - eta) * share(t - low, high - low, s) * (left + right)
+        p = factor * (1.0 - eta) * z * (left + right)
         weight, mean, square = weight + p, mean + p * m, square + p * (v + m * m)
         if eta > 0.0:
             left, right = kerbs(d, w, r3)
-            m, v = truncated(t - low, high - low, s3)
+            z, m, v = truncated(t - low, high - low, s3)
             m += from_start
-            p = factor * eta * share(t - low, high - low, s3) * (left + right)
+            p = factor * eta * z * (left + right)
             weight, mean, square = weight + p, mean + p * m, square + p * (v + m * m)
     if weight <= 0.0:
         return math.nan, math.nan
@@ -270,16 +271,16 @@ def chainage(x, y, reach, first, last, own, references, pieces, values, model):
 
 @njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
 def truncated(t, length, s):
-    """Return mean and variance of a normal around t, cut to [0, length]."""
+    """Return mass, mean and variance of a normal around t, cut to [0, length]."""
     a, b = -t / s, (length - t) / s
     z = share(t, length, s)
     if z < 1e-12:
         # so far beyond an end that only the end is left
-        return min(max(t, 0.0), length), 0.0
+        return z, min(max(t, 0.0), length), 0.0
     pa, pb = decay(0.5 * a * a) / ROOT_2PI, decay(0.5 * b * b) / ROOT_2PI
     shift = (pa - pb) / z
     v = s * s * (1.0 + (a * pa - b * pb) / z - shift * shift)
-    return min(max(t + s * shift, 0.0), length), max(v, 0.0)
+    return z, min(max(t + s * shift, 0.0), length), max(v, 0.0)
 
 
 @njit(cache=True, nogil=True, forceinline=True, _nrt=False, error_model="numpy")
@@ -312,7 +313,7 @@ def place_one(
     starts,
     levels,
     pieces,
-    values,
+    lengths,
     codes,
     density,
     frame,
@@ -358,7 +359,7 @@ def place_one(
             own,
             references,
             pieces,
-            values,
+            lengths,
             codes,
             hint_begin,
             hint_name,
@@ -378,9 +379,7 @@ def place_one(
         return 0
     ints[row, OUTSIDE] = 0
     best = _describe(n, total, none, codes, blocks, weights, floats, ints, row)
-    mean, variance = chainage(
-        x, y, reach, blocks[best, 1], blocks[best, 2], own, references, pieces, values, model
-    )
+    mean, variance = chainage(x, y, reach, blocks[best, 1], blocks[best, 2], own, references, pieces, model)
     floats[row, CHAINAGE], floats[row, CHAINAGE_SD] = mean, math.sqrt(variance)
     return n
 
@@ -487,14 +486,12 @@ def place_range(
     begin,
     end,
     order,
-    xy,
-    each,
-    ways,
+    given,
     references,
     starts,
     levels,
     pieces,
-    values,
+    lengths,
     codes,
     density,
     frame,
@@ -513,25 +510,25 @@ def place_range(
     for k in range(begin, end):
         i = order[k]
         own = (
-            each[i, 0],
-            each[i, 1],
-            each[i, 2],
-            each[i, 3],
-            each[i, 4],
-            ways[i, 0],
-            ways[i, 1],
-            ways[i, 2],
-            ways[i, 3],
+            given[i, SD],
+            given[i, OFFSET],
+            given[i, SPREAD],
+            given[i, HEADING_X],
+            given[i, HEADING_Y],
+            given[i, DRIVING],
+            int(given[i, HINT]),
+            int(given[i, TRACK_BEGIN]),
+            int(given[i, TRACK_END]),
         )
         place_one(
-            xy[i, 0],
-            xy[i, 1],
+            given[i, X],
+            given[i, Y],
             own,
             references,
             starts,
             levels,
             pieces,
-            values,
+            lengths,
             codes,
             density,
             frame,
@@ -552,14 +549,12 @@ def place_range(
 @njit(cache=True, parallel=True)
 def place_batch(
     order,
-    xy,
-    each,
-    ways,
+    given,
     references,
     starts,
     levels,
     pieces,
-    values,
+    lengths,
     codes,
     density,
     frame,
@@ -574,7 +569,7 @@ def place_batch(
     ints,
 ):
     """Place many positions on all threads, in stretches of a few thousand."""
-    n, step = len(xy), 4096
+    n, step = len(given), 4096
     for stretch in prange((n + step - 1) // step):
         begin = stretch * step
         blocks, weights = np.empty((n_max, 3), dtype=np.int64), np.empty((n_max, 3))
@@ -582,14 +577,12 @@ def place_batch(
             begin,
             min(begin + step, n),
             order,
-            xy,
-            each,
-            ways,
+            given,
             references,
             starts,
             levels,
             pieces,
-            values,
+            lengths,
             codes,
             density,
             frame,

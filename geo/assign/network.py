@@ -48,19 +48,26 @@ _LANES_ONE_WAY = 2.0
 _PRIOR: Mapping[str, float] = {"motorway": 0.3, "motorway_link": 0.3}
 
 
-def pieces(frame: gpd.GeoDataFrame) -> Floats:
-    """Return the two-point pieces: start, direction, length, chainage of the start, block; in block order."""
-    coordinates, block = shapely.get_coordinates(frame.geometry.to_numpy(), return_index=True)
-    inside = block[1:] == block[:-1]
+def pieces(frame: gpd.GeoDataFrame, of_block: Floats) -> Floats:
+    """Return the two-point pieces: start, direction, length, chainage of the start, block, and `of_block`.
+
+    Pieces of one block follow each other, and neighbouring blocks too, along a Hilbert curve: a position
+    reads pieces that lie together in memory.
+    """
+    along = frame.geometry.hilbert_distance() if len(frame) else np.empty(0)
+    order = np.lexsort((np.arange(len(frame)), along))
+    coordinates, at = shapely.get_coordinates(frame.geometry.to_numpy()[order], return_index=True)
+    inside = at[1:] == at[:-1]
     a, step = coordinates[:-1][inside], np.diff(coordinates, axis=0)[inside]
-    length = np.hypot(step[:, 0], step[:, 1])
-    own = block[:-1][inside]
+    length, own = np.hypot(step[:, 0], step[:, 1]), at[:-1][inside]
     upto = np.cumsum(length) - length
-    first = np.searchsorted(own, own)
+    chainage = upto - upto[np.searchsorted(own, own)] if len(own) else upto
     real = length > 0
+    block = np.asarray(order, dtype=np.int64)[own]
     direction = step / np.where(real, length, 1.0)[:, None]
-    chainage = upto - upto[first] if len(own) else upto
-    return np.ascontiguousarray(np.column_stack([a, direction, length, chainage, own])[real])
+    return np.ascontiguousarray(
+        np.column_stack([a, direction, length, chainage, block, of_block[block]])[real]
+    )
 
 
 def grids(own: Floats) -> tuple[Codes, Ints, Floats, int]:

@@ -202,9 +202,7 @@ class Request:
 
     index: "BlockIndex"
     model: Model
-    xy: Floats
-    each: Floats
-    ways: Ints
+    rows: Floats
     hints: tuple[Any, ...]
     tracks: tuple[Any, ...]
     parallel: bool | None
@@ -213,27 +211,24 @@ class Request:
     def of(cls, xy: Floats, sd_m: ArrayLike, evidence: Evidence, index: "BlockIndex") -> "Request":
         """Bring positions and evidence into the kernel's shape."""
         n, source = len(xy), evidence.get("source", SourceError(sd_m=np.nan))
-        each, ways = np.full((n, 5), np.nan), np.zeros((n, 4), dtype=np.int64)
-        each[:, 0] = sd_m
-        if n and np.nanmin(each[:, 0], initial=np.inf) <= 0:
-            raise AccuracyError(
-                "row %(row)d: position error must be positive", row=int(np.nanargmin(each[:, 0]))
-            )
+        rows = np.zeros((n, kernels.N_GIVEN))
+        rows[:, kernels.X : kernels.Y + 1] = xy
+        rows[:, kernels.SD] = _positive(sd_m)
         offset = evidence.get("offset_m", source.offset_m)
-        each[:, 1] = np.nan if offset is None else offset
-        each[:, 2] = evidence.get("offset_sd_m", source.offset_sd_m)
-        _set_heading(each, ways, evidence, index.north_deg)
-        hints, ways[:, 1] = _hints(evidence.get("name_hint"), n, index)
-        tracks = _tracks(evidence.get("track"), ways)
+        rows[:, kernels.OFFSET] = np.nan if offset is None else offset
+        rows[:, kernels.SPREAD] = evidence.get("offset_sd_m", source.offset_sd_m)
+        _set_heading(rows, evidence, index.north_deg)
+        hints, rows[:, kernels.HINT] = _hints(evidence.get("name_hint"), n, index)
+        tracks = _tracks(evidence.get("track"), rows)
         model = evidence.get("model", _DEFAULT)
-        return cls(index, model, xy, each, ways, hints, tracks, evidence.get("parallel"))
+        return cls(index, model, rows, hints, tracks, evidence.get("parallel"))
 
     def weighed(self) -> tuple[Ints, Floats, float]:
         """Return candidates of the first position: blocks, weights (left, right, distance²), their sum."""
         index, (blocks, weights) = self.index, _scratch(self.index.n_max)
         floats, ints = np.empty((1, kernels.N_FLOATS)), np.empty((1, kernels.N_INTS), dtype=np.int64)
-        x, y = self.xy[0].tolist()
-        own = (*self.each[0].tolist(), *self.ways[0].tolist())
+        x, y, *own = self.rows[0].tolist()
+        own = (*own[:6], *map(int, own[6:]))
         given: tuple[Any, ...] = (*index.arrays, *self.hints, *self.tracks, self._vector(), blocks, weights)
         n = int(kernels.place_one(*(x, y, own, *given, floats, ints, 0)))
         none = float(floats[0, kernels.P_NONE]) if n else 0.0
@@ -242,17 +237,16 @@ class Request:
 
     def placed(self) -> Placement:
         """Run the kernel: serially for a few, on all threads for many."""
-        n, index = len(self.xy), self.index
+        n, index = len(self.rows), self.index
         floats, ints = np.empty((n, kernels.N_FLOATS)), np.empty((n, kernels.N_INTS), dtype=np.int64)
-        each = (self.xy, self.each, self.ways)
-        given: tuple[Any, ...] = (*each, *index.arrays, *self.hints, *self.tracks, self._vector())
+        given: tuple[Any, ...] = (self.rows, *index.arrays, *self.hints, *self.tracks, self._vector())
         if self.parallel is True or (self.parallel is None and n >= _MANY):
-            order = kernels.neighbours_together(self.xy, *index.arrays[-2:])
+            order = kernels.neighbours_together(self.rows, *index.arrays[-2:])
             with _one_parallel_loop:
                 kernels.place_batch(*(order, *given, index.n_max, floats, ints))
         else:
             kernels.place_range(*(0, n, np.arange(n), *given, *_scratch(index.n_max), floats, ints))
-        return Placement(index, self.model, floats, ints, self.each[:, 0])
+        return Placement(index, self.model, floats, ints, self.rows[:, kernels.SD])
 
     def _vector(self) -> Floats:
         """Return the model's parameters with what they need of the network."""
@@ -264,13 +258,13 @@ def nearest(index: "BlockIndex", xy: Floats, within_m: float, parallel: bool | N
     n, arrays = len(xy), index.arrays
     blocks, distances = np.empty(n, dtype=np.int64), np.empty(n)
     within = min(within_m, float(arrays[2][-1, kernels.RADIUS]))
-    given: tuple[Any, ...] = (xy, within, *arrays[:4], blocks, distances)
+    streets: tuple[Any, ...] = arrays[:4]
     if parallel is True or (parallel is None and n >= _MANY):
         order = kernels.neighbours_together(xy, *arrays[-2:])
         with _one_parallel_loop:
-            kernels.nearest_batch(order, *given)
+            kernels.nearest_batch(*(order, xy, within, *streets, blocks, distances))
     else:
-        kernels.nearest_range(0, n, np.arange(n), *given)
+        kernels.nearest_range(*(0, n, np.arange(n), xy, within, *streets, blocks, distances))
     return blocks, distances
 
 
@@ -284,17 +278,28 @@ _NO_HINTS = (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(
 _NO_TRACKS = (np.empty(0, dtype=np.int64), np.empty(0))
 
 
-def _set_heading(each: Floats, ways: Ints, evidence: Evidence, north_deg: float) -> None:
+def _positive(sd_m: ArrayLike) -> Floats:
+    """Return position errors, refusing any that is not positive; NaN means none."""
+    sd = np.asarray(sd_m, dtype=np.float64)
+    bad = np.atleast_1d(sd <= 0)
+    if bad.any():
+        raise AccuracyError("row %(row)d: position error must be positive", row=int(np.argmax(bad)))
+    return sd
+
+
+def _set_heading(rows: Floats, evidence: Evidence, north_deg: float) -> None:
     """Write unit vectors of grid headings where there is one at a speed that means something."""
     heading = evidence.get("heading_deg")
     if heading is None:
+        rows[:, kernels.HEADING_X : kernels.HEADING_Y + 1] = np.nan
         return
     angle = np.radians(np.asarray(heading, dtype=np.float64) - north_deg)
     speed = evidence.get("speed_ms")
     if speed is not None:
         angle = np.where(np.asarray(speed, dtype=np.float64) < _MOVING_MS, np.nan, angle)
-    each[:, 3], each[:, 4] = np.sin(angle), np.cos(angle)
-    ways[:, 0] = evidence.get("driving") or 0
+    rows[:, kernels.HEADING_X], rows[:, kernels.HEADING_Y] = np.sin(angle), np.cos(angle)
+    driving = evidence.get("driving")
+    rows[:, kernels.DRIVING] = False if driving is None else np.asarray(driving, dtype=np.bool_)
 
 
 def _hints(
@@ -314,9 +319,9 @@ def _hints(
     return matrix, np.array([row_of.get(key_of[text], -1) for text in texts], dtype=np.int64)
 
 
-def _tracks(track: Track | None, ways: Ints) -> tuple[Any, ...]:
-    """Return the track prior's arrays, each position's run written into `ways`."""
+def _tracks(track: Track | None, rows: Floats) -> tuple[Any, ...]:
+    """Return the track prior's arrays, each position's run written into `rows`."""
     if track is None:
         return _NO_TRACKS
-    ways[:, 2], ways[:, 3] = track["begin"][:-1], track["begin"][1:]
+    rows[:, kernels.TRACK_BEGIN], rows[:, kernels.TRACK_END] = track["begin"][:-1], track["begin"][1:]
     return np.asarray(track["block"], dtype=np.int64), np.asarray(track["p"], dtype=np.float64)

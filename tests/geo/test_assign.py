@@ -109,7 +109,7 @@ def test_chainage_moments_are_those_of_the_cut_normal(t: float, s: float) -> Non
     mean = np.trapezoid(grid * density, grid) / np.trapezoid(density, grid)
     variance = np.trapezoid((grid - mean) ** 2 * density, grid) / np.trapezoid(density, grid)
     if kernels.share(t, 30.0, s) > 1e-9:
-        assert kernels.truncated(t, 30.0, s) == pytest.approx((mean, variance), rel=1e-3, abs=1e-3)
+        assert kernels.truncated(t, 30.0, s)[1:] == pytest.approx((mean, variance), rel=1e-3, abs=1e-3)
 
 
 def test_halfway_between_two_parallel_streets_the_odds_are_even_and_the_smaller_id_wins() -> None:

@@ -385,8 +385,8 @@ def run(small: bool) -> str:
         [
             "# Placement: calibration, and real addresses",
             f"Seed {SEED}; {N_SMALL if small else N_FULL} findings per network, block by length, either kerb "
-            f"at N({OFFSET_M}, {OFFSET_SD_M}) m ({BEHIND_M} m behind the carriageway where its width is given), "
-            f"s from {SD_M} m and known; heading for {HEADING_SHARE:.0%} "
+            f"at N({OFFSET_M}, {OFFSET_SD_M}) m ({BEHIND_M} m behind the carriageway where its width is "
+            f"given), s from {SD_M} m and known; heading for {HEADING_SHARE:.0%} "
             f"(von Mises {HEADING_KAPPA:.0f}, either sense), name for {HINT_SHARE:.0%}, of which "
             f"{HINT_WRONG:.0%} random. One parameter set, the defaults, everywhere. ECE bins from 0; a "
             "finding called outside counts as p = 0 and wrong. *Best possible* is the same posterior told "
