@@ -28,7 +28,7 @@ def of_findings(
     """Return what a map of findings is based on."""
     return [
         (gettext("Period"), period(analyst, choice)),
-        (gettext("Findings"), number(len(findings))),
+        (gettext("Findings"), number(len(findings)) + _whose(choice)),
         (gettext("On a street"), _placed(findings)),
         (gettext("Outside the streets"), number(int(findings["outside"].eq(True).sum()))),
         (gettext("Position error assumed"), _errors(findings)),
@@ -61,6 +61,10 @@ def period(analyst: Analyst, choice: Choice) -> str:
 
 def _day(day: date | None) -> str:
     return day.isoformat() if day else "?"
+
+
+def _whose(choice: Choice) -> str:
+    return gettext(", only your own") if choice.wanted.account_id is not None else ""
 
 
 def _placed(findings: pd.DataFrame) -> str:

@@ -25,7 +25,9 @@ def finding(analyst: Analyst, account: Account, fid: int, address: Callable[...,
     return {
         "rows": finding_rows(analyst, found),
         "url": address("pages.findings.one", uuid=found.uuid),
-        "photo": address("pages.findings.photo", uuid=found.uuid, sha256=photo.sha256) if photo else None,
+        "photo": address("pages.findings.photo", uuid=found.uuid, sha256=photo.sha256, small=1)
+        if photo
+        else None,
     }
 
 

@@ -101,9 +101,10 @@ def run(small: bool) -> str:
     return "\n".join(
         [
             "# Maps with many findings\n",
-            f"{n:,} findings on {n_blocks:,} blocks, {N_SCHOOLS} schools, seed {SEED}. *First time*: from the",
-            "click to the drawn map, nothing computed yet (the heat surface is written, street tiles are cut);",
-            "*again*: the same page once more. Frames while the map is dragged; 17 ms is the screen's own pace.\n",
+            f"{n:,} findings on {n_blocks:,} blocks, {N_SCHOOLS} schools, seed {SEED}. *First time*: from",
+            "the click to the drawn map, nothing computed yet (the heat surface is written, street tiles are",
+            "cut); *again*: the same page once more. Frames while the map is dragged; 17 ms is the screen's",
+            "own pace.\n",
             "## Pages from the server\n",
             HEAD,
             *[row.line() for row in ours],
@@ -124,8 +125,8 @@ def _ratios(ours: Row, peers: list[Row]) -> str:
     for peer in peers:
         times = (peer.megabytes / peer.n) / (ours.megabytes / ours.n)
         lines.append(
-            f"{peer.name} sends {times:.0f} times the bytes per finding; it opens {peer.n:,} in {peer.again_s:.1f} s,"
-            f" ours {ours.n:,} in {ours.again_s:.1f} s."
+            f"{peer.name} sends {times:.0f} times the bytes per finding; it opens {peer.n:,} in "
+            f"{peer.again_s:.1f} s, ours {ours.n:,} in {ours.again_s:.1f} s."
         )
     return "\n".join(lines)
 
