@@ -47,7 +47,7 @@ def _figures(everything: pd.DataFrame) -> list[tuple[str, str]]:
     recent = (everything["observed_at"] > last - timedelta(days=7)).sum() if last is not None else 0
     figures = [
         (number(len(everything)), gettext("findings")),
-        (number(int(recent)), gettext("in the last 7 days with findings")),
+        (number(int(recent)), gettext("in the newest 7 days")),
         (number(len(analyst().schools())), gettext("schools and kindergartens")),
     ]
     network = site().network_or_none()

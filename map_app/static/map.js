@@ -163,7 +163,7 @@
   };
 
   xuncha.popup = function (map, place, content) {
-    L.popup({ maxWidth: 320, minWidth: 220, maxHeight: 340 }).setLatLng(place).setContent(content).openOn(map);
+    L.popup({ maxWidth: 320, minWidth: 220, maxHeight: 420 }).setLatLng(place).setContent(content).openOn(map);
   };
 
   xuncha.rows = function (pairs) {
