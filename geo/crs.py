@@ -83,7 +83,8 @@ def as_pairs(values: ArrayLike) -> NDArray[np.float64]:
         return np.empty((0, 2))
     if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise CoordinateError("positions must have the shape (n, 2), got %(shape)s", shape=pairs.shape)
-    return pairs
+    # a read-only array would be another type to the compiler, and make a request wait for it
+    return pairs if pairs.flags.writeable else pairs.copy()
 
 
 def _within(

@@ -16,6 +16,7 @@ from geo.assign.model import Model
 from geo.assign.network import Floats
 from geo.assign.placement import Evidence, Placement, Request
 from geo.crs import as_pairs, read_crs
+from geo.datum import from_wgs84, to_wgs84
 from geo.errors import AccuracyError
 from geo.names import NameTable
 
@@ -233,7 +234,7 @@ def _ranked(index: BlockIndex, request: Request) -> pd.DataFrame:
 
 
 def warm_up() -> None:
-    """Compile or load every kernel, so that no request waits for it.
+    """Compile or load every kernel of placement and frames, so that no request waits for it.
 
     Examples
     --------
@@ -244,4 +245,6 @@ def warm_up() -> None:
     index = BlockIndex.of(frame)
     for parallel in (False, True):
         index.place([[117.0005, 36.1448]], 3.0, heading_deg=90.0, name_hint="a", parallel=parallel)
+        index.nearest([[500_050.0, 4_000_003.0]], parallel=parallel)
     candidates(index, [117.0005, 36.1448], 3.0)
+    to_wgs84(from_wgs84([[117.0005, 36.1448]], "bd09"), "bd09")

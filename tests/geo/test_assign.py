@@ -24,6 +24,7 @@ from geo.assign import (
     fit_source,
     kernels,
     sd_of,
+    warm_up,
 )
 from geo.errors import AccuracyError, CoordinateError, MissingColumnError, NoCRSError
 
@@ -373,6 +374,26 @@ def test_extra_vertices_and_another_origin_change_nothing_that_matters() -> None
         for part in ("p_block", "p_side", "p_street"):
             assert np.abs(getattr(plain, part) - getattr(other, part))[clear].max() < 1e-7
         assert np.abs(plain.chainage_m - other.chainage_m)[clear].max() < 1e-3
+
+
+def test_after_the_warm_up_nothing_is_compiled_whatever_kind_of_array_comes() -> None:
+    warm_up()
+    compiled = {name: len(each.signatures) for name, each in kernels_compiled().items()}
+    frame = town()
+    index, xy = BlockIndex.of(frame), somewhere(frame, 50)
+    xy.flags.writeable = False
+    for kind in (xy, np.asfortranarray(xy), xy.astype(np.float32), xy.tolist(), xy[::2]):
+        index.place_metres(kind, 6.0, name_hint="A Street", heading_deg=10.0, parallel=True)
+        index.place_metres(kind, 6, parallel=False)
+        index.nearest(kind)
+        candidates(index, index.projection.to_lonlat(kind)[0], 6.0)
+    track = {"begin": np.array([0, 1]), "block": np.array([3]), "p": np.array([0.5])}
+    index.place_metres(xy[:1], 6.0, track=track)
+    assert {name: len(each.signatures) for name, each in kernels_compiled().items()} == compiled
+
+
+def kernels_compiled() -> dict[str, object]:
+    return {name: each for name, each in vars(kernels).items() if hasattr(each, "signatures")}
 
 
 def test_the_entry_in_degrees_is_the_entry_in_metres() -> None:
