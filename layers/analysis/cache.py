@@ -4,7 +4,8 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
@@ -17,6 +18,7 @@ class Cache:
         self._most = most
         self._answers: OrderedDict[str, object] = OrderedDict()
         self._making: dict[str, threading.Lock] = {}
+        self._alone: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def get(self, key: str, make: Callable[[], Answer]) -> Answer:
@@ -37,6 +39,14 @@ class Cache:
                 while len(self._answers) > self._most:
                     self._answers.popitem(last=False)
             return answer
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Let nobody else who asks for `key` in at the same time; nothing is remembered."""
+        with self._lock:
+            lock = self._alone.setdefault(key, threading.Lock())
+        with lock:
+            yield
 
 
 def key(name: str, parameters: Mapping[str, object]) -> str:

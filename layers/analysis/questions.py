@@ -101,16 +101,13 @@ class Analyst:
         asked = {**asdict(chosen), "network": at.network, "data": at.data, "method": METHOD_VERSION}
         key = cache.key("heat", asked)
         path = self.heat_path(key)
-
-        def make() -> tuple[str, Path]:
+        with self._answers.alone(key):
             if not path.exists():
                 drawn = self._surface(network, chosen)
                 tags = {name: str(value) for name, value in asked.items() if value}
                 heat.write(drawn, path, {**tags, "bandwidth_m": str(heat.BANDWIDTH_M)})
                 _forget_old(path.parent)
-            return key, path
-
-        return self._answers.get(key, make)
+        return key, path
 
     def heat_path(self, key: str) -> Path:
         """Return where the surface of this key is, if it was made."""
@@ -174,13 +171,10 @@ class Analyst:
     def write_archive(self, name: str, max_zoom: int = base_map.MAX_ZOOM) -> Path:
         """Return a tile archive, written now if it is not there; those who also want it wait."""
         path = self.archives(max_zoom)[name]
-
-        def make() -> Path:
+        with self._answers.alone(str(path)):
             if not path.exists():
                 self._write_archive(name, path, max_zoom)
-            return path
-
-        return self._answers.get(cache.key("archive", {"path": path}), make)
+        return path
 
     def _write_archive(self, name: str, path: Path, max_zoom: int) -> None:
         if name == "grounds":

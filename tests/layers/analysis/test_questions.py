@@ -1,5 +1,6 @@
 """The pages' questions, asked of a real site on both stores."""
 
+import shutil
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -117,6 +118,16 @@ def test_archives_are_named_before_they_are_made(analyst: Analyst) -> None:
     assert not any(path.exists() for path in named.values())
     assert analyst.write_archive("blocks") == named["blocks"]
     assert named["blocks"].stat().st_size > 0
+
+
+def test_what_was_swept_out_of_the_cache_is_made_again(analyst: Analyst) -> None:
+    _, surface = analyst.heat(ALL)
+    archive = analyst.write_archive("names")
+    shutil.rmtree(analyst.folder)
+    assert analyst.heat(ALL)[1] == surface
+    assert analyst.write_archive("names") == archive
+    assert surface.exists()
+    assert archive.exists()
 
 
 def test_a_site_without_streets_has_no_archives_and_says_so_when_asked_for_more(site: Site) -> None:
