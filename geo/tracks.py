@@ -239,13 +239,15 @@ def _stops(  # noqa: PLR0917
     head = np.arange(n)
     i = 0
     while i < n:
-        mean_x, mean_y, j = x[i], y[i], i + 1
+        sum_x, sum_y, n_in, j = x[i], y[i], 1, i + 1
         # a stop that an earlier cleaning merged is never merged again
         while j < n and chain[j] == chain[i] and dwell[i] == 0.0 and dwell[j] == 0.0:
-            if np.hypot(x[j] - mean_x, y[j] - mean_y) > 2.0 * s[j]:
+            off_x, off_y = x[j] * n_in - sum_x, y[j] * n_in - sum_y
+            if off_x * off_x + off_y * off_y > (2.0 * s[j] * n_in) ** 2:
                 break
-            mean_x += (x[j] - mean_x) / (j - i + 1)
-            mean_y += (y[j] - mean_y) / (j - i + 1)
+            sum_x += x[j]
+            sum_y += y[j]
+            n_in += 1
             j += 1
         third = (j - i) // 3
         stood = t[j - 1] - t[i]

@@ -7,6 +7,7 @@ bounded Dijkstra, Viterbi for the path and forward-backward for probabilities.
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from scipy.special import i0e
 
 from geo import recordings, tracks
@@ -15,7 +16,18 @@ from geo.matching.network import Network, network
 from geo.matching.outing import GAP_S, matched
 from geo.matching.tables import Trace, context
 
-__all__ = ["GAP_S", "Model", "Network", "Trace", "context", "match", "model_for", "network", "trace"]
+__all__ = [
+    "GAP_S",
+    "Model",
+    "Network",
+    "Trace",
+    "context",
+    "match",
+    "model_for",
+    "network",
+    "trace",
+    "warm_up",
+]
 
 
 def model_for(mode: str, *, metres_per_area: float = 0.02) -> Model:
@@ -144,3 +156,19 @@ def trace(
     cleaned = tracks.cleaned_arrays(recording, way, outing)
     used = model or model_for(mode, metres_per_area=net.metres_per_area)
     return matched(net, used, recording, cleaned, fixes.index, gap_s, way.name)
+
+
+def warm_up() -> None:
+    """Compile or load every kernel of matching, so that no request waits for it.
+
+    Examples
+    --------
+    >>> warm_up()
+    """
+    line = shapely.LineString([(0.0, 0.0), (100.0, 0.0)])
+    blocks = gpd.GeoDataFrame(
+        {"block_id": ["a"], "start_node": [1], "end_node": [2]}, geometry=[line], crs="EPSG:32650"
+    )
+    points = shapely.points([[10.0, 2.0], [30.0, 2.0], [33.0, 2.0], [90.0, 1.0]])
+    fixes = gpd.GeoDataFrame({"time": [0.0, 10.0, 12.0, 400.0]}, geometry=points, crs="EPSG:32650")
+    trace(fixes, blocks)

@@ -1,4 +1,4 @@
-# ruff: noqa: C901, PLR0912, PLR0917 - numba kernels read like their formulas
+# ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - numba kernels read like their formulas
 """The hidden Markov model along one unbroken chain of fixes: Viterbi path and posteriors.
 
 A state is a block, a direction on it and the position nearest to the fix, or "off the network".
@@ -66,8 +66,8 @@ class Path(NamedTuple):
 
     `state` is 2 · candidate + direction (1: against the block), or -1 off the network; `p` is the posterior
     of the state's block, `p_step` that of the two blocks of this fix and the one before, `p_block` belongs
-    to candidates.  The rest are the logarithms it was made of: states of fix t from ``offset[t]``,
-    transitions to it from ``steps_at[t]``.
+    to candidates.  The rest is what it was made of, logarithms of states of fix t from ``offset[t]``, and
+    densities (`weights`) of transitions to it from ``steps_at[t]``.
     """
 
     state: Ints
@@ -76,7 +76,7 @@ class Path(NamedTuple):
     p_block: Floats
     offset: Ints
     steps_at: Ints
-    steps: Floats
+    weights: Floats
     emission: Floats
     forward: Floats
     backward: Floats
@@ -251,6 +251,7 @@ def solve(
     best, forward, backward = np.empty(offset[n]), np.empty(offset[n]), np.zeros(offset[n])
     came = np.full(offset[n], -1, dtype=np.int64)
     steps = np.empty(steps_at[n])
+    weights = np.empty(steps_at[n])
     emission = np.empty(offset[n])
     for t in range(n):
         lasting = t_s[min(t + 1, n - 1)] - t_s[max(t - 1, 0)]
@@ -262,6 +263,7 @@ def solve(
     for k in range(offset[1] if n else 0):
         best[k] = forward[k] = emission[k]
     wanted = np.empty(2 * model.max_candidates)
+    known = np.empty(2 * model.max_candidates + 1)
     for t in range(1, n):
         p, q, r = offset[t - 1], offset[t], offset[t + 1]
         n_from, n_to = q - p - 1, r - q - 1
@@ -279,24 +281,37 @@ def solve(
         routes(net, scratch, chain, t, limit, 4.0 * noise, wanted, route)
         step = steps[steps_at[t] : steps_at[t + 1]].reshape((n_from + 1, n_to + 1))
         transition(model, straight, n_from, n_to, route, step)
+        weight = weights[steps_at[t] : steps_at[t + 1]].reshape((n_from + 1, n_to + 1))
+        top = forward[p:q].max()
+        known[: n_to + 1] = 0.0
+        for i in range(n_from + 1):
+            share = np.exp(forward[p + i] - top)
+            for j in range(n_to + 1):
+                weight[i, j] = np.exp(step[i, j])
+                known[j] += share * weight[i, j]
         for j in range(n_to + 1):
             if emission[q + j] == -np.inf:
                 best[q + j] = forward[q + j] = -np.inf
                 continue
-            winner, top = -1, -np.inf
+            winner, highest = -1, -np.inf
             for i in range(n_from + 1):
-                if best[p + i] + step[i, j] > top:
-                    winner, top = i, best[p + i] + step[i, j]
+                if best[p + i] + step[i, j] > highest:
+                    winner, highest = i, best[p + i] + step[i, j]
             came[q + j] = winner
-            best[q + j] = top + emission[q + j]
-            forward[q + j] = _log_sum(forward[p:q] + step[:, j]) + emission[q + j]
+            best[q + j] = highest + emission[q + j]
+            forward[q + j] = np.log(known[j]) + top + emission[q + j] if known[j] > 0.0 else -np.inf
     for t in range(n - 2, -1, -1):
         p, q, r = offset[t], offset[t + 1], offset[t + 2]
-        step = steps[steps_at[t + 1] : steps_at[t + 2]].reshape((q - p, r - q))
-        onward = emission[q:r] + backward[q:r]
+        weight = weights[steps_at[t + 1] : steps_at[t + 2]].reshape((q - p, r - q))
+        top = (emission[q:r] + backward[q:r]).max()
+        for j in range(r - q):
+            known[j] = np.exp(emission[q + j] + backward[q + j] - top)
         for i in range(q - p):
-            backward[p + i] = _log_sum(step[i] + onward)
-    return _decode(chain, offset, steps_at, steps, emission, best, forward, backward, came)
+            total = 0.0
+            for j in range(r - q):
+                total += weight[i, j] * known[j]
+            backward[p + i] = np.log(total) + top if total > 0.0 else -np.inf
+    return _decode(chain, offset, steps_at, weights, emission, best, forward, backward, came)
 
 
 @njit(cache=True, nogil=True)
@@ -304,7 +319,7 @@ def _decode(
     chain: Chain,
     offset: Ints,
     steps_at: Ints,
-    steps: Floats,
+    weights: Floats,
     emission: Floats,
     best: Floats,
     forward: Floats,
@@ -316,7 +331,7 @@ def _decode(
     state = np.full(n, -1, dtype=np.int64)
     chance, chance_step = np.zeros(n), np.zeros(n)
     p_block = np.zeros(len(chain.block))
-    parts = (offset, steps_at, steps, emission, forward, backward)
+    parts = (offset, steps_at, weights, emission, forward, backward)
     if n == 0:
         return Path(state, chance, chance_step, p_block, *parts)
     total = _log_sum(forward[offset[n - 1] : offset[n]])
@@ -339,7 +354,7 @@ def _decode(
         o = offset[t - 1]
         before = came[p + local]
         if before < p - o - 1 and local < q - p - 1:
-            step = steps[steps_at[t] : steps_at[t + 1]].reshape((p - o, q - p))
+            weight = weights[steps_at[t] : steps_at[t + 1]].reshape((p - o, q - p))
             from_block = chain.block[chain.first[t - 1] + before // 2]
             to_block = chain.block[a + local // 2]
             for i in range(p - o - 1):
@@ -347,7 +362,7 @@ def _decode(
                     continue
                 for j in range(q - p - 1):
                     if chain.block[a + j // 2] == to_block:
-                        log_p = forward[o + i] + step[i, j] + emission[p + j] + backward[p + j] - total
-                        chance_step[t] += np.exp(log_p)
+                        log_p = forward[o + i] + emission[p + j] + backward[p + j] - total
+                        chance_step[t] += weight[i, j] * np.exp(log_p)
         local = before
     return Path(state, chance, chance_step, p_block, *parts)

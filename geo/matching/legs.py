@@ -279,7 +279,10 @@ def p_passed(
         without = np.exp(path.forward[o:p] - scale)
         for t in range(begin[k] + 1, end[k] + 1):
             o, p, q = path.offset[t - 1], path.offset[t], path.offset[t + 1]
-            step = path.steps[path.steps_at[t] : path.steps_at[t + 1]].reshape((p - o, q - p))
+            weight = path.weights[path.steps_at[t] : path.steps_at[t + 1]].reshape((p - o, q - p))
+            ahead = np.exp(path.emission[p:q])
+            top = path.forward[o:p].max()
+            later = np.exp(path.emission[p:q] + path.backward[p:q] + top - total)
             straight = np.hypot(x[t] - x[t - 1], y[t] - y[t - 1])
             noise = max(s[t], s[t - 1])
             limit = reach_limit(model, straight, t_s[t] - t_s[t - 1], noise)
@@ -287,19 +290,19 @@ def p_passed(
             for i in range(p - o):
                 if without[i] == 0.0:
                     continue
+                here = np.exp(path.forward[o + i] - top)
                 for j in range(q - p):
-                    log_way = step[i, j] + path.emission[p + j]
-                    likely = path.forward[o + i] + log_way + path.backward[p + j] - total
+                    likely = here * weight[i, j] * later[j]
                     # what is less than one in a hundred counts as passing by: to look would cost more
                     if (
-                        likely < -4.6
+                        likely < 0.01
                         or i == p - o - 1
                         or j == q - p - 1
                         or not _passes(
                             net, scratch, model, chain, t, i, j, straight, limit, noise, block[k], at[k], room
                         )
                     ):
-                        onward[j] += without[i] * np.exp(log_way)
+                        onward[j] += without[i] * weight[i, j] * ahead[j]
             without = onward
         o, p = path.offset[end[k]], path.offset[end[k] + 1]
         missed = (without * np.exp(path.backward[o:p] + scale - total)).sum()

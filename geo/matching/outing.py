@@ -22,7 +22,7 @@ _GUESS_S = 600.0
 
 
 # A visit less probable than this, over no more fixes than that, is computed and not read off its fixes
-_KNOWN, _FEW = 0.9, 5
+_KNOWN, _FEW = 0.8, 5
 
 
 @dataclass(frozen=True, eq=False)

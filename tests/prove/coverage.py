@@ -136,9 +136,9 @@ def _ours(
     """Match all tracks in one call, as a worker does, and add up lengths, sides and probabilities."""
     together = pd.concat([track.assign(track_id=i) for i, track in enumerate(tracks)], ignore_index=True)
     together = gpd.GeoDataFrame(together, geometry="geometry", crs=blocks.crs)
-    began = time.perf_counter()
+    began = time.process_time()
     trace = matching.trace(together, net, mode=row.mode)
-    row.ours.seconds += time.perf_counter() - began
+    row.ours.seconds += time.process_time() - began
     row.ours.n_fixes += len(together)
     code = pd.Series(np.arange(len(net.block_ids)), index=net.block_ids)
     intervals = coverage.cover(trace, blocks)
@@ -260,7 +260,8 @@ def run(small: bool) -> str:
             "taste; first-order autoregressive error, correlation time 20 s; seeds "
             f"{SEED_ROUTES} and {SEED_ERRORS}.",
             f"Peer: Valhalla (pyvalhalla-weekly {meili.PIN}), the same streets, the true accuracy and mode;",
-            "making and reading JSON is not counted in its time, ours is from frame to frame.",
+            "time is that of the processor; making and reading JSON is not counted in the peer's, ours is from",
+            "frame to frame.",
             f"Rows that miss something: {missed} of {len(rows)}; *within chance*: the 95 % interval of the",
             "difference from Valhalla over routes holds zero.",
             "",
