@@ -10,12 +10,12 @@ from flask import Flask
 
 import field_api
 import map_app
-from command_line import log, main
-from command_line.following import follow_server
-from command_line.place import VARIABLE
 from geo import assign
 from layers import language
 from layers.site import Site
+from layers.terminal import log, main
+from layers.terminal.following import follow_server
+from layers.terminal.place import VARIABLE
 
 __all__ = ["create_app", "main", "serve_app"]
 

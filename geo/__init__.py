@@ -1,0 +1,1 @@
+"""Geometry and statistics of street inspection: arrays and frames in, the same out."""

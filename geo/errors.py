@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 
-class Explained(Exception):
+class Explained(Exception):  # noqa: N818  it is what the errors below are, not one of them
     """An error whose message can be told in the reader's language.
 
     `message` is an English sentence with ``%(name)s`` placeholders, which is also the key under which

@@ -23,6 +23,7 @@ def ground(
     locate: Locate,
     source: Callable[[str, Path], Source],
     tiles_zoom: int = base_map.MAX_ZOOM,
+    pending: str | None = None,
 ) -> Ground:
     """Return the ground of the site's maps; `source` says how the page reaches an archive."""
     settings = analyst.site.settings
@@ -31,6 +32,7 @@ def ground(
         bounds=bounds(analyst),
         min_zoom=lowest_zoom(analyst),
         tiles_zoom=tiles_zoom,
+        pending=pending,
         blocks=archives.get("blocks"),
         names=archives.get("names"),
         grounds=archives.get("grounds"),
@@ -78,5 +80,12 @@ def attribution(analyst: Analyst) -> str | None:
 
 def texts() -> dict[str, str]:
     """Return what the scripts say, in the reader's language."""
-    said = ("Open finding", "List its findings", "Findings at this place", "Date", "findings per hectare")
+    said = (
+        "Drawing the streets for the first time …",
+        "Open finding",
+        "List its findings",
+        "Findings at this place",
+        "Date",
+        "findings per hectare",
+    )
     return {text: gettext(text) for text in said}

@@ -75,9 +75,7 @@ def run(title: str, *arguments: str) -> Step:
     print(told, flush=True)
     if child.returncode:
         raise SystemExit(f"{title} failed with {child.returncode}")
-    return Step(
-        title, told, time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-    )
+    return Step(title, told, time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def build() -> list[Step]:
@@ -86,7 +84,7 @@ def build() -> list[Step]:
     HOME.parent.mkdir(parents=True, exist_ok=True)
     natures = HOME.with_suffix(".natures.csv")
     pd.DataFrame(NATURES.items(), columns=["value", "meaning"]).to_csv(natures, index=False)
-    steps = [
+    return [
         run("site", "init", str(HOME), "--language", "en", "--time-zone", "America/Chicago"),
         run("streets", "import", "streets", str(DATA / "streets_osm2014.gpkg"),
             "--attribution", "© OpenStreetMap contributors (ODbL 1.0)", *refused("streets")),
@@ -114,7 +112,6 @@ def build() -> list[Step]:
             "--out", str(placed_file())),
         run("maps as files", "maps", str(HOME / "maps")),
     ]  # fmt: skip
-    return steps
 
 
 def refused(name: str) -> Sequence[str]:
@@ -244,15 +241,21 @@ def report(steps: Sequence[Step], found: Agreement) -> str:
     rows, n = found.rows, len(found.rows)
     covered = ~rows["outside"].to_numpy(dtype=bool)
     sure = rows["p_street"].to_numpy() >= 0.9
+    everything = np.ones(n, dtype=bool)
     shares = pd.DataFrame(
         {
-            "violations": ["with coordinates and an address", "  within 100 m of a street", "  with p_street ≥ 0.9"],
-            "rows": [n, int(covered.sum()), int(sure.sum())],
-            "placement": [percent(found.placed), percent(found.placed[covered]), percent(found.placed[sure])],
-            "nearest line": [percent(found.nearest), percent(found.nearest[covered]), percent(found.nearest[sure])],
-            "nearest line, any distance": [percent(found.glued), percent(found.glued[covered]), percent(found.glued[sure])],
+            "violations": title,
+            "rows": int(which.sum()),
+            "placement": percent(found.placed[which]),
+            "nearest line": percent(found.nearest[which]),
+            "nearest line, any distance": percent(found.glued[which]),
         }
-    )  # fmt: skip
+        for title, which in (
+            ("with coordinates and an address", everything),
+            ("of these within 100 m of a street", covered),
+            ("of these with p_street ≥ 0.9", sure),
+        )
+    )
     times = pd.DataFrame(
         [
             (step.title, f"{step.seconds:.1f}", f"{step.cpu_seconds:.1f}", f"{step.peak_mb:.0f}")

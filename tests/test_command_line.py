@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from babel.messages.pofile import read_po
 
-from command_line.running import run, xuncha
 from layers import language
 from layers.importing import osm, positions
 from layers.site import Site
+from layers.terminal.running import run, xuncha
 from tests import wordings
 from tests.conftest import at
 from tests.layers.importing.extracts import crossroads, helsinki
@@ -125,7 +125,7 @@ def in_chinese() -> set[str]:
 
 
 def test_every_text_of_command_line_and_imports_is_there_in_chinese() -> None:
-    files = [*ROOT.glob("command_line/*.py"), *ROOT.glob("layers/importing/*.py")]
+    files = [*ROOT.glob("layers/terminal/*.py"), *ROOT.glob("layers/importing/*.py")]
     found = wordings.of_files([*files, *(ROOT / "layers").glob("*ing.py")])
     assert len(found) > 200
     known = in_chinese()
@@ -407,7 +407,7 @@ def wait_for(url: str, process: subprocess.Popen[str]) -> bytes:
 
 def begin(*words: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", "from command_line import main; main()", *map(str, words)],
+        [sys.executable, "-c", "from layers.terminal import main; main()", *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -460,4 +460,4 @@ def test_an_import_that_is_interrupted_ends_with_one_line(tmp_path: Path) -> Non
 
 
 def begin_words() -> list[str]:
-    return [sys.executable, "-c", "from command_line import main; main()"]
+    return [sys.executable, "-c", "from layers.terminal import main; main()"]

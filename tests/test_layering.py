@@ -12,11 +12,21 @@ MAY_IMPORT = {
     "field_api": {"layers", "geo"},
     "map_app": {"layers", "geo"},
     "data": {"layers", "geo"},
-    "command_line": {"map_app", "layers", "geo"},
 }
 OURS = {*MAY_IMPORT, "xuncha"}
 # geo is a function of its arguments: no clock, no settings, no files, no database, no web
-NOT_IN_GEO = {"datetime", "time", "os", "pathlib", "sqlite3", "sqlalchemy", "flask", "tomllib", "rasterio", "random"}
+NOT_IN_GEO = {
+    "datetime",
+    "time",
+    "os",
+    "pathlib",
+    "sqlite3",
+    "sqlalchemy",
+    "flask",
+    "tomllib",
+    "rasterio",
+    "random",
+}
 # raster surfaces are made in geo as the field makes them, with rasterio, and never opened from a path
 RASTER_ROOM = ROOT / "geo" / "surfaces.py"
 

@@ -54,6 +54,8 @@ class Ground:
     tile_attribution: str | None = None
     min_zoom: int = 4
     tiles_zoom: int = 13
+    # where to ask whether the street tiles are there; None if they are
+    pending: str | None = None
     locate: Locate
     texts: Mapping[str, str] = field(default_factory=dict)
 
@@ -121,6 +123,7 @@ class Streets(MapLayer):
             names=_source(ground.names),
             grounds=_source(ground.grounds),
             attribution=ground.attribution,
+            pending=ground.pending,
             maxDataZoom=ground.tiles_zoom,
             tileUrl=ground.tile_url,
             tileAttribution=ground.tile_attribution,

@@ -12,6 +12,11 @@ from map_app.pages import account, errors, field, findings, gate, maps, speech, 
 from map_app.pages.service import Service
 
 
+def prepare(site: Site) -> None:
+    """Make what the pages of a site would else make when they are first asked: its street tiles."""
+    Analyst(site).prepare()
+
+
 def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
     """Add the pages of `site` to `app`."""
     assets.warn_when_missing()

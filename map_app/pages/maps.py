@@ -50,6 +50,12 @@ def data(name: str) -> Response:
     return json.answer(answering.answer(name, asked))
 
 
+@blueprint.get("/data/streets")
+def streets() -> Response:
+    """Tell whether the street tiles are there by now."""
+    return json.answer({"ready": analyst().streets_are_ready()})
+
+
 @blueprint.get("/data/findings/<int:number>")
 def finding_card(number: int) -> Response:
     """Return what the map says about one finding."""
@@ -65,7 +71,8 @@ def block_card(number: int) -> Response:
 
 def ground() -> Ground:
     """Return the ground of a map on this server."""
-    return grounds.ground(analyst(), asset, _archive)
+    pending = None if analyst().streets_are_ready() else url_for("pages.maps.streets")
+    return grounds.ground(analyst(), asset, _archive, pending=pending)
 
 
 def _archive(name: str, path: Path) -> Source:

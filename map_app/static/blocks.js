@@ -39,10 +39,12 @@
     }
 
     function draw() {
+      if (!layer || !map.streets) return;
       map.streets.paintRules = [...map.streets.baseRules, ...layer.classes.map((_, k) => rule(k))];
       map.streets.rerenderTiles();
     }
 
+    xuncha.withStreets(map, draw);
     map.on("click", (event) => {
       if (!layer || !map.streets) return;
       const near = map.streets.queryTileFeaturesDebug(event.latlng.lng, event.latlng.lat, 10).get("blocks") || [];

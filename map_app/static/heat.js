@@ -10,11 +10,11 @@
 
   xuncha.heat = function (map, options) {
     let shown = null;
-    if (map.streets) {
+    xuncha.withStreets(map, () => {
       map.streets.setZIndex(2);
       map.streets.paintRules = map.streets.baseRules.filter((rule) => rule.dataSource !== "grounds").map(lighter);
       map.streets.rerenderTiles();
-    }
+    });
     return xuncha.dataLayer(map, options.source, (answer) => {
       const { tiles, image, bounds, top, colours } = answer.layer;
       if (shown) shown.remove();

@@ -122,7 +122,13 @@
     if (options.tileUrl) {
       L.tileLayer(options.tileUrl, { attribution: xuncha.escaped(options.tileAttribution), maxZoom: 19 }).addTo(map);
     }
-    if (!options.blocks) return null;
+    if (!options.blocks) return;
+    if (options.pending) waitFor(map, options);
+    else add(map, options);
+  };
+
+  // Other layers draw into this one: they listen for "streets"
+  function add(map, options) {
     const sources = {};
     for (const name of ["blocks", "names", "grounds"]) {
       if (options[name]) sources[name] = { url: archive(options[name]), maxDataZoom: options.maxDataZoom };
@@ -137,6 +143,22 @@
     layer.baseRules = layer.paintRules;
     layer.addTo(map);
     map.streets = layer;
-    return layer;
+    map.fire("streets");
+  }
+
+  xuncha.withStreets = function (map, work) {
+    if (map.streets) work();
+    map.on("streets", work);
   };
+
+  // A new city's tiles take a while; everything else of the page is there already
+  async function waitFor(map, options) {
+    const note = xuncha.element("p", { class: "streets-note" }, xuncha.text("Drawing the streets for the first time …"));
+    map.getContainer().append(note);
+    while (!(await xuncha.load({ url: options.pending })).ready) {
+      await new Promise((resolve) => window.setTimeout(resolve, 1500));
+    }
+    note.remove();
+    add(map, options);
+  }
 })();

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from command_line import place, progress
 from layers.language import gettext
+from layers.terminal import place, progress
 
 _NOUNS = ("findings", "complaints", "tracks")
 _SHOWN_REASONS = 3

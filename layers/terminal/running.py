@@ -9,11 +9,11 @@ from types import TracebackType
 
 import click
 
-from command_line import log
-from command_line.wording import Entry, Group, Known, in_our_words, option
 from geo.errors import Explained
 from layers import language
 from layers.language import explain, gettext
+from layers.terminal import log
+from layers.terminal.wording import Entry, Group, Known, in_our_words, option
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
@@ -24,37 +24,39 @@ def _speak(_ctx: click.Context, _param: click.Parameter, value: str | None) -> N
 
 
 _CONTENTS = {
-    "init": Entry("Begin", "Make a new site in the folder HOME.", "command_line.sites:init"),
+    "init": Entry("Begin", "Make a new site in the folder HOME.", "layers.terminal.sites:init"),
     "open": Entry(
         "Begin",
         "Serve the site in HOME; build it first if it is not there.",
-        "command_line.serving:open_",
+        "layers.terminal.serving:open_",
     ),
-    "serve": Entry("Begin", "Serve pages, maps and the HTTP interface.", "command_line.serving:serve"),
+    "serve": Entry("Begin", "Serve pages, maps and the HTTP interface.", "layers.terminal.serving:serve"),
     "import": Entry(
         "Bring data in",
         "Bring streets, places, findings, tracks and photos in.",
-        "command_line.importing:import_",
+        "layers.terminal.importing:import_",
     ),
     "assign": Entry(
         "Get results out",
         "Add street block, side and probabilities to every row of a file.",
-        "command_line.assigning:assign",
+        "layers.terminal.assigning:assign",
     ),
     "maps": Entry(
         "Get results out",
         "Write the maps as files that open without server and network.",
-        "command_line.maps:maps",
+        "map_app.command:maps",
     ),
     "account": Entry(
-        "Look after the site", "Accounts, passwords and tokens.", "command_line.accounts:account"
+        "Look after the site", "Accounts, passwords and tokens.", "layers.terminal.accounts:account"
     ),
-    "status": Entry("Look after the site", "What the site holds.", "command_line.sites:status"),
-    "check": Entry("Look after the site", "Check store, placements and photos.", "command_line.sites:check"),
+    "status": Entry("Look after the site", "What the site holds.", "layers.terminal.sites:status"),
+    "check": Entry(
+        "Look after the site", "Check store, placements and photos.", "layers.terminal.sites:check"
+    ),
     "derive": Entry(
         "Look after the site",
         "Bring up to date what is derived, after an import was cut short.",
-        "command_line.sites:derive",
+        "layers.terminal.sites:derive",
     ),
 }
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from command_line import place, progress, telling
-from command_line.wording import Command, Group, Known, option, pairs, together
 from geo.assign import ACCURACY_KINDS
 from layers import people
 from layers.city.taxonomy import DISTRICT_LEVELS, KEY_POINT_KINDS
@@ -22,6 +20,8 @@ from layers.language import LANGUAGES, gettext
 from layers.people import Account
 from layers.settings import SOURCE_ERRORS
 from layers.site import Site
+from layers.terminal import place, progress, telling
+from layers.terminal.wording import Command, Group, Known, option, pairs, together
 
 # Imported records without another owner are this account's; nobody can log in with it
 IMPORTER = "import"

@@ -11,9 +11,6 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from command_line import demo, place, progress, telling
-from command_line.following import SERVER
-from command_line.wording import Command, option
 from layers import first_accounts, people
 from layers.errors import SettingError
 from layers.first_accounts import FirstAccount
@@ -22,6 +19,9 @@ from layers.language import gettext
 from layers.people import ROLES
 from layers.settings import FILE_NAME
 from layers.site import Site
+from layers.terminal import demo, place, progress, telling
+from layers.terminal.following import SERVER
+from layers.terminal.wording import Command, option
 
 # What each account is for, and what to try with it first
 _TRY = {

@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from command_line import place, progress
-from command_line.wording import Command, Known, option, pairs, refuse
 from geo.assign import ACCURACY_KINDS
 from layers import assigning
 from layers.assigning import Accuracy, Streets, Summary
@@ -15,6 +13,8 @@ from layers.importing.options import FRAMES, ImportOptions
 from layers.importing.progress import Progress
 from layers.language import gettext
 from layers.settings import SOURCE_ERRORS
+from layers.terminal import place, progress
+from layers.terminal.wording import Command, Known, option, pairs, refuse
 
 _PATH = click.Path(path_type=Path)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 import map_app
-from command_line import place
-from command_line.wording import Command, option
 from layers.field.asking import FindingFilter
 from layers.language import gettext
 from layers.site import Site
+from layers.terminal import place
+from layers.terminal.wording import Command, option
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 

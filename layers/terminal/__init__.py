@@ -1,5 +1,5 @@
 """The command line `xuncha`: words in, one clear line out when something is wrong."""
 
-from command_line.running import main
+from layers.terminal.running import main
 
 __all__ = ["main"]

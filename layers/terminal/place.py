@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from command_line.wording import option
 from layers.errors import NotFoundError
 from layers.settings import FILE_NAME
 from layers.site import Site
+from layers.terminal.wording import option
 
 # Set by the command that serves for the process that answers
 VARIABLE = "XUNCHA_HOME"

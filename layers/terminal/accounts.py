@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from command_line import place
-from command_line.wording import Command, Group, Known, option
 from layers import people
 from layers.language import LANGUAGES, gettext
 from layers.people import ROLES
+from layers.terminal import place
+from layers.terminal.wording import Command, Group, Known, option
 
 
 @click.group(cls=Group, section="Look after the site", help="Accounts, passwords and tokens.")

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from command_line import place, progress
-from command_line.wording import Command, Known, option
 from layers import checking
 from layers.errors import XunchaError
 from layers.importing import city
 from layers.language import LANGUAGES, gettext
 from layers.site import Site
+from layers.terminal import place, progress
+from layers.terminal.wording import Command, Known, option
 
 
 @click.command(
