@@ -49,7 +49,7 @@ _NAME_SIMPLIFIED_M = 5.0
 # GDAL drops detail from tiles past 500 kB; a dense city needs more at the low zooms
 TILE_LIMITS = {"MAX_SIZE": "6000000", "MAX_FEATURES": "1500000", "EXTENT": "8192", "BUFFER": "320"}
 # As many rows take less time to write than another process takes to begin
-_WRITTEN_HERE = 4_000
+WRITTEN_AT_ONCE = 4_000
 _EQUATOR_M = 40_075_017.0
 _WINDOW_PX = 900
 
@@ -100,14 +100,15 @@ def write_blocks(blocks: gpd.GeoDataFrame, path: Path, max_zoom: int = MAX_ZOOM)
 def write_names(blocks: gpd.GeoDataFrame, path: Path, max_zoom: int = MAX_ZOOM) -> None:
     """Write one line per street with its name: blocks are too short to write along."""
     named = blocks[blocks["name"].notna() & (blocks["name"] != "")]
-    ranks = named["class"].map(rank)
-    keys = [named["street_id"].to_numpy(), named["name"].to_numpy()]
-    lines = named.geometry.groupby(keys).agg(lambda parts: shapely.line_merge(shapely.union_all(list(parts))))
+    which, streets = pd.factorize(pd.MultiIndex.from_frame(named[["street_id", "name"]]))
+    order = np.argsort(which, kind="stable")
+    parts = shapely.multilinestrings(named.geometry.to_numpy()[order], indices=which[order])
     # straighter than the street, so that a name finds a stretch to stand on
-    straight = shapely.simplify(np.array(list(lines), dtype=object), _NAME_SIMPLIFIED_M)
+    lines = shapely.simplify(shapely.line_merge(parts), _NAME_SIMPLIFIED_M)
+    ranks = named["class"].map(rank).groupby(which).min()
     tiles = gpd.GeoDataFrame(
-        {"name": lines.index.get_level_values(1), "c": ranks.groupby(keys).min().to_numpy(dtype=np.int32)},
-        geometry=straight,
+        {"name": [name for _, name in streets], "c": ranks.to_numpy(dtype=np.int32)},
+        geometry=lines,
         crs=blocks.crs,
     )
     _write(tiles.sort_values("c"), path, "names", (_NAMES_FROM_ZOOM, max_zoom))
@@ -127,7 +128,7 @@ def _write(tiles: gpd.GeoDataFrame, path: Path, layer: str, zooms: Zooms) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
-        if len(tiles) <= _WRITTEN_HERE:
+        if len(tiles) <= WRITTEN_AT_ONCE:
             write_tiles(tiles.to_crs(4326), part, layer, zooms)
         else:
             _write_apart(tiles.to_crs(4326), part, layer, zooms)

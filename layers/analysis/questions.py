@@ -3,6 +3,7 @@
 Answers are kept by question, parameters, network version and data version.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -44,6 +45,7 @@ class Analyst:
     def __init__(self, site: Site) -> None:
         self.site = site
         self._answers = cache.Cache()
+        self._preparing: threading.Thread | None = None
 
     @property
     def folder(self) -> Path:
@@ -167,6 +169,24 @@ class Analyst:
         if not len(self._grounds()):
             names.pop("grounds")
         return {name: self.folder / "base" / f"{name}-{of}.pmtiles" for name, of in names.items()}
+
+    def prepare(self) -> None:
+        """Write what is wanted of every map, and takes a while for a large city: its street tiles."""
+        for name in self.archives():
+            self.write_archive(name)
+
+    def streets_are_ready(self) -> bool:
+        """Tell whether the street tiles are there; if not, see to it that they will be.
+
+        A small town's are written now; a city's by a thread beside, so that nobody's page waits for them.
+        """
+        missing = [path for path in self.archives().values() if not path.exists()]
+        if missing and len(self.site.network.blocks) <= base_map.WRITTEN_AT_ONCE:
+            self.prepare()
+        elif missing and not (self._preparing and self._preparing.is_alive()):
+            self._preparing = threading.Thread(target=self.prepare, name="street tiles", daemon=True)
+            self._preparing.start()
+        return all(path.exists() for path in missing)
 
     def write_archive(self, name: str, max_zoom: int = base_map.MAX_ZOOM) -> Path:
         """Return a tile archive, written now if it is not there; those who also want it wait."""

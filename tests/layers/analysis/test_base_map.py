@@ -51,7 +51,7 @@ def test_large_archives_cut_in_another_process_are_the_same(
     tmp_path: Path, blocks: gpd.GeoDataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base_map.write_blocks(blocks, tmp_path / "here.pmtiles")
-    monkeypatch.setattr(base_map, "_WRITTEN_HERE", 0)
+    monkeypatch.setattr(base_map, "WRITTEN_AT_ONCE", 0)
     base_map.write_blocks(blocks, tmp_path / "apart.pmtiles")
     here, apart = (read(tmp_path / f"{name}.pmtiles") for name in ("here", "apart"))
     assert here.drop(columns="geometry").equals(apart.drop(columns="geometry"))

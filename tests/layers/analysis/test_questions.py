@@ -1,6 +1,7 @@
 """The pages' questions, asked of a real site on both stores."""
 
 import shutil
+import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from layers.analysis import base_map
 from layers.analysis.questions import Analyst
 from layers.errors import NotFoundError
 from layers.field import findings, tracks
@@ -118,6 +120,23 @@ def test_archives_are_named_before_they_are_made(analyst: Analyst) -> None:
     assert not any(path.exists() for path in named.values())
     assert analyst.write_archive("blocks") == named["blocks"]
     assert named["blocks"].stat().st_size > 0
+
+
+def test_a_small_towns_streets_are_written_when_first_asked_for(analyst: Analyst) -> None:
+    assert analyst.streets_are_ready()
+    assert all(path.exists() for path in analyst.archives().values())
+
+
+def test_a_large_citys_streets_are_written_beside_and_nobody_waits(
+    analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_map, "WRITTEN_AT_ONCE", 0)
+    assert not analyst.streets_are_ready()
+    for _ in range(300):
+        if analyst.streets_are_ready():
+            break
+        time.sleep(0.1)
+    assert analyst.streets_are_ready()
 
 
 def test_what_was_swept_out_of_the_cache_is_made_again(analyst: Analyst) -> None:
