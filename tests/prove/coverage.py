@@ -260,8 +260,8 @@ def run(small: bool) -> str:
             "taste; first-order autoregressive error, correlation time 20 s; seeds "
             f"{SEED_ROUTES} and {SEED_ERRORS}.",
             f"Peer: Valhalla (pyvalhalla-weekly {meili.PIN}), the same streets, the true accuracy and mode;",
-            "time is that of the processor; making and reading JSON is not counted in the peer's, ours is from",
-            "frame to frame.",
+            "time is that of the processor; making and reading JSON is not counted in the peer's, ours is",
+            "from frame to frame.",
             f"Rows that miss something: {missed} of {len(rows)}; *within chance*: the 95 % interval of the",
             "difference from Valhalla over routes holds zero.",
             "",
