@@ -1,11 +1,10 @@
 """The start page: what there is, in numbers, and where to go."""
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pandas as pd
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from layers.field import access, findings
@@ -32,7 +31,6 @@ def start() -> ResponseReturnValue:
     return render_template(
         "map_app/start.html",
         figures=_figures(everything),
-        steps=_steps(visitor().role),
         offers_visit=tour.is_offered(len(everything)),
         subjects=[(name, subjects.subject(name)) for name in subjects.NAMES],
         bars=charts.bars(_per_line(lines, which, everything)),
@@ -76,51 +74,3 @@ def _per_line(
 def _latest(everything: pd.DataFrame) -> list[findings.Finding]:
     newest = everything.sort_values(["observed_at", "fid"], ascending=False).head(_LATEST)
     return [findings.get(site(), uuid) for uuid in newest["uuid"]]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something to click on a first visit."""
-
-    address: str
-    name: str
-    text: str
-
-
-def _steps(role: str) -> list[Step]:
-    """Return what to click first, by what a person is here for."""
-    report = Step(
-        url_for("pages.field.page"),
-        gettext("Report from the street"),
-        gettext("choose a category, check the position, report; then turn the network off and report again."),
-    )
-    own = Step(
-        url_for("pages.findings.listed"),
-        gettext("List of findings"),
-        gettext("open one: which street it was placed on, how surely, and what lies near."),
-    )
-    if role == "inspector":
-        return [report, own]
-    return [
-        Step(
-            url_for("pages.maps.findings"),
-            gettext("Map of findings"),
-            gettext("zoom in until rings fall apart, click a point, open the finding."),
-        ),
-        Step(
-            url_for("pages.maps.density"),
-            gettext("Findings by street"),
-            gettext("choose 30 days and a category; click a dark block and list its findings."),
-        ),
-        Step(
-            url_for("pages.maps.coverage"),
-            gettext("Coverage"),
-            gettext("look for dashed streets: many findings elsewhere may only mean that nobody was here."),
-        ),
-        Step(
-            url_for("pages.maps.school_zones"),
-            gettext("School zones"),
-            gettext("click the first school of the list: the findings in its surroundings."),
-        ),
-        own,
-    ]
