@@ -141,7 +141,8 @@ class Agreement:
 def agreement(table: NameTable) -> Agreement:
     """Compare streets; rows with coordinates and an address count, all of them."""
     read = pd.read_parquet(placed_file())
-    rows = read[read["Latitude"].notna() & read["Street_Address"].map(street_of).astype(bool)].reset_index()
+    located = pd.to_numeric(read["Latitude"], errors="coerce").notna()
+    rows = read[located & read["Street_Address"].map(street_of).astype(bool)].reset_index()
     wanted = rows["Street_Address"].map(lambda address: normalise(street_of(address), table))
     placed = rows["street_name"].map(lambda name: normalise(name, table))
     line, distance_m = nearest_line(rows)
