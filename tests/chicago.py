@@ -279,7 +279,7 @@ Position error assumed: `geocoded` (see `xuncha assign --help`); no name hint, n
 violations {n} have coordinates and an address. Right means that the street assigned equals the street in
 the address after `data/street_names.json` has levelled the spellings; an unplaced one is wrong.
 
-{shares.to_markdown(index=False)}
+{markdown(shares)}
 
 Placement against nearest line within the same 100 m: **{gain(found.placed, found.nearest)}**; against
 nearest line at any distance: {gain(found.placed, found.glued)}. The files stop short of the far south side:
@@ -291,7 +291,7 @@ nearest line at any distance: {gain(found.placed, found.glued)}. The files stop 
 Two shared cores, one GeoPackage with `synchronous=FULL`; each step is a process of its own. All findings
 took {intake_s:.0f} s.
 
-{times.to_markdown(index=False)}
+{markdown(times)}
 
 ## What went in, what was refused and why
 
@@ -300,6 +300,12 @@ took {intake_s:.0f} s.
 
 ![coverage](chicago-coverage.jpg)
 """
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """Return a frame as a table of Markdown."""
+    rows = [frame.columns, ["---"] * len(frame.columns), *frame.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
 def told(step: Step) -> str:
