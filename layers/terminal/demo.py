@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from layers import language
 from layers.language import gettext
 from layers.terminal import place, progress
 
-_NOUNS = ("findings", "complaints", "tracks")
+_NOUNS = {"findings": "Findings", "complaints": "Complaints", "tracks": "Tracks"}
 _SHOWN_REASONS = 3
 
 
@@ -18,7 +19,8 @@ def build(home: Path) -> None:
     # found by name, as the server finds the app: the roof and what ships with it lie above this floor
     opening, roof = import_module("data.demo.opening"), import_module("xuncha")
     click.echo(gettext("building the demo city in %(home)s; this takes a few minutes, once", home=home))
-    with progress.shown() as shown:
+    # the app speaks the language of its site, we that of the terminal
+    with language.using(language.current()), progress.shown() as shown:
         opened = opening.open_city(home, roof.create_app, now=place.now(), progress=shown)
     _tell(opened)
 
@@ -34,9 +36,9 @@ def _tell(opened: Any) -> None:
             km=network["length_m"] / 1000,
         )
     )
-    for noun in _NOUNS:
+    for noun, name in _NOUNS.items():
         counts = {"taken": f"{handed.taken(noun):,}", "refused": f"{handed.refused(noun):,}"}
-        click.echo(f"  {gettext(noun)}: " + gettext("%(taken)s handed in, %(refused)s refused", **counts))
+        click.echo(f"  {gettext(name)}: " + gettext("%(taken)s handed in, %(refused)s refused", **counts))
     for reason, n in handed.reasons.most_common(_SHOWN_REASONS):
         click.echo(f"    {n} × {reason}")
     left_out = gettext(
