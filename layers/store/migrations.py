@@ -13,6 +13,7 @@ from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, selec
 
 from layers.errors import MigrationError
 from layers.store import geopackage, postgis, schema
+from layers.store.schema.metadata import metadata as all_tables
 from layers.store.types import Geometry
 
 
@@ -25,25 +26,31 @@ class Migration:
     run: Callable[[Connection], None]
 
 
-def layers_of(metadata: MetaData = schema.metadata) -> list[Table]:
+def layers_of(metadata: MetaData = all_tables) -> list[Table]:
     """Return the tables with a geometry, parents first."""
     return [table for table in metadata.sorted_tables if "geom" in table.c]
 
 
 def create(conn: Connection) -> None:
     """Create every table, layer and trigger."""
-    if conn.dialect.name == "sqlite":
-        schema.metadata.create_all(conn)
-        for table in layers_of():
-            geopackage.register(conn, table)
+    sqlite = conn.dialect.name == "sqlite"
+    if not sqlite:
+        postgis.require(conn)
+    add_tables(conn, *all_tables.sorted_tables)
+    if sqlite:
         geopackage.register_attributes(conn, schema.network)
         geopackage.protect_history(conn)
-        return
-    postgis.require(conn)
-    schema.metadata.create_all(conn)
-    for table in layers_of():
-        postgis.register(conn, table)
-    postgis.protect_history(conn)
+    else:
+        postgis.protect_history(conn)
+
+
+def add_tables(conn: Connection, *tables: Table) -> None:
+    """Create tables with their indexes; those with a geometry become layers."""
+    all_tables.create_all(conn, tables=tables)
+    register = geopackage.register if conn.dialect.name == "sqlite" else postgis.register
+    for table in tables:
+        if "geom" in table.c:
+            register(conn, table)
 
 
 def rebuilt(conn: Connection, table: Table) -> None:

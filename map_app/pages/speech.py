@@ -45,12 +45,14 @@ def said_on_every_page() -> dict[str, Any]:
     }
 
 
-def navigation() -> list[tuple[str, str]]:
-    """Return the pages that the head of every page leads to."""
+def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the groups of pages that the head of every page leads to; a page is named by its endpoint."""
     return [
-        *((f"pages.maps.{name}", subjects.subject(name).short) for name in subjects.NAMES),
-        ("pages.findings.listed", gettext("List")),
-        ("pages.field.page", gettext("Report")),
+        (gettext("Maps"), [(f"pages.maps.{name}", subjects.subject(name).short) for name in subjects.NAMES]),
+        (
+            gettext("Records"),
+            [("pages.findings.listed", gettext("List")), ("pages.field.page", gettext("Report"))],
+        ),
     ]
 
 

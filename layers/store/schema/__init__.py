@@ -2,7 +2,7 @@
 
 Geometry is stored in longitude and latitude on WGS 84 (EPSG:4326); instants are aware and UTC.
 Tables with a geometry carry an integer `fid`, as GeoPackage asks; what the world refers to is a `uuid`
-or another id with a unique constraint.
+or another id with a unique constraint.  Each further noun has a file of its own in this folder.
 """
 
 from sqlalchemy import (
@@ -15,23 +15,13 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
 )
 
+from layers.store.schema.metadata import metadata
 from layers.store.types import Geometry, Instant, Key
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "%(table_name)s_%(column_0_N_name)s",
-        "uq": "%(table_name)s_%(column_0_N_name)s_unique",
-        "ck": "%(table_name)s_%(constraint_name)s",
-        "fk": "%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "%(table_name)s_key",
-    }
-)
 
 # What is true of the site as a whole: its metric CRS, its time zone, its salt
 site = Table(
