@@ -69,8 +69,17 @@ def keep_footways(conn: Connection) -> None:
     conn.execute(text("ALTER TABLE street ADD COLUMN footway TEXT"))
 
 
+def keep_clearance_rules(conn: Connection) -> None:
+    """Let a site choose among distance rules, and change them."""
+    add_tables(conn, schema.clearance_rule)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "create", create), Migration(2, "footways", keep_footways))
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "create", create),
+    Migration(2, "footways", keep_footways),
+    Migration(3, "clearance rules", keep_clearance_rules),
+)
 
 
 def applied(conn: Connection) -> int | None:

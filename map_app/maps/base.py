@@ -23,6 +23,7 @@ SCRIPTS = (
     "heat.js",
     "zones.js",
     "one-finding.js",
+    "surroundings.js",
 )
 STYLES = ("map.css",)
 

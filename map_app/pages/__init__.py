@@ -8,7 +8,19 @@ from flask import Blueprint, Flask
 from layers.analysis.questions import Analyst
 from layers.site import Site
 from map_app import assets
-from map_app.pages import account, errors, field, findings, gate, maps, speech, start, tiles, tour
+from map_app.pages import (
+    account,
+    errors,
+    field,
+    findings,
+    gate,
+    maps,
+    speech,
+    start,
+    surroundings,
+    tiles,
+    tour,
+)
 from map_app.pages.service import Service
 
 
@@ -30,7 +42,7 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         static_url_path="/assets",
         template_folder="templates",
     )
-    for screen in (start, account, maps, tiles, findings, field, tour):
+    for screen in (start, account, maps, tiles, findings, field, surroundings, tour):
         pages.register_blueprint(screen.blueprint)
     speech.prepare(app, pages)
     gate.prepare(app, pages)

@@ -47,12 +47,15 @@ def said_on_every_page() -> dict[str, Any]:
 
 def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the groups of pages that the head of every page leads to; a page is named by its endpoint."""
+    rules = ("pages.surroundings.rules", gettext("Distance rules"))
+    around = ("pages.surroundings.listed", gettext("Surroundings of schools"))
     return [
         (gettext("Maps"), [(f"pages.maps.{name}", subjects.subject(name).short) for name in subjects.NAMES]),
         (
             gettext("Records"),
             [("pages.findings.listed", gettext("List")), ("pages.field.page", gettext("Report"))],
         ),
+        (gettext("Schools"), [rules] if current_user.account.role == "inspector" else [around, rules]),
     ]
 
 

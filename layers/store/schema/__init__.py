@@ -361,3 +361,5 @@ block_pass = Table(
     Column("n_fixes", Integer, nullable=False),
     Index("block_pass_network_version_block_id", "network_version", "block_id"),
 )
+
+from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402

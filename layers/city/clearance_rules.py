@@ -1,0 +1,248 @@
+"""The distance rules of a site: the shipped ones, its own, which are in use, every version of each.
+
+A shipped rule is version 1 and is kept in the store only once somebody uses or changes it. A changed rule is
+a new version; what was judged by the old one can still be judged by it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from sqlalchemy import Connection, insert, select, update
+
+from geo.clearance import Rule, in_force, read_rules
+from geo.errors import GeoError
+from layers import history
+from layers.errors import InvalidError, NotFoundError
+from layers.store.schema import clearance_rule
+
+if TYPE_CHECKING:
+    from layers.site import Site
+
+SITE_RULE = "SITE-SCHOOLS"
+_SITE_KINDS = ("kindergarten", "primary", "secondary", "school")
+_SITE_ACTIVITIES = (
+    "street_vendor",
+    "internet_cafe",
+    "game_hall",
+    "entertainment",
+    "tobacco",
+    "alcohol",
+    "lottery",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One version of one rule; `content` has the field names of the shipped table."""
+
+    rule_id: str
+    version: int
+    content: Mapping[str, Any]
+    in_use: bool
+    created_at: datetime | None = None
+    retired_at: datetime | None = None
+
+    @property
+    def source(self) -> str:
+        """Return where the rule is written."""
+        return str((self.content.get("source") or {}).get("title") or "")
+
+    def rule(self) -> Rule:
+        """Return the rule as the geometry reads it; what it is taken out of is judged on its own."""
+        return read_rules([{**self.content, "minus_rule": None}])[0]
+
+
+@cache
+def shipped() -> tuple[Mapping[str, Any], ...]:
+    """Return the rules that come with the product."""
+    return tuple(json.loads(files("data").joinpath("clearance_rules.json").read_text("utf-8"))["rules"])
+
+
+def site_setting(radius_m: float) -> dict[str, Any]:
+    """Return the rule that a site has before it chooses any: one distance around schools.
+
+    >>> Kept(SITE_RULE, 1, site_setting(200.0), True).rule().measure
+    'euclidean'
+    """
+    return {
+        "id": SITE_RULE,
+        "jurisdiction": None,
+        "status": "practice",
+        "activity": list(_SITE_ACTIVITIES),
+        "protected_kinds": list(_SITE_KINDS),
+        "distance_m": radius_m,
+        "inclusive": True,
+        "measured_from": "boundary",
+        "measured_to": "point",
+        "measure": "euclidean",
+        "on_breach": "notice",
+        "source": {"title": "site setting", "article": "school_radius_m", "url": None, "note": None},
+    }
+
+
+def versions(conn: Connection, radius_m: float) -> list[Kept]:
+    """Return every version of every rule of a site; `radius_m` is that of its settings."""
+    found: dict[tuple[str, int], Kept] = {
+        (SITE_RULE, 1): Kept(SITE_RULE, 1, site_setting(radius_m), True),
+        **{(str(one["id"]), 1): Kept(str(one["id"]), 1, one, False) for one in shipped()},
+    }
+    table = clearance_rule
+    for row in conn.execute(select(table)):
+        given = found.get((row.rule_id, row.version))
+        content = given.content if given else row.content
+        found[row.rule_id, row.version] = Kept(
+            row.rule_id, row.version, content, row.in_use, row.created_at, row.retired_at
+        )
+    return [found[key] for key in sorted(found)]
+
+
+def newest(kept: Iterable[Kept]) -> dict[str, Kept]:
+    """Return the last version of each rule."""
+    return {one.rule_id: one for one in sorted(kept, key=lambda one: one.version)}
+
+
+def holding(kept: Iterable[Kept], at: pd.Timestamp) -> list[Kept]:
+    """Return the rules in use that hold at an instant, local time.
+
+    Of each rule the last version that had begun by then decides.
+    """
+    begun = [one for one in kept if one.in_use and _has_begun(one, at)]
+    return [one for one in newest(begun).values() if in_force(one.rule(), at)]
+
+
+def _has_begun(kept: Kept, at: pd.Timestamp) -> bool:
+    begin = kept.content.get("valid_from")
+    return begin is None or pd.Timestamp(begin) <= at.tz_localize(None)
+
+
+def use(site: "Site", rule_id: str, in_use: bool, *, now: datetime, account_id: int | None = None) -> bool:
+    """Put a rule into use at this site, or out of it; tell whether that changed anything."""
+    with site.store.write() as conn:
+        mine = [one for one in versions(conn, site.settings.school_radius_m) if one.rule_id == rule_id]
+        if not mine:
+            raise NotFoundError("There is no rule %(rule)s", rule=rule_id)
+        if all(one.in_use == in_use for one in mine):
+            return False
+        for one in mine:
+            _keep(conn, one, in_use, now, account_id)
+        _tell(conn, "use" if in_use else "stop using", mine[-1], now, account_id)
+    return True
+
+
+def change(site: "Site", content: Mapping[str, Any], *, now: datetime, account_id: int | None = None) -> Kept:
+    """Keep a new rule, or a new version of a known one; the same again changes nothing."""
+    given = checked(content)
+    with site.store.write() as conn:
+        kept = versions(conn, site.settings.school_radius_m)
+        last = newest(kept).get(str(given["id"]))
+        if last is not None and _said(last.content) == given:
+            return last
+        if last is not None:
+            _keep(conn, last, last.in_use, now, account_id, retired_at=now)
+        made = Kept(
+            str(given["id"]),
+            last.version + 1 if last else 1,
+            given,
+            bool(last and last.in_use),
+            created_at=now,
+        )
+        _keep(conn, made, made.in_use, now, account_id)
+        _tell(conn, "change", made, now, account_id)
+    return made
+
+
+def checked(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a rule, or refuse it by the field that is wrong."""
+    given = _said(content)
+    if not str(given.get("id") or "").strip():
+        raise InvalidError("A rule needs an id", field="id")
+    try:
+        read_rules([{**given, "minus_rule": None}])
+    except GeoError as error:
+        raise InvalidError("%(reason)s", field="content", reason=error) from error
+    return given
+
+
+def _said(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a rule says, as JSON keeps it; a field without a value says nothing."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(content), default=str))
+    return {key: value for key, value in plain.items() if value is not None}
+
+
+def _keep(  # noqa: PLR0917
+    conn: Connection,
+    kept: Kept,
+    in_use: bool,
+    now: datetime,
+    account_id: int | None,
+    retired_at: datetime | None = None,
+) -> None:
+    table = clearance_rule
+    same = (table.c.rule_id == kept.rule_id, table.c.version == kept.version)
+    values = {"in_use": in_use, "retired_at": retired_at or kept.retired_at}
+    if conn.execute(update(table).where(*same).values(**values)).rowcount:
+        return
+    fixed = {"rule_id": kept.rule_id, "version": kept.version, "content": dict(kept.content)}
+    conn.execute(insert(table).values(**fixed, **values, created_at=now, account_id=account_id))
+
+
+def _tell(conn: Connection, action: str, kept: Kept, now: datetime, account_id: int | None) -> None:
+    history.append(
+        conn,
+        at=now,
+        account_id=account_id,
+        action=action,
+        noun="clearance_rule",
+        noun_id=kept.rule_id,
+        version=kept.version,
+    )
+
+
+def to_table(kept: Sequence[Kept]) -> pd.DataFrame:
+    """Return rules as a spreadsheet: a column per field, lists and objects as JSON."""
+    rows = [
+        {"in_use": one.in_use, "version": one.version}
+        | {
+            key: json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+            for key, value in one.content.items()
+        }
+        for one in kept
+    ]
+    return pd.DataFrame(rows)
+
+
+def from_table(table: pd.DataFrame) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
+    """Return the rules of a spreadsheet as `to_table` writes it, and its refused rows: number and reason."""
+    good: list[dict[str, Any]] = []
+    refused: list[tuple[int, str]] = []
+    for number, row in enumerate(table.to_dict("records"), start=2):
+        try:
+            good.append(checked(_content(row)))
+        except InvalidError as error:
+            refused.append((number, str(error)))
+    return good, refused
+
+
+def _content(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the content of one row; an empty cell says nothing."""
+    return {str(key): _cell(value) for key, value in row.items() if key not in ("in_use", "version")}
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return None if pd.isna(value) else value
+    text = value.strip()
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise InvalidError("%(given)s cannot be read", field="content", given=text) from error
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return text or None
