@@ -10,6 +10,7 @@ import numpy as np
 import pyproj
 from sqlalchemy import Connection
 
+from geo import matching
 from geo.crs import Projection, as_metric, metric_crs
 from layers.city import districts, key_points, networks, taxonomy, versions
 from layers.city.districts import Districts
@@ -134,6 +135,19 @@ class Site:
         if newest is None or projection is None or not 1 <= version <= newest.version:
             raise NotFoundError("There is no version %(version)s of the streets", version=version)
         return newest if newest.version == version else self._load_network(version, projection)
+
+    def matching_network(self, version: int, *, on_foot: bool) -> matching.Network:
+        """Return one version of the streets as matching needs it; that of the newest is kept."""
+        streets = self.network_of(version)
+        name = "matching on foot" if on_foot else "matching with traffic"
+
+        def load() -> matching.Network:
+            return matching.network(streets.blocks, on_foot=on_foot)
+
+        if version != int(self.facts()["network"]):
+            return load()
+        ready: matching.Network = self._keep(name, version, load)
+        return ready
 
     def _load_network(self, version: int, projection: Projection) -> Network:
         with self.store.read() as conn:

@@ -74,11 +74,17 @@ def keep_clearance_rules(conn: Connection) -> None:
     add_tables(conn, schema.clearance_rule)
 
 
+def keep_coverage(conn: Connection) -> None:
+    """Make room for what tracks cover; it is derived when first asked for."""
+    add_tables(conn, schema.coverage_run, schema.coverage)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
     Migration(2, "footways", keep_footways),
     Migration(3, "clearance rules", keep_clearance_rules),
+    Migration(4, "coverage", keep_coverage),
 )
 
 

@@ -20,6 +20,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from layers.store.schema.coverage import coverage as coverage
+from layers.store.schema.coverage import coverage_run as coverage_run
 from layers.store.schema.metadata import metadata
 from layers.store.types import Geometry, Instant, Key
 

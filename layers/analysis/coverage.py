@@ -1,0 +1,70 @@
+"""What patrols covered, put in numbers: effort, shares of the streets, and what is overdue."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from geo import coverage
+from layers.field import coverage as covered
+
+if TYPE_CHECKING:
+    from layers.analysis.questions import Analyst
+
+# Longest time between two inspections, days, by class of street
+TARGET_DAYS = {"primary": 3.0, "secondary": 7.0, "tertiary": 7.0, "residential": 14.0}
+OTHER_TARGET_DAYS = 30.0
+
+
+def effort(analyst: "Analyst", since: datetime | None, until: datetime | None) -> pd.DataFrame:
+    """Return how much looking each block received from passes that began in [since, until).
+
+    Returns
+    -------
+    DataFrame indexed by block id, every block
+        `n_passes, n_recordings, minutes, metres`; see `geo.coverage.effort`.
+    """
+
+    def make() -> pd.DataFrame:
+        site = analyst.site
+        found = covered.intervals(site, since, until)
+        return coverage.effort(found, site.network.blocks, since=_stamp(since), until=_stamp(until))
+
+    return analyst.kept("effort", {"since": since, "until": until}, make)
+
+
+def stretches(analyst: "Analyst", since: datetime | None, until: datetime) -> pd.DataFrame:
+    """Return every block cut where its state changes; see `geo.coverage.stretches`."""
+
+    def make() -> pd.DataFrame:
+        site = analyst.site
+        found = covered.intervals(site, since, until)
+        return coverage.stretches(found, site.network.blocks, since=_stamp(since), until=_stamp(until))
+
+    return analyst.kept("stretches", {"since": since, "until": until}, make)
+
+
+def shares_by_class(analyst: "Analyst", since: datetime | None, until: datetime) -> pd.DataFrame:
+    """Return metres in each state and the share inspected, by class of street; see `geo.coverage.shares`."""
+    return coverage.shares(stretches(analyst, since, until), _classes(analyst))
+
+
+def overdue(analyst: "Analyst", now: datetime) -> pd.DataFrame:
+    """Return the stretches not inspected for longer than their class allows, the never inspected first."""
+    classes = _classes(analyst)
+    targets = {name: TARGET_DAYS.get(name, OTHER_TARGET_DAYS) for name in classes.unique()}
+    late = coverage.overdue(stretches(analyst, None, now), targets, classes, pd.Timestamp(now))
+    worst_first = ["over_days", "block_id", "from_m"]
+    return late.sort_values(
+        worst_first, ascending=[False, True, True], na_position="first", ignore_index=True
+    )
+
+
+def _classes(analyst: "Analyst") -> "pd.Series[str]":
+    blocks = analyst.site.network.blocks
+    classes: pd.Series[str] = blocks.set_index("block_id")["class"].fillna("unclassified")
+    return classes
+
+
+def _stamp(instant: datetime | None) -> pd.Timestamp | None:
+    return None if instant is None else pd.Timestamp(instant)

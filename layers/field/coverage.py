@@ -1,0 +1,126 @@
+"""What patrols covered, read from their tracks by map matching; see `geo.coverage` for the states.
+
+A track is read once per version of the streets and of the method, when coverage is first asked for.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection, Select, insert, select
+
+from geo import coverage, matching, recordings
+from layers.errors import ConflictError
+from layers.field import tracks
+from layers.store import frames
+from layers.store.schema import coverage as interval
+from layers.store.schema import coverage_run, track
+
+if TYPE_CHECKING:
+    from layers.site import Site
+
+# Raised when the same track would cover other stretches
+METHOD_VERSION = "cover-1"
+_PLAIN = ("block_id", "side", "state", "started_at", "ended_at", "p", "p_side", "recording", "pass_no")
+
+
+def derive(site: "Site", version: int, *, progress: tracks.Progress = lambda done, total: None) -> int:
+    """Read the tracks that were not yet read on this version of the streets; return how many.
+
+    A track is a transaction of its own, so that an interruption loses nothing; what was read on older
+    versions stays.
+    """
+    read = (
+        (coverage_run.c.track_id == track.c.fid)
+        & (coverage_run.c.network_version == version)
+        & (coverage_run.c.method_version == METHOD_VERSION)
+    )
+    lacking = select(track.c.fid).where(~select(coverage_run.c.id).where(read).exists()).order_by(track.c.fid)
+    with site.store.read() as conn:
+        fids = list(conn.execute(lacking).scalars())
+    for done, fid in enumerate(fids, start=1):
+        with site.store.read() as conn:
+            row = conn.execute(select(track).where(track.c.fid == fid)).mappings().one()
+        found = covered(site, version, row)
+        try:
+            with site.store.write() as conn:
+                _insert(conn, fid, version, found)
+        except ConflictError:
+            # another process has just read the same track, with the same result
+            continue
+        progress(done, len(fids))
+    return len(fids)
+
+
+def covered(site: "Site", version: int, row: Any) -> pd.DataFrame:
+    """Return the intervals of one track (a row of the table), as from `geo.coverage.cover`.
+
+    Where nobody said how the patrol moved it is matched as a vehicle, and claims no side.
+    """
+    mode = row["mode"] or "vehicle"
+    streets = site.network_of(version)
+    ready = site.matching_network(version, on_foot=not recordings.mode_named(mode).with_traffic)
+    fixes = tracks.fixes_of(row)
+    sd_m = np.where(np.isnan(fixes.sd_m), site.settings.source_errors["phone"].sd_m, fixes.sd_m)
+    metres = streets.projection.to_metres(fixes.lonlat)
+    given = gpd.GeoDataFrame(
+        {"time": fixes.time, "accuracy_m": sd_m, "accuracy_kind": "sd", "track_id": row["uuid"]},
+        geometry=gpd.points_from_xy(metres[:, 0], metres[:, 1]),
+        crs=streets.blocks.crs,
+    )
+    found = coverage.cover(matching.trace(given, ready, mode=mode), streets.blocks)
+    if row["mode"] is None:
+        found["side"] = "unknown"
+    return found
+
+
+def _insert(conn: Connection, fid: int, version: int, found: pd.DataFrame) -> None:
+    run = {"track_id": fid, "network_version": version, "method_version": METHOD_VERSION}
+    run_id = conn.execute(insert(coverage_run).values(**run).returning(coverage_run.c.id)).scalar_one()
+    millimetres = {f"{end}_mm": (found[f"{end}_m"] * 1000).round().astype(np.int64) for end in ("from", "to")}
+    plain = {name: found[name] for name in _PLAIN}
+    frames.insert_many(conn, interval, {"run_id": np.full(len(found), run_id), **millimetres, **plain})
+
+
+def intervals(
+    site: "Site",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    account_ids: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """Return the union of what was covered on the newest streets, as from `geo.coverage.merge`.
+
+    Intervals that ended at or after `since` and started before `until`, by some accounts or anybody.
+    """
+    version = site.network.version
+    derive(site, version)
+    with site.store.read() as conn:
+        found = frames.read(conn, _chosen(version, since, until, account_ids))
+    if found.empty:
+        return coverage.merge()
+    for end in ("from", "to"):
+        found[f"{end}_m"] = found.pop(f"{end}_mm") / 1000
+    return coverage.merge(found)
+
+
+def _chosen(
+    version: int, since: datetime | None, until: datetime | None, account_ids: Sequence[int] | None
+) -> Select[Any]:
+    columns = [interval.c[name] for name in (*_PLAIN, "from_mm", "to_mm")]
+    chosen = (
+        select(*columns)
+        .join(coverage_run, coverage_run.c.id == interval.c.run_id)
+        .where(coverage_run.c.network_version == version, coverage_run.c.method_version == METHOD_VERSION)
+    )
+    if since is not None:
+        chosen = chosen.where(interval.c.ended_at >= since)
+    if until is not None:
+        chosen = chosen.where(interval.c.started_at < until)
+    if account_ids is not None:
+        chosen = chosen.join(track, track.c.fid == coverage_run.c.track_id).where(
+            track.c.account_id.in_(account_ids)
+        )
+    return chosen
