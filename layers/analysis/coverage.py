@@ -1,6 +1,6 @@
 """What patrols covered, put in numbers: effort, shares of the streets, and what is overdue."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -58,6 +58,13 @@ def overdue(analyst: "Analyst", now: datetime) -> pd.DataFrame:
     return late.sort_values(
         worst_first, ascending=[False, True, True], na_position="first", ignore_index=True
     )
+
+
+def not_seen_km(analyst: "Analyst", days: float, now: datetime) -> tuple[float, float]:
+    """Return how many km of streets were not inspected in so many days up to now, and how many there are."""
+    seen = shares_by_class(analyst, now - timedelta(days=days), now)
+    total = float(seen["length_m"].sum()) / 1000
+    return total - float(seen["inspected"].sum()) / 1000, total
 
 
 def _classes(analyst: "Analyst") -> "pd.Series[str]":

@@ -43,3 +43,9 @@ def test_what_was_never_seen_is_overdue_and_what_was_seen_becomes_so(analyst: An
     assert later["over_days"].notna().any()
     assert (later["to_m"] - later["from_m"]).sum() > (late["to_m"] - late["from_m"]).sum()
     assert later["over_days"].isna().iloc[0]
+
+
+def test_a_supervisor_is_told_how_much_was_not_seen(analyst: Analyst, now: datetime) -> None:
+    not_seen, total = coverage.not_seen_km(analyst, 14, now)
+    assert total - not_seen == pytest.approx(0.3, abs=0.012)
+    assert coverage.not_seen_km(analyst, 14, now + timedelta(days=20)) == pytest.approx((total, total))

@@ -86,3 +86,17 @@ def test_intervals_are_chosen_by_period_and_account(
     assert coverage.intervals(town, None, now - timedelta(days=1))["recording"].nunique() == 1
     assert coverage.intervals(town, account_ids=[colleague.id])["recording"].nunique() == 1
     assert coverage.intervals(town, now).empty
+
+
+def test_a_track_from_the_other_side_of_the_world_covers_nothing(
+    town: Site, inspector: Account, now: datetime
+) -> None:
+    tracks.put(town, inspector, walk(along(200, 50, 350, 31), now), now=now)
+    far = walk(along(200, 50, 350, 31), now, number=7)
+    far = replace(far, lon=far.lon - 170, lat=-far.lat)
+    tracks.put(town, inspector, far, now=now)
+    assert coverage.intervals(town)["recording"].nunique() == 1
+    mixed = walk(along(200, 50, 350, 31), now, number=8)
+    mixed = replace(mixed, lon=np.where(np.arange(31) == 10, -52.8, mixed.lon))
+    tracks.put(town, inspector, mixed, now=now)
+    assert coverage.intervals(town)["recording"].nunique() == 2
