@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from geo import clearance
 from geo.clearance import protects
+from geo.crs import LonLat
 from geo.footways import FootNetwork, foot_network
 from layers.analysis import school_zones
 from layers.analysis.questions import Analyst
@@ -228,3 +230,25 @@ def _stretches(
     table = found.assign(last_at=pd.to_datetime(met["last_at"], utc=True).array, seen=recent)
     kept: pd.DataFrame = table[table["length_m"] > 0.5][columns].reset_index(drop=True)
     return kept
+
+
+BELLS = ("07:30", "11:40", "13:30", "16:30")
+BELL_MINUTES = 45
+
+
+def through_time(analyst: Analyst, school: Any, within_m: float) -> pd.DataFrame:
+    """Return by month the findings within a distance of a place, and those near a bell time of its days.
+
+    All categories count.  Returns columns `month`, `n`, `at_bells`, the oldest first.
+    """
+    found = analyst.findings(FindingFilter())
+    metres = school_zones.distances(school, LonLat(found[["lon", "lat"]].to_numpy(dtype=float)))
+    near = found[metres <= within_m]
+    local = near["observed_at"].dt.tz_convert(analyst.site.settings.zone).dt.tz_localize(None)
+    minute = (local.dt.hour * 60 + local.dt.minute).to_numpy()
+    bells = np.array([int(bell[:2]) * 60 + int(bell[3:]) for bell in BELLS])
+    at_bells = (np.abs(minute[:, None] - bells[None, :]) <= BELL_MINUTES).any(axis=1)
+    table = pd.DataFrame({"month": local.dt.strftime("%Y-%m").to_numpy(), "at_bells": at_bells})
+    by_month = table.groupby("month", sort=True)["at_bells"].agg(["size", "sum"]).reset_index()
+    counted: pd.DataFrame = by_month.set_axis(["month", "n", "at_bells"], axis=1)
+    return counted

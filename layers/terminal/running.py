@@ -49,6 +49,7 @@ _CONTENTS = {
     "account": Entry(
         "Look after the site", "Accounts, passwords and tokens.", "layers.terminal.accounts:account"
     ),
+    "rules": Entry("Look after the site", "Distance rules around schools.", "layers.terminal.rules:rules"),
     "status": Entry("Look after the site", "What the site holds.", "layers.terminal.sites:status"),
     "check": Entry(
         "Look after the site", "Check store, placements and photos.", "layers.terminal.sites:check"

@@ -64,6 +64,7 @@ def one(fid: int) -> ResponseReturnValue:
     stretches = found.stretches[found.stretches["fid"].eq(fid)]
     school = mine.iloc[0]
     zone = school_zones.zone(school["geom"], float(school["reach_m"])) if school["reach_m"] > 0 else None
+    months = surroundings.through_time(analyst(), school["geom"], float(school["reach_m"]))
     marks = [{"colour": _COLOUR[str(row["verdict"])], **_mark(row)} for row in verdicts.to_dict("records")]
     return render_template(
         "map_app/surrounding.html",
@@ -71,6 +72,8 @@ def one(fid: int) -> ResponseReturnValue:
         verdicts=[_verdict(row) for row in verdicts.sort_values("distance_m").to_dict("records")],
         stretches=[_stretch(row) for row in stretches.sort_values("seen").to_dict("records")],
         days=WITHIN_DAYS,
+        months=months.to_dict("records"),
+        bells=", ".join(surroundings.BELLS),
         basis=_basis(),
         parts=base.parts(drawing.build(ground(), school["geom"], zone, marks)),
     )

@@ -36,6 +36,8 @@ def test_the_page_of_a_school_says_what_each_verdict_is_based_on(
     findings.put_many(town, inspector, [report(1, 70, 130, now)], now=now)
     page = enter(supervisor).get(f"/school-surroundings/{school(town)}").text
     assert "SITE-SCHOOLS · 1 · site setting" in page and "boundary → point, euclidean" in page
+    # 07:00 UTC is 15:00 there: outside 45 minutes of every bell
+    assert "<td>2026-08</td><td>1</td><td>0</td>" in page
     assert "北仓道" in page and "not seen" in page and "xuncha.surroundings(" in page
     assert enter(supervisor).get("/school-surroundings/99999").status_code == 404
 
