@@ -17,7 +17,7 @@ def rules() -> None:
     """Hold the commands about rules."""
 
 
-@rules.command(cls=Command, help="Write every rule into FILE, CSV or XLSX.")
+@rules.command(cls=Command, help="Write every rule into FILE, a CSV spreadsheet.")
 @click.argument("file", type=click.Path(path_type=Path))
 @place.home_option
 def export(file: Path, home: Path | None) -> None:
@@ -25,10 +25,7 @@ def export(file: Path, home: Path | None) -> None:
     with place.opened(home) as site, site.store.read() as conn:
         kept = clearance_rules.newest(clearance_rules.versions(conn, site.settings.school_radius_m))
     table = clearance_rules.to_table(list(kept.values()))
-    if file.suffix.lower() == ".xlsx":
-        table.to_excel(file, index=False)
-    else:
-        table.to_csv(file, index=False, encoding="utf-8-sig")
+    table.to_csv(file, index=False, encoding="utf-8-sig")
     click.echo(gettext("%(n)s rules in %(file)s", n=len(table), file=file))
 
 
@@ -38,7 +35,7 @@ def export(file: Path, home: Path | None) -> None:
 def import_(file: Path, home: Path | None) -> None:
     """Keep the rules of a spreadsheet; refused rows are named and the others go in."""
     try:
-        table = pd.read_excel(file) if file.suffix.lower() == ".xlsx" else pd.read_csv(file)
+        table = pd.read_csv(file)
     except (OSError, ValueError) as error:
         raise UnreadableFileError("%(path)s cannot be read: %(reason)s", path=file, reason=error) from error
     good, refused = clearance_rules.from_table(table)
