@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import shapely
 
 from geo import coverage
 from layers.field import coverage as covered
@@ -47,6 +48,23 @@ def stretches(analyst: "Analyst", since: datetime | None, until: datetime) -> pd
 def shares_by_class(analyst: "Analyst", since: datetime | None, until: datetime) -> pd.DataFrame:
     """Return metres in each state and the share inspected, by class of street; see `geo.coverage.shares`."""
     return coverage.shares(stretches(analyst, since, until), _classes(analyst))
+
+
+def shares_by_area(analyst: "Analyst", level: str, since: datetime | None, until: datetime) -> pd.DataFrame:
+    """Return metres in each state and the share inspected, by area of a level (fid), with its `name`.
+
+    A block belongs to the area that its middle is in; what is in none is left out.
+    """
+    site = analyst.site
+    network, areas = site.network, site.districts
+    of_level = areas.frame.loc[areas.frame["level"] == level].set_index("fid")["name"]
+    middles = shapely.line_interpolate_point(network.blocks.geometry.to_numpy(), 0.5, normalized=True)
+    row, fid = areas.containing(network.projection.to_lonlat(shapely.get_coordinates(middles)))
+    within = pd.DataFrame({"block_id": network.blocks["block_id"].to_numpy()[row], "fid": fid})
+    within = within[within["fid"].isin(of_level.index)].drop_duplicates("block_id")
+    found = coverage.shares(stretches(analyst, since, until), within.set_index("block_id")["fid"])
+    found.insert(0, "name", found.index.map(of_level))
+    return found
 
 
 def overdue(analyst: "Analyst", now: datetime) -> pd.DataFrame:

@@ -49,3 +49,10 @@ def test_a_supervisor_is_told_how_much_was_not_seen(analyst: Analyst, now: datet
     not_seen, total = coverage.not_seen_km(analyst, 14, now)
     assert total - not_seen == pytest.approx(0.3, abs=0.012)
     assert coverage.not_seen_km(analyst, 14, now + timedelta(days=20)) == pytest.approx((total, total))
+
+
+def test_shares_are_told_by_area(analyst: Analyst, now: datetime) -> None:
+    level = analyst.site.districts.frame.set_index("name").loc["西社区", "level"]
+    found = coverage.shares_by_area(analyst, str(level), None, now).set_index("name")
+    assert found.loc["西社区", "inspected"] == pytest.approx(300, abs=12)
+    assert found["length_m"].sum() <= analyst.site.network.blocks.length.sum() + 0.1
