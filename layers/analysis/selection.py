@@ -7,10 +7,10 @@ import pandas as pd
 import shapely
 from sqlalchemy import Connection, func, select
 
-from layers.field import findings
+from layers.field import findings, in_force
 from layers.field.asking import FindingFilter
 from layers.site import Site
-from layers.store.schema import finding, history
+from layers.store.schema import finding, history, placement_decision
 
 _COLUMNS = (
     "fid",
@@ -39,12 +39,35 @@ def read(site: Site, wanted: FindingFilter) -> pd.DataFrame:
     DataFrame
         By `fid`: position (`lon`, `lat`, degrees), category, `observed_at`, `day` (days since 1970 at the
         site), and the placement's columns, missing where a finding has not been placed on these streets.
+        Where a person `decided`, the decision stands in them: one block with certainty, or outside.
     """
     found = findings.frame(site, wanted, _COLUMNS)
     places = shapely.get_coordinates(found.geometry.to_numpy()) if len(found) else np.empty((0, 2))
     local = found["observed_at"].dt.tz_convert(site.settings.zone).dt.tz_localize(None)
     days = local.to_numpy().astype("datetime64[D]").astype(np.int64)
-    return pd.DataFrame(found.drop(columns="geom")).assign(lon=places[:, 0], lat=places[:, 1], day=days)
+    table = pd.DataFrame(found.drop(columns="geom")).assign(lon=places[:, 0], lat=places[:, 1], day=days)
+    return _with_decisions(site, table)
+
+
+def _with_decisions(site: Site, table: pd.DataFrame) -> pd.DataFrame:
+    """Put what people decided in the place of what was in doubt."""
+    made = placement_decision.c
+    with site.store.read() as conn:
+        rows = conn.execute(in_force.decisions(made.finding_id, made.block_id, made.street_name)).all()
+    decided = {row.finding_id: row for row in rows}
+    which = table["fid"].isin(decided)
+    table["decided"] = which
+    if which.any():
+        own = [decided[fid] for fid in table.loc[which, "fid"]]
+        on_block = np.array([row.block_id is not None for row in own])
+        table.loc[which, "block_id"] = np.array([row.block_id for row in own], dtype=object)
+        table.loc[which, "street_name"] = np.array([row.street_name for row in own], dtype=object)
+        table.loc[which, "p_block"] = np.where(on_block, 1.0, np.nan)
+        table.loc[which, "runner_up_block"] = None
+        table.loc[which, "runner_up_p"] = np.nan
+        table.loc[which, "ambiguous"] = False
+        table.loc[which, "outside"] = ~on_block
+    return table
 
 
 def used_categories(conn: Connection) -> list[tuple[str, str, int]]:

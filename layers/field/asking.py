@@ -5,7 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, false, func, or_, select, union_all
 
-from layers.store.schema import finding, finding_district, network, placement
+from layers.field import in_force
+from layers.store.schema import finding, finding_district, network, placement, placement_decision
 from layers.store.spatial import intersects_bbox
 
 
@@ -59,11 +60,10 @@ class FindingFilter:
             found.append(finding.c.fid.in_(inside))
         if self.street is not None:
             # two selects, each with its index; of an OR inside one the planner would use neither
-            by_id = _placed(placement.c.street_id == self.street)
-            by_name = _placed(placement.c.street_name == self.street)
-            found.append(finding.c.fid.in_(union_all(by_id, by_name)))
+            by_id, by_name = _lying("street_id", self.street), _lying("street_name", self.street)
+            found.append(finding.c.fid.in_(union_all(*by_id, *by_name)))
         if self.block_id is not None:
-            found.append(finding.c.fid.in_(_placed(placement.c.block_id == self.block_id)))
+            found.append(finding.c.fid.in_(union_all(*_lying("block_id", self.block_id))))
         return found
 
 
@@ -85,5 +85,12 @@ def newest_network() -> ScalarSelect[int | None]:
     return select(func.max(network.c.version)).scalar_subquery()
 
 
-def _placed(where: ColumnElement[bool]) -> Select[tuple[int]]:
-    return select(placement.c.finding_id).where(placement.c.network_version == newest_network(), where)
+def _lying(column: str, value: str) -> list[Select[tuple[int]]]:
+    """Return the findings that lie there by their placement, and those by a decision, which goes first."""
+    decided = in_force.decisions(placement_decision.c.finding_id)
+    placed = select(placement.c.finding_id).where(
+        placement.c.network_version == newest_network(),
+        placement.c[column] == value,
+        placement.c.finding_id.not_in(decided),
+    )
+    return [placed, in_force.decisions(placement_decision.c.finding_id).where(placement_decision.c[column] == value)]

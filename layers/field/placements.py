@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, and_, func, select
 
-from geo.assign import COLUMNS, Model, sd_of
+from geo.assign import COLUMNS, Evidence, Model, sd_of
+from geo.assign import candidates as every_candidate
 from geo.crs import LonLat
 from geo.datum import to_wgs84
 from layers.city.districts import Districts
@@ -139,18 +140,27 @@ def derive(around: Surroundings, of: Positions) -> Derived:
 
 def place(network: Network, of: Positions, settings: Settings) -> dict[str, NDArray[Any]]:
     """Return a placement for each position on one version of the streets, with the columns of the store."""
-    placed = network.index.place(
-        of.lonlat,
-        of.sd_m,
-        heading_deg=of.heading_deg,
-        speed_ms=of.speed_ms,
-        name_hint=of.street_hint,
-        offset_m=of.offset_m,
-        offset_sd_m=of.offset_sd_m,
-        model=replace(Model(), outside_m=settings.outside_m),
-    )
+    placed = network.index.place(of.lonlat, of.sd_m, **_evidence(of, settings))
     # a frame of eighteen columns would cost a request more than the placement itself
     return {name: getattr(placed, name) for name in COLUMNS}
+
+
+def _evidence(of: Positions, settings: Settings) -> Evidence:
+    return {
+        "heading_deg": of.heading_deg,
+        "speed_ms": of.speed_ms,
+        "name_hint": of.street_hint,
+        "offset_m": of.offset_m,
+        "offset_sd_m": of.offset_sd_m,
+        "model": replace(Model(), outside_m=settings.outside_m),
+    }
+
+
+def candidates(conn: Connection, network: Network, settings: Settings, fid: int) -> pd.DataFrame:
+    """Return all blocks that a stored finding may lie on, by the same evidence as its placement."""
+    stored = _stored(conn, select(*(finding.c[name] for name in _STORED)).where(finding.c.fid == fid))
+    of = _positions_of(stored, settings)
+    return every_candidate(network.index, of.lonlat, float(of.sd_m[0]), **_evidence(of, settings))
 
 
 def insert(

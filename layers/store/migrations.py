@@ -79,12 +79,18 @@ def keep_coverage(conn: Connection) -> None:
     add_tables(conn, schema.coverage_run, schema.coverage)
 
 
+def decide_placements(conn: Connection) -> None:
+    """Let people decide where findings lie that the posterior leaves in doubt."""
+    add_tables(conn, schema.placement_decision)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
     Migration(2, "footways", keep_footways),
     Migration(3, "clearance rules", keep_clearance_rules),
     Migration(4, "coverage", keep_coverage),
+    Migration(5, "placement decisions", decide_placements),
 )
 
 

@@ -365,3 +365,4 @@ block_pass = Table(
 )
 
 from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402
+from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
