@@ -70,7 +70,9 @@ def _whose(choice: Choice) -> str:
 def _placed(findings: pd.DataFrame) -> str:
     n = int(findings["block_id"].notna().sum())
     ambiguous = int((findings["ambiguous"].eq(True) & findings["block_id"].notna()).sum())
-    return gettext("%(n)s, of these %(ambiguous)s ambiguous", n=number(n), ambiguous=number(ambiguous))
+    text = gettext("%(n)s, of these %(ambiguous)s ambiguous", n=number(n), ambiguous=number(ambiguous))
+    decided = int(findings["decided"].sum()) if "decided" in findings else 0
+    return text + (gettext(", %(n)s decided by a person", n=number(decided)) if decided else "")
 
 
 def _errors(findings: pd.DataFrame) -> str:

@@ -93,4 +93,7 @@ def _lying(column: str, value: str) -> list[Select[tuple[int]]]:
         placement.c[column] == value,
         placement.c.finding_id.not_in(decided),
     )
-    return [placed, in_force.decisions(placement_decision.c.finding_id).where(placement_decision.c[column] == value)]
+    return [
+        placed,
+        in_force.decisions(placement_decision.c.finding_id).where(placement_decision.c[column] == value),
+    ]

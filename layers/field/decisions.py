@@ -113,9 +113,7 @@ def decide(
     on_block = _on_block(network, block_id, place.geom) if block_id else {}
     with site.store.write() as conn:
         # the row of the finding is the lock: of two people who decide at once, one is told
-        conn.execute(
-            update(finding).where(finding.c.fid == place.fid).values(version=finding.c.version)
-        )
+        conn.execute(update(finding).where(finding.c.fid == place.fid).values(version=finding.c.version))
         if _of(conn, place.fid) is not None:
             raise ConflictError("The finding has been decided already; take that back first")
         values = {
@@ -128,7 +126,7 @@ def decide(
         done = conn.execute(insert(placement_decision).values(**values, **on_block))
         key = int(done.inserted_primary_key[0])  # type: ignore[index]
         details = {"decision": key, "block_id": block_id, "network_version": network.version}
-        _note(conn, account, "decide", uuid, details, now)
+        _note(conn, account, ("decide", uuid), details, now)
     return key
 
 
@@ -145,7 +143,7 @@ def take_back(site: "Site", account: Account, uuid: str, decision_id: int, *, no
         )
         if done.rowcount != 1:
             raise ConflictError("There is no such decision, or it has been taken back already")
-        _note(conn, account, "take back", uuid, {"decision": decision_id}, now)
+        _note(conn, account, ("take back", uuid), {"decision": decision_id}, now)
 
 
 def _may(account: Account) -> None:
@@ -166,8 +164,9 @@ def _of(conn: Connection, fid: int) -> Decision | None:
 
 
 def _note(
-    conn: Connection, account: Account, action: str, uuid: str, details: dict[str, Any], now: datetime
+    conn: Connection, account: Account, what: tuple[str, str], details: dict[str, Any], now: datetime
 ) -> None:
+    action, uuid = what
     history.append(
         conn, at=now, account_id=account.id, action=action, noun="finding", noun_id=uuid, details=details
     )

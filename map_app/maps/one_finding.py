@@ -18,8 +18,8 @@ def build(
     accuracy_m: float | None,
     candidates: Sequence[dict[str, Any]],
 ) -> CityMap:
-    """Return the map; each candidate has `line` (degrees), `colour`, `name` and `p`."""
+    """Return the map; each candidate has `line` (degrees) and `colour`; one with a `key` can be clicked."""
     city_map = CityMap(ground)
-    lines = [{name: one[name] for name in ("line", "colour")} for one in candidates]
+    lines = [{name: one[name] for name in ("line", "colour", "key") if name in one} for one in candidates]
     city_map.add_child(OneFinding(lon=lonlat[0], lat=lonlat[1], accuracy=accuracy_m, candidates=lines))
     return city_map

@@ -10,6 +10,7 @@ from layers.site import Site
 from map_app import assets
 from map_app.pages import (
     account,
+    arbitration,
     errors,
     field,
     findings,
@@ -42,7 +43,7 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         static_url_path="/assets",
         template_folder="templates",
     )
-    for screen in (start, account, maps, tiles, findings, field, surroundings, tour):
+    for screen in (start, account, maps, tiles, findings, field, surroundings, tour, arbitration):
         pages.register_blueprint(screen.blueprint)
     speech.prepare(app, pages)
     gate.prepare(app, pages)

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from layers import history
 from layers.city import taxonomy
 from layers.errors import NotFoundError
-from layers.field import access, findings, photos
+from layers.field import access, decisions, findings, photos
 from layers.field.findings import Finding, FindingFilter
 from layers.language import gettext
 from map_app import basis, cards, legend, style
@@ -131,6 +131,12 @@ def _rows(found: Finding) -> list[tuple[str, str]]:
         rows.append((gettext("Along the block"), f"{placed.chainage_m:.0f} m ± {placed.chainage_sd_m:.0f} m"))
         rows.append((gettext("From the centre line"), f"{placed.distance_m:.1f} m"))
     rows += [(taxonomy.level_name(area.level), area.name or area.code or "") for area in found.districts]
+    decided = decisions.of(site(), found.uuid)
+    if decided is not None:
+        where = (
+            (decided.street_name or gettext("(no name)")) if decided.block_id else gettext("None of these")
+        )
+        rows.append((gettext("Decided"), f"{where} · {local_time(decided.at, site().settings.zone)}"))
     if found.n_items is not None:
         rows.append((gettext("Items"), number(found.n_items)))
     return rows

@@ -49,11 +49,17 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the groups of pages that the head of every page leads to; a page is named by its endpoint."""
     rules = ("pages.surroundings.rules", gettext("Distance rules"))
     around = ("pages.surroundings.listed", gettext("Surroundings of schools"))
+    decides = current_user.is_authenticated and current_user.account.role in ("supervisor", "admin")
+    arbitration = [("pages.arbitration.page", gettext("Arbitration"))] if decides else []
     return [
         (gettext("Maps"), [(f"pages.maps.{name}", subjects.subject(name).short) for name in subjects.NAMES]),
         (
             gettext("Records"),
-            [("pages.findings.listed", gettext("List")), ("pages.field.page", gettext("Report"))],
+            [
+                ("pages.findings.listed", gettext("List")),
+                ("pages.field.page", gettext("Report")),
+                *arbitration,
+            ],
         ),
         (gettext("Schools"), [rules] if current_user.account.role == "inspector" else [around, rules]),
     ]

@@ -5,8 +5,10 @@
 
   xuncha.oneFinding = function (map, options) {
     const place = [options.lat, options.lon];
-    for (const { line, colour } of [...options.candidates].reverse()) {
-      L.polyline(line.map(([lon, lat]) => [lat, lon]), { color: colour, weight: 7, opacity: 0.75, interactive: false }).addTo(map);
+    for (const { line, colour, key } of [...options.candidates].reverse()) {
+      const drawn = L.polyline(line.map(([lon, lat]) => [lat, lon]), { color: colour, weight: key ? 10 : 7, opacity: 0.75, interactive: Boolean(key) });
+      if (key) drawn.on("click", () => document.dispatchEvent(new CustomEvent("xuncha:candidate", { detail: key })));
+      drawn.addTo(map);
     }
     if (options.accuracy) {
       L.circle(place, { radius: options.accuracy, color: "#0b5d6b", weight: 1, fillOpacity: 0.1, interactive: false }).addTo(map);

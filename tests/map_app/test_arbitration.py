@@ -1,0 +1,110 @@
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+import shapely
+from flask.testing import FlaskClient
+
+from layers.field import decisions, findings
+from layers.field.findings import FindingFilter
+from layers.people import Account
+from layers.site import Site
+from tests.conftest import report
+from tests.map_app.conftest import HOSTILE, City, Watched
+
+UUID, FAR = (report(number, 0, 0, datetime.now()).uuid for number in (1, 2))
+
+
+@pytest.fixture
+def client(
+    enter: Callable[[Account], FlaskClient],
+    supervisor: Account,
+    inspector: Account,
+    town: Site,
+    now: datetime,
+) -> FlaskClient:
+    """Give a supervisor's client in a town with a finding at a crossing and one far from all."""
+    reports = [report(1, 205, 205, now, note=HOSTILE), report(2, 5000, 5000, now)]
+    findings.put_many(town, inspector, reports, now=now)
+    return enter(supervisor)
+
+
+def token(text: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', text)
+    assert found
+    return found[1]
+
+
+def test_the_page_shows_one_finding_with_its_candidates(client: FlaskClient, town: Site) -> None:
+    text = client.get("/arbitration").get_data(as_text=True)
+    assert "2 findings in doubt" in text
+    assert HOSTILE not in text
+    for block in decisions.candidates(town, UUID)["block_id"][:2]:
+        assert f'name="block" value="{block}"' in text
+    assert f"finding={FAR}" in text
+
+
+def test_a_decision_goes_on_to_the_next_and_can_be_taken_back(client: FlaskClient, town: Site) -> None:
+    csrf = token(client.get("/arbitration").get_data(as_text=True))
+    block = decisions.candidates(town, UUID)["block_id"][1]
+    answer = client.post(f"/arbitration/{UUID}", data={"csrf_token": csrf, "block": block})
+    assert answer.status_code == 303
+    assert f"finding={FAR}" in answer.location
+    assert decisions.queue(town, FindingFilter()).left == 1
+    basis = dict(client.get("/data/maps/density").json["basis"])
+    assert "1 decided by a person" in basis["On a street"]
+    assert "Decided" in client.get(f"/findings/{UUID}").get_data(as_text=True)
+    again = client.post(f"/arbitration/{UUID}", data={"csrf_token": csrf, "block": ""})
+    assert again.status_code == 409
+    text = client.get(f"/arbitration?finding={UUID}").get_data(as_text=True)
+    key = re.search(r'name="decision" value="(\d+)"', text)
+    assert key
+    back = {"csrf_token": csrf, "decision": key[1]}
+    assert client.post(f"/arbitration/{UUID}/take-back", data=back).status_code == 303
+    assert decisions.queue(town, FindingFilter()).left == 2
+
+
+def test_inspectors_and_forms_without_a_token_decide_nothing(
+    client: FlaskClient, enter: Callable[[Account], FlaskClient], inspector: Account, town: Site
+) -> None:
+    assert enter(inspector).get("/arbitration").status_code == 403
+    assert client.post(f"/arbitration/{UUID}", data={"block": ""}).status_code == 400
+    assert client.get("/arbitration?finding=nobody").status_code == 404
+    assert decisions.queue(town, FindingFilter()).left == 2
+
+
+def test_without_streets_nothing_is_in_doubt(
+    enter: Callable[[Account], FlaskClient], supervisor: Account
+) -> None:
+    assert "Nothing is in doubt" in enter(supervisor).get("/arbitration").get_data(as_text=True)
+
+
+def test_a_click_on_a_block_of_the_map_decides(visit: Callable[..., Watched], city: City) -> None:
+    uuid = decisions.queue(city.site, FindingFilter()).uuid
+    while uuid and len(decisions.candidates(city.site, uuid)) < 2:
+        uuid = decisions.queue(city.site, FindingFilter(), uuid).after
+    assert uuid
+    block = decisions.candidates(city.site, uuid)["block_id"][1]
+    found, network = findings.get(city.site, uuid), city.site.network
+    line = network.index.tree.geometries[network.index.code_of[block]]
+    here = shapely.Point(network.projection.to_metres([[found.lon, found.lat]])[0])
+    foot = line.interpolate(min(max(line.project(here), 12.0), line.length - 12.0))
+    lon, lat = network.projection.to_lonlat([[foot.x, foot.y]])[0]
+    seen = visit(language="en")
+    seen.open(f"/arbitration?finding={uuid}")
+    at = seen.page.evaluate(
+        "([lat, lon]) => { const p = xuncha.theMap.latLngToContainerPoint([lat, lon]); return [p.x, p.y]; }",
+        [float(lat), float(lon)],
+    )
+    seen.shot("arbitration")
+    with seen.page.expect_navigation():
+        seen.page.locator(".finding-map .folium-map").click(position={"x": at[0], "y": at[1]})
+    made = decisions.of(city.site, uuid)
+    assert made is not None
+    assert made.block_id == block
+    seen.page.get_by_text("Decided just now").click()
+    with seen.page.expect_navigation():
+        seen.page.get_by_role("button", name="Take back").click()
+    assert decisions.of(city.site, uuid) is None
+    seen.check()
