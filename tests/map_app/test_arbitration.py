@@ -93,6 +93,7 @@ def test_a_click_on_a_block_of_the_map_decides(visit: Callable[..., Watched], ci
     lon, lat = network.projection.to_lonlat([[foot.x, foot.y]])[0]
     seen = visit(language="en")
     seen.open(f"/arbitration?finding={uuid}")
+    seen.page.wait_for_load_state("networkidle")
     at = seen.page.evaluate(
         "([lat, lon]) => { const p = xuncha.theMap.latLngToContainerPoint([lat, lon]); return [p.x, p.y]; }",
         [float(lat), float(lon)],
@@ -100,11 +101,15 @@ def test_a_click_on_a_block_of_the_map_decides(visit: Callable[..., Watched], ci
     seen.shot("arbitration")
     with seen.page.expect_navigation():
         seen.page.locator(".finding-map .folium-map").click(position={"x": at[0], "y": at[1]})
+    seen.page.wait_for_load_state("networkidle")
     made = decisions.of(city.site, uuid)
     assert made is not None
     assert made.block_id == block
-    seen.page.get_by_text("Decided just now").click()
+    with seen.page.expect_navigation():
+        seen.page.get_by_text("Decided just now").click()
+    seen.page.wait_for_load_state("networkidle")
     with seen.page.expect_navigation():
         seen.page.get_by_role("button", name="Take back").click()
+    seen.page.wait_for_load_state("networkidle")
     assert decisions.of(city.site, uuid) is None
     seen.check()
