@@ -63,6 +63,7 @@ class Placement(Outgoing):
     ambiguous: bool = Field(description="Do not count for this one block without review or weights")
     outside: bool = Field(description="No block near; not an error")
     s_used_m: float | None
+    by_track: bool = Field(description="The course of the inspector's track was used as evidence")
 
 
 class KeyPointNear(Outgoing):

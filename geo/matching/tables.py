@@ -121,7 +121,7 @@ def digests(net: Network, model: Model, recording: Recording, gap_s: float, mode
 
 
 def context(
-    trace: Trace, asked: pd.DataFrame, *, apart_s: float = 5.0, within_s: float = 30.0
+    trace: Trace, asked: pd.DataFrame, *, apart_s: float = 5.0, within_s: float = 30.0, trust: float = 1.0
 ) -> pd.DataFrame:
     """Return how probable each block was at given moments of the tracks, to place findings by.
 
@@ -135,6 +135,9 @@ def context(
         `track_id`, `time_s` (seconds since 1970).
     apart_s, within_s : float
         How near in time fixes may and must be; without one on either side a moment has no answer.
+    trust : float
+        Power to which the probabilities of a moment are raised, keeping their sum: below 1 where the error
+        of the finding is much like that of the fixes beside it, which tell little that is new.
 
     Returns
     -------
@@ -155,7 +158,15 @@ def context(
     moments = asked[["track_id", "time_s"]].astype({"time_s": float}).assign(row=np.arange(len(asked)))
     before = _nearest_fix(moments, used, "backward", -apart_s, within_s)
     after = _nearest_fix(moments, used, "forward", apart_s, within_s)
-    return _mixed(trace, moments, before, after)
+    return _trusted(_mixed(trace, moments, before, after), trust)
+
+
+def _trusted(mixed: pd.DataFrame, trust: float) -> pd.DataFrame:
+    """Return the probabilities of each moment flattened by a power, with the sum that they had."""
+    flat = mixed["p"] ** trust
+    of_moment = mixed["row"]
+    whole = mixed["p"].groupby(of_moment).transform("sum") / flat.groupby(of_moment).transform("sum")
+    return mixed.assign(p=flat * whole)
 
 
 def _nearest_fix(

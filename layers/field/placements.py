@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, and_, func, select
 
-from geo.assign import COLUMNS, Evidence, Model, sd_of
+from geo.assign import COLUMNS, Evidence, Model, Track, sd_of
 from geo.assign import candidates as every_candidate
 from geo.crs import LonLat
 from geo.datum import to_wgs84
@@ -138,29 +138,34 @@ def derive(around: Surroundings, of: Positions) -> Derived:
     return Derived(placed, near, row, district_id)
 
 
-def place(network: Network, of: Positions, settings: Settings) -> dict[str, NDArray[Any]]:
+def place(
+    network: Network, of: Positions, settings: Settings, *, track: Track | None = None
+) -> dict[str, NDArray[Any]]:
     """Return a placement for each position on one version of the streets, with the columns of the store."""
-    placed = network.index.place(of.lonlat, of.sd_m, **_evidence(of, settings))
+    placed = network.index.place(of.lonlat, of.sd_m, **_evidence(of, settings, track))
     # a frame of eighteen columns would cost a request more than the placement itself
     return {name: getattr(placed, name) for name in COLUMNS}
 
 
-def _evidence(of: Positions, settings: Settings) -> Evidence:
+def _evidence(of: Positions, settings: Settings, track: Track | None) -> Evidence:
     return {
         "heading_deg": of.heading_deg,
         "speed_ms": of.speed_ms,
         "name_hint": of.street_hint,
         "offset_m": of.offset_m,
         "offset_sd_m": of.offset_sd_m,
+        "track": track,
         "model": replace(Model(), outside_m=settings.outside_m),
     }
 
 
-def candidates(conn: Connection, network: Network, settings: Settings, fid: int) -> pd.DataFrame:
+def candidates(
+    conn: Connection, network: Network, settings: Settings, fid: int, *, track: Track | None = None
+) -> pd.DataFrame:
     """Return all blocks that a stored finding may lie on, by the same evidence as its placement."""
-    stored = _stored(conn, select(*(finding.c[name] for name in _STORED)).where(finding.c.fid == fid))
-    of = _positions_of(stored, settings)
-    return every_candidate(network.index, of.lonlat, float(of.sd_m[0]), **_evidence(of, settings))
+    stored = _stored(conn, select(*(finding.c[name] for name in STORED)).where(finding.c.fid == fid))
+    of = positions_of(stored, settings)
+    return every_candidate(network.index, of.lonlat, float(of.sd_m[0]), **_evidence(of, settings, track))
 
 
 def insert(
@@ -208,7 +213,7 @@ def insert_surroundings(conn: Connection, derived: Derived, keys: NDArray[np.int
     )
 
 
-_STORED = (
+STORED = (
     "fid",
     "accuracy_m",
     "accuracy_kind",
@@ -224,9 +229,10 @@ def _stored(conn: Connection, chosen: Select[Any]) -> pd.DataFrame:
     return pd.DataFrame(frames.read(conn, chosen))
 
 
-def _positions_of(stored: pd.DataFrame, settings: Settings) -> Positions:
+def positions_of(stored: pd.DataFrame, settings: Settings) -> Positions:
+    """Return the positions of findings from the columns `STORED` of the table."""
     lonlat = np.column_stack([[point.x for point in stored["geom"]], [point.y for point in stored["geom"]]])
-    columns = {name: stored[name].tolist() for name in _STORED if name not in ("fid", "geom")}
+    columns = {name: stored[name].tolist() for name in STORED if name not in ("fid", "geom")}
     return positions(settings, columns, LonLat(lonlat.reshape(-1, 2)))
 
 
@@ -261,12 +267,12 @@ def _missing(version: int, *what: Any) -> Select[Any]:
 
 
 def _add_chunk(site: "Site", network: Network, now: datetime) -> int:
-    lacking = _missing(network.version, *(finding.c[name] for name in _STORED))
+    lacking = _missing(network.version, *(finding.c[name] for name in STORED))
     with site.store.read() as conn:
         stored = _stored(conn, lacking.order_by(finding.c.fid).limit(CHUNK))
     if stored.empty:
         return 0
-    placed = place(network, _positions_of(stored, site.settings), site.settings)
+    placed = place(network, positions_of(stored, site.settings), site.settings)
     keys = stored["fid"].to_numpy(np.int64)
     with site.store.write() as conn:
         _insert_placements(conn, placed, keys, network.version, now)
@@ -287,12 +293,12 @@ def refresh_surroundings(site: "Site", *, progress: Progress = lambda done, tota
 
 
 def _refresh_chunk(site: "Site", around: Surroundings, after: int, last: int) -> tuple[int, int]:
-    chosen = select(*(finding.c[name] for name in _STORED)).where(finding.c.fid > after)
+    chosen = select(*(finding.c[name] for name in STORED)).where(finding.c.fid > after)
     with site.store.read() as conn:
         stored = _stored(conn, chosen.where(finding.c.fid <= last).order_by(finding.c.fid).limit(CHUNK))
     if stored.empty:
         return last, 0
-    derived = derive(replace(around, network=None), _positions_of(stored, site.settings))
+    derived = derive(replace(around, network=None), positions_of(stored, site.settings))
     keys = stored["fid"].to_numpy(np.int64)
     with site.store.write() as conn:
         for pairs in (finding_key_point, finding_district):

@@ -49,6 +49,12 @@ class Placement:
     ambiguous: bool
     outside: bool
     s_used_m: float | None
+    track_id: int | None
+
+    @property
+    def by_track(self) -> bool:
+        """Tell whether the course of a track was used as evidence."""
+        return self.track_id is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

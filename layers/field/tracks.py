@@ -19,15 +19,17 @@ import shapely
 from numpy.typing import NDArray
 from sqlalchemy import Connection, LargeBinary, Select, func, insert, select
 
-from geo.assign import ACCURACY_KINDS, sd_of
-from geo.crs import LonLat, check_lonlat
+from geo.assign import ACCURACY_KINDS
+from geo.crs import check_lonlat
 from geo.datum import to_wgs84
 from geo.errors import CoordinateError
 from layers import history
 from layers.city import versions
 from layers.city.networks import Network
 from layers.errors import BusyError, ConflictError, InvalidError, NotFoundError
+from layers.field import alongside
 from layers.field.findings import Outcome
+from layers.field.fixes import Fixes, fixes_of
 from layers.field.reports import CLOCK_AHEAD, LONGEST, check_frame, check_text, check_uuid
 from layers.people import Account
 from layers.settings import Settings
@@ -154,11 +156,12 @@ def put(
             with site.store.write() as conn:
                 if versions.read(conn, lock=True)["network"] != facts["network"]:
                     continue
-                _insert(conn, values, found, int(facts["network"]), now)
-                return Outcome.CREATED
+                fid = _insert(conn, values, found, int(facts["network"]), now)
         except ConflictError:
             # its twin came in between; look again
             continue
+        alongside.place(site, fid, now=now)
+        return Outcome.CREATED
     raise BusyError("Streets or key points are being changed; try again later")
 
 
@@ -193,28 +196,6 @@ def _values(
         "fixes": zlib.compress(np.ascontiguousarray(fixes.T, dtype="<f8").tobytes()),
         "geom": shapely.LineString(wgs84),
     }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Fixes:
-    """The fixes of one track by time, in WGS-84, with the standard deviation per axis (NaN if not said)."""
-
-    lonlat: LonLat
-    time: Floats
-    sd_m: Floats
-
-
-def fixes_of(row: Any) -> Fixes:
-    """Return the fixes of a row of the table (a mapping)."""
-    raw = unpack(row["fixes"])
-    lonlat = to_wgs84(raw[:, :2], row["frame"])
-    return Fixes(LonLat(lonlat), raw[:, 2], sd_of(raw[:, 3], row["accuracy_kind"]))
-
-
-def unpack(packed: bytes) -> Floats:
-    """Return the raw fixes, shape (n, 4): lon, lat in the track's frame, Unix time, accuracy."""
-    fixes: Floats = np.frombuffer(zlib.decompress(packed), dtype="<f8").reshape(4, -1).T
-    return fixes
 
 
 def passes_on(streets: Network | None, of: Fixes, settings: Settings, mode: str | None) -> pd.DataFrame:
@@ -263,8 +244,8 @@ def _passes(
 
 def _insert(
     conn: Connection, values: dict[str, Any], found: pd.DataFrame, version: int, now: datetime
-) -> None:
-    fid = conn.execute(insert(track).values(**values).returning(track.c.fid)).scalar_one()
+) -> int:
+    fid: int = conn.execute(insert(track).values(**values).returning(track.c.fid)).scalar_one()
     _insert_passes(conn, fid, found, version)
     history.append(
         conn,
@@ -275,6 +256,7 @@ def _insert(
         noun_id=values["uuid"],
         version=1,
     )
+    return fid
 
 
 def _insert_passes(conn: Connection, fid: int, found: pd.DataFrame, version: int) -> None:

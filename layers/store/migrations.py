@@ -84,6 +84,11 @@ def decide_placements(conn: Connection) -> None:
     add_tables(conn, schema.placement_decision)
 
 
+def place_along_tracks(conn: Connection) -> None:
+    """Let a placement name the track whose course it used as evidence."""
+    conn.execute(text("ALTER TABLE placement ADD COLUMN track_id INTEGER REFERENCES track(fid)"))
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -91,6 +96,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(3, "clearance rules", keep_clearance_rules),
     Migration(4, "coverage", keep_coverage),
     Migration(5, "placement decisions", decide_placements),
+    Migration(6, "placements along tracks", place_along_tracks),
 )
 
 

@@ -130,6 +130,9 @@ def _rows(found: Finding) -> list[tuple[str, str]]:
     if placed is not None and placed.chainage_m is not None:
         rows.append((gettext("Along the block"), f"{placed.chainage_m:.0f} m ± {placed.chainage_sd_m:.0f} m"))
         rows.append((gettext("From the centre line"), f"{placed.distance_m:.1f} m"))
+    if placed is not None and not placed.outside:
+        used = gettext("position and patrol track") if placed.by_track else gettext("position alone")
+        rows.append((gettext("Placed by"), used))
     rows += [(taxonomy.level_name(area.level), area.name or area.code or "") for area in found.districts]
     decided = decisions.of(site(), found.uuid)
     if decided is not None:

@@ -282,6 +282,8 @@ placement = Table(
     Column("ambiguous", Boolean, nullable=False),
     Column("outside", Boolean, nullable=False),
     Column("s_used_m", Double),
+    # the track whose course was used as evidence, if any
+    Column("track_id", ForeignKey("track.fid")),
     Index("placement_network_version_block_id", "network_version", "block_id"),
     Index("placement_network_version_street_id", "network_version", "street_id"),
     Index("placement_network_version_street_name", "network_version", "street_name"),

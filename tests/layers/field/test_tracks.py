@@ -11,7 +11,7 @@ from geo.datum import from_wgs84
 from layers import history
 from layers.city import networks
 from layers.errors import ConflictError, InvalidError, NotFoundError
-from layers.field import tracks
+from layers.field import fixes, tracks
 from layers.field.findings import Outcome
 from layers.field.tracks import Track
 from layers.people import Account
@@ -153,7 +153,7 @@ def test_what_came_is_kept_as_it_came(town: Site, inspector: Account, now: datet
     tracks.put(town, inspector, sent, now=now)
     with town.store.read() as conn:
         row = conn.execute(select(schema.track)).mappings().one()
-    raw = tracks.unpack(row["fixes"])
+    raw = fixes.unpack(row["fixes"])
     assert np.array_equal(raw[:, 0], sent.lon)
     assert np.array_equal(raw[:, 2], sent.time)
     assert np.array_equal(raw[:, 3], sent.accuracy_m, equal_nan=True)

@@ -64,9 +64,21 @@ def test_streets_of_the_first_version_learn_to_be_footways(store: Store, now: da
         conn.execute(insert(schema.network).values(**rows.network(1)))
         conn.execute(text("ALTER TABLE street DROP COLUMN footway"))
         conn.execute(schema.migration.delete().where(schema.migration.c.number > 1))
-    assert 2 in store.migrate(now=now)
+    assert store.migrate(now=now, steps=MIGRATIONS[:2]) == [2]
     with store.read() as conn:
         assert conn.execute(select(schema.street.c.footway)).all() == []
+
+
+def test_placements_of_an_older_version_learn_to_name_a_track(store: Store, now: datetime) -> None:
+    with store.write() as conn:
+        conn.execute(text("DROP TABLE placement"))
+        conn.execute(text("CREATE TABLE placement (finding_id INTEGER)"))
+        conn.execute(text("INSERT INTO placement (finding_id) VALUES (1)"))
+        conn.execute(schema.migration.delete().where(schema.migration.c.number > 5))
+    assert store.migrate(now=now, steps=MIGRATIONS[:6]) == [6]
+    with store.read() as conn:
+        kept = conn.execute(select(schema.placement.c.finding_id, schema.placement.c.track_id)).all()
+        assert [tuple(row) for row in kept] == [(1, None)]
 
 
 def test_a_step_may_not_leave_rows_that_refer_to_nothing(tmp_path: Path, now: datetime) -> None:
