@@ -10,7 +10,7 @@ from flask import Flask
 
 import field_api
 import map_app
-from geo import assign
+from geo import assign, matching
 from layers import language
 from layers.site import Site
 from layers.terminal import log, main
@@ -53,6 +53,7 @@ def serve_app() -> Flask:
     site = Site.open(Path(os.environ[VARIABLE]), now=datetime.now(UTC))
     logging.getLogger().addHandler(log.handler(site.settings.home))
     assign.warm_up()
+    matching.warm_up()
     site.network_or_none()
     return create_app(site)
 

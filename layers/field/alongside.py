@@ -8,13 +8,10 @@ itself is never counted twice: fixes within five seconds of a finding are left o
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 from sqlalchemy import Select, Text, and_, bindparam, literal, or_, select, update
 
@@ -26,7 +23,7 @@ from layers import history
 from layers.city import versions
 from layers.city.networks import Network
 from layers.field import placements
-from layers.field.fixes import Fixes, fixes_of
+from layers.field.courses import course
 from layers.store import frames
 from layers.store.schema import finding, placement, track
 
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 # phones that say their frame truly: calibration error 0.019 without tracks, 0.025, 0.029 and 0.039 with
 # 0.3, 0.5 and 1; ambiguous findings 41 %, 25 %, 23 % and 20 %
 TRUST = 0.3
-_WAYS = {"foot": "walking", "bicycle": "cycling", "vehicle": "driving"}
 Progress = Callable[[int, int], None]
 
 
@@ -48,24 +44,6 @@ class Placed:
     fid: NDArray[np.int64]
     uuid: list[str]
     columns: dict[str, NDArray[Any]]
-
-
-@lru_cache(maxsize=4)
-def prepared(streets: Network, *, on_foot: bool) -> matching.Network:
-    """Return the streets as the matcher wants them, made once for each version."""
-    return matching.network(streets.blocks, on_foot=on_foot)
-
-
-def trace(streets: Network, fixes: Fixes, mode: str | None) -> Trace:
-    """Return the course of a track along the streets."""
-    way = _WAYS.get(mode or "foot", "walking")
-    points = shapely.points(streets.projection.to_metres(fixes.lonlat))
-    frame = gpd.GeoDataFrame(
-        {"time": fixes.time, "accuracy_m": fixes.sd_m, "accuracy_kind": "sd"},
-        geometry=points,
-        crs=streets.blocks.crs,
-    )
-    return matching.trace(frame, prepared(streets, on_foot=way != "driving"), mode=way)
 
 
 def place(site: "Site", fid: int, *, now: datetime) -> int:
@@ -80,8 +58,7 @@ def place(site: "Site", fid: int, *, now: datetime) -> int:
         found = pd.DataFrame(frames.read(conn, _made_on(row)))
     if streets is None or found.empty:
         return 0
-    course = trace(streets, fixes_of(row), row["mode"])
-    placed = _placed(site, streets, course, found)
+    placed = _placed(site, streets, course(site, streets.version, row), found)
     with site.store.write() as conn:
         if versions.read(conn, lock=True)["network"] != facts["network"]:
             return 0
@@ -120,11 +97,11 @@ def _made_on(row: Any) -> Select[Any]:
     return select(*stored).where(made).order_by(finding.c.fid)
 
 
-def _placed(site: "Site", streets: Network, course: Trace, found: pd.DataFrame) -> Placed:
+def _placed(site: "Site", streets: Network, followed: Trace, found: pd.DataFrame) -> Placed:
     asked = pd.DataFrame(
-        {"track_id": course.fixes["track_id"].iloc[0], "time_s": seconds(found["observed_at"])}
+        {"track_id": followed.fixes["track_id"].iloc[0], "time_s": seconds(found["observed_at"])}
     )
-    around = matching.context(course, asked, trust=TRUST).sort_values("row", kind="stable")
+    around = matching.context(followed, asked, trust=TRUST).sort_values("row", kind="stable")
     known = np.unique(around["row"].to_numpy(np.int64))
     of = placements.positions_of(found.iloc[known], site.settings)
     n_each = np.bincount(np.searchsorted(known, around["row"]), minlength=len(known))

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Select, insert, select
 
-from geo import coverage, matching, recordings
+from geo import coverage
 from layers.errors import ConflictError
 from layers.field import tracks
+from layers.field.courses import course
 from layers.store import frames
 from layers.store.schema import coverage as interval
 from layers.store.schema import coverage_run, track
@@ -58,20 +58,9 @@ def derive(site: "Site", version: int, *, progress: tracks.Progress = lambda don
 def covered(site: "Site", version: int, row: Any) -> pd.DataFrame:
     """Return the intervals of one track (a row of the table), as from `geo.coverage.cover`.
 
-    Where nobody said how the patrol moved it is matched as a vehicle, and claims no side.
+    Where nobody said how the patrol moved no side is claimed.
     """
-    mode = row["mode"] or "vehicle"
-    streets = site.network_of(version)
-    ready = site.matching_network(version, on_foot=not recordings.mode_named(mode).with_traffic)
-    fixes = tracks.fixes_of(row)
-    sd_m = np.where(np.isnan(fixes.sd_m), site.settings.source_errors["phone"].sd_m, fixes.sd_m)
-    metres = streets.projection.to_metres(fixes.lonlat)
-    given = gpd.GeoDataFrame(
-        {"time": fixes.time, "accuracy_m": sd_m, "accuracy_kind": "sd", "track_id": row["uuid"]},
-        geometry=gpd.points_from_xy(metres[:, 0], metres[:, 1]),
-        crs=streets.blocks.crs,
-    )
-    found = coverage.cover(matching.trace(given, ready, mode=mode), streets.blocks)
+    found = coverage.cover(course(site, version, row), site.network_of(version).blocks)
     if row["mode"] is None:
         found["side"] = "unknown"
     return found
