@@ -97,21 +97,44 @@ def _made_on(row: Any) -> Select[Any]:
     return select(*stored).where(made).order_by(finding.c.fid)
 
 
-def _placed(site: "Site", streets: Network, followed: Trace, found: pd.DataFrame) -> Placed:
+def evidence_of(site: "Site", fid: int) -> Track | None:
+    """Return the evidence by which a finding was placed on the newest streets; None without a track."""
+    streets = site.network
+    used = select(placement.c.track_id).where(
+        placement.c.finding_id == fid,
+        placement.c.network_version == streets.version,
+        placement.c.method_version == placements.METHOD_VERSION,
+    )
+    made = select(finding.c.observed_at).where(finding.c.fid == fid)
+    with site.store.read() as conn:
+        track_id = conn.execute(used).scalar()
+        row = conn.execute(select(track).where(track.c.fid == track_id)).mappings().first()
+        found = pd.DataFrame(frames.read(conn, made))
+    if row is None:
+        return None
+    return _evidence(streets, course(site, streets.version, row), found)[1]
+
+
+def _evidence(streets: Network, followed: Trace, found: pd.DataFrame) -> tuple[NDArray[np.int64], Track]:
+    """Return which findings the course says anything about, and what it says of them."""
     asked = pd.DataFrame(
         {"track_id": followed.fixes["track_id"].iloc[0], "time_s": seconds(found["observed_at"])}
     )
     around = matching.context(followed, asked, trust=TRUST).sort_values("row", kind="stable")
     known = np.unique(around["row"].to_numpy(np.int64))
-    of = placements.positions_of(found.iloc[known], site.settings)
     n_each = np.bincount(np.searchsorted(known, around["row"]), minlength=len(known))
     number = pd.Index(streets.index.block_id)
-    evidence: Track = {
+    return known, {
         "begin": np.concatenate([[0], np.cumsum(n_each)]).astype(np.int64),
         "block": number.get_indexer(pd.Index(around["block_id"])).astype(np.int64),
         "p": around["p"].to_numpy(np.float64),
     }
-    answer = placements.place(streets, of, site.settings, track=evidence)
+
+
+def _placed(site: "Site", streets: Network, followed: Trace, found: pd.DataFrame) -> Placed:
+    known, said = _evidence(streets, followed, found)
+    of = placements.positions_of(found.iloc[known], site.settings)
+    answer = placements.place(streets, of, site.settings, track=said)
     return Placed(found["fid"].to_numpy(np.int64)[known], found["uuid"].iloc[known].tolist(), answer)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from layers import history
 from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from layers.field import in_force, placements
+from layers.field import alongside, in_force, placements
 from layers.field.asking import FindingFilter, newest_network
 from layers.people import Account
 from layers.store.schema import finding, placement, placement_decision
@@ -83,7 +83,10 @@ def candidates(site: "Site", uuid: str) -> pd.DataFrame:
     """Return all blocks of the newest streets that a finding may lie on; see `geo.assign.candidates`."""
     network = site.network
     with site.store.read() as conn:
-        return placements.candidates(conn, network, site.settings, _fid(conn, uuid))
+        fid = _fid(conn, uuid)
+    track = alongside.evidence_of(site, fid)
+    with site.store.read() as conn:
+        return placements.candidates(conn, network, site.settings, fid, track=track)
 
 
 def of(site: "Site", uuid: str) -> Decision | None:

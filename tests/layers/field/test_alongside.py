@@ -1,10 +1,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select
 
 from layers import history
-from layers.field import alongside, findings, tracks
+from layers.field import alongside, decisions, findings, tracks
 from layers.field.records import Placement
 from layers.people import Account
 from layers.site import Site
@@ -48,6 +49,20 @@ def test_the_course_of_a_track_decides_between_two_streets(
             "place_on_track",
         ]
     assert placement(town, other.uuid).track_id is None
+
+
+def test_the_candidates_of_a_finding_are_judged_by_the_same_track(
+    town: Site, inspector: Account, now: datetime
+) -> None:
+    course = walk(along(200, 60, 340, 57), now, mode="foot")
+    seen = replace(report(7, 192, 208, now), observed_at=moment(course, 26))
+    findings.put(town, inspector, seen, now=now)
+    alone = decisions.candidates(town, seen.uuid)
+    tracks.put(town, inspector, course, now=now)
+    best = placement(town, seen.uuid)
+    judged = decisions.candidates(town, seen.uuid).set_index("block_id")["p"]
+    assert judged[best.block_id] == pytest.approx(best.p_block, abs=1e-9)
+    assert judged[best.block_id] > alone["p"].max()
 
 
 def test_the_finding_itself_stays_as_it_came(town: Site, inspector: Account, now: datetime) -> None:
