@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from shapely.ops import substring
 
 from geo import clearance
 from geo.clearance import protects
 from geo.crs import LonLat
 from geo.footways import FootNetwork, foot_network
-from layers.analysis import school_zones
+from layers.analysis import coverage, school_zones
 from layers.analysis.questions import Analyst
 from layers.city import clearance_rules, key_points
 from layers.city.clearance_rules import Kept
@@ -209,12 +210,17 @@ def status(analyst: Analyst, now: datetime, within_days: int) -> Surroundings:
 def _stretches(
     analyst: Analyst, schools: gpd.GeoDataFrame, reach: NDArray[np.float64], now: datetime, days: int
 ) -> pd.DataFrame:
-    """Return the stretch of each block in each zone, and when it was last inspected."""
+    """Return the stretches of street in each zone, and when each was last inspected."""
     columns = ["fid", "block_id", "name", "length_m", "last_at", "seen"]
     network = analyst.site.network_or_none()
     if network is None or not len(schools):
         return pd.DataFrame(columns=columns).astype({"length_m": float, "seen": bool})
-    lines, blocks = network.blocks.geometry.to_numpy(), network.blocks
+    cut = coverage.stretches(analyst, None, now)
+    whole = network.blocks.set_index("block_id")
+    of = whole.loc[cut["block_id"].to_numpy()]
+    ends = zip(of.geometry, cut["from_m"].tolist(), cut["to_m"].tolist(), strict=True)
+    lines = np.array([substring(line, start, end) for line, start, end in ends], dtype=object)
+    blocks = cut.assign(name=of["name"].to_numpy())
     tree, parts = shapely.STRtree(lines), []
     for number, geometry, metres in zip(schools["fid"], schools.geometry, reach, strict=True):
         if metres <= 0:
@@ -222,12 +228,16 @@ def _stretches(
         drawn = shapely.transform(school_zones.zone(geometry, float(metres)), network.projection.to_metres)
         near = np.sort(tree.query(drawn, predicate="intersects"))
         length = shapely.length(shapely.intersection(lines[near], drawn))
-        parts.append(blocks.iloc[near][["block_id", "name"]].assign(fid=number, length_m=length))
-    found = pd.concat(parts) if parts else pd.DataFrame(columns=["fid", "block_id", "name", "length_m"])
-    seen = analyst.last_patrolled(now)
-    met = seen.reindex(found["block_id"].to_numpy(dtype=object))
-    recent = met["age_days"].astype(float).to_numpy() <= days
-    table = found.assign(last_at=pd.to_datetime(met["last_at"], utc=True).array, seen=recent)
+        parts.append(
+            blocks.iloc[near][["block_id", "name", "inspected_at"]].assign(fid=number, length_m=length)
+        )
+    found = (
+        pd.concat(parts)
+        if parts
+        else pd.DataFrame(columns=["fid", "block_id", "name", "inspected_at", "length_m"])
+    )
+    last = pd.to_datetime(found["inspected_at"], utc=True)
+    table = found.assign(last_at=last.array, seen=(last >= now - timedelta(days=days)).to_numpy(dtype=bool))
     kept: pd.DataFrame = table[table["length_m"] > 0.5][columns].reset_index(drop=True)
     return kept
 
