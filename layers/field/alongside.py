@@ -46,10 +46,11 @@ class Placed:
     columns: dict[str, NDArray[Any]]
 
 
-def place(site: "Site", fid: int, *, now: datetime) -> int:
+def place(site: "Site", fid: int, *, now: datetime, followed: Trace | None = None) -> int:
     """Place the findings made on one stored track with its evidence; return how many had any.
 
-    Everything is derived before the lock is taken; a track that brings nothing new writes nothing.
+    `followed` is its course on the newest streets, read now if not given.  Everything is derived before
+    the lock is taken; a track that brings nothing new writes nothing.
     """
     facts = site.facts()
     streets = site.network_or_none(facts)
@@ -58,7 +59,7 @@ def place(site: "Site", fid: int, *, now: datetime) -> int:
         found = pd.DataFrame(frames.read(conn, _made_on(row)))
     if streets is None or found.empty:
         return 0
-    placed = _placed(site, streets, course(site, streets.version, row), found)
+    placed = _placed(site, streets, followed or course(site, streets.version, row), found)
     with site.store.write() as conn:
         if versions.read(conn, lock=True)["network"] != facts["network"]:
             return 0

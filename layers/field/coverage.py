@@ -3,7 +3,7 @@
 A track is read once per version of the streets and of the method, when coverage is first asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,8 @@ import pandas as pd
 from sqlalchemy import Connection, Select, insert, select
 
 from geo import coverage
+from geo.matching import Trace
 from layers.errors import ConflictError
-from layers.field import tracks
 from layers.field.courses import course
 from layers.store import frames
 from layers.store.schema import coverage as interval
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 # Raised when the same track would cover other stretches
 METHOD_VERSION = "cover-1"
+Progress = Callable[[int, int], None]
 _PLAIN = ("block_id", "side", "state", "started_at", "ended_at", "p", "p_side", "recording", "pass_no")
 
 
-def derive(site: "Site", version: int, *, progress: tracks.Progress = lambda done, total: None) -> int:
+def derive(site: "Site", version: int, *, progress: Progress = lambda done, total: None) -> int:
     """Read the tracks that were not yet read on this version of the streets; return how many.
 
     A track is a transaction of its own, so that an interruption loses nothing; what was read on older
@@ -44,23 +45,28 @@ def derive(site: "Site", version: int, *, progress: tracks.Progress = lambda don
     for done, fid in enumerate(fids, start=1):
         with site.store.read() as conn:
             row = conn.execute(select(track).where(track.c.fid == fid)).mappings().one()
-        found = covered(site, version, row)
-        try:
-            with site.store.write() as conn:
-                _insert(conn, fid, version, found)
-        except ConflictError:
-            # another process has just read the same track, with the same result
-            continue
+        keep(site, version, row, course(site, version, row))
         progress(done, len(fids))
     return len(fids)
 
 
-def covered(site: "Site", version: int, row: Any) -> pd.DataFrame:
+def keep(site: "Site", version: int, row: Any, followed: Trace) -> None:
+    """Store what one track (a row of the table) covered by its course, unless that is known."""
+    found = covered(site, version, row, followed)
+    try:
+        with site.store.write() as conn:
+            _insert(conn, row["fid"], version, found)
+    except ConflictError:
+        # another process has just read the same track, with the same result
+        return
+
+
+def covered(site: "Site", version: int, row: Any, followed: Trace) -> pd.DataFrame:
     """Return the intervals of one track (a row of the table), as from `geo.coverage.cover`.
 
     Where nobody said how the patrol moved no side is claimed.
     """
-    found = coverage.cover(course(site, version, row), site.network_of(version).blocks)
+    found = coverage.cover(followed, site.network_of(version).blocks)
     if row["mode"] is None:
         found["side"] = "unknown"
     return found

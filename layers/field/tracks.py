@@ -27,7 +27,7 @@ from layers import history
 from layers.city import versions
 from layers.city.networks import Network
 from layers.errors import BusyError, ConflictError, InvalidError, NotFoundError
-from layers.field import alongside
+from layers.field import outings
 from layers.field.findings import Outcome
 from layers.field.fixes import Fixes, fixes_of
 from layers.field.reports import CLOCK_AHEAD, LONGEST, check_frame, check_text, check_uuid
@@ -160,7 +160,7 @@ def put(
         except ConflictError:
             # its twin came in between; look again
             continue
-        alongside.place(site, fid, now=now)
+        outings.follow(site, fid, now=now)
         return Outcome.CREATED
     raise BusyError("Streets or key points are being changed; try again later")
 

@@ -12,7 +12,7 @@ from layers.city import key_points as key_point_store
 from layers.city import networks
 from layers.city.layer import Changes
 from layers.errors import InvalidError
-from layers.field import alongside, placements, tracks
+from layers.field import alongside, coverage, placements, tracks
 from layers.importing import districts, key_points, osm, runs, streets
 from layers.importing.features import Layer
 from layers.importing.options import ImportOptions
@@ -202,6 +202,7 @@ def derive_anew(
     if version and streets and checking.count(site, "tracks"):
         tracks.add_passes_for(site, version, progress=passing)
     if version and checking.count(site, "tracks"):
+        coverage.derive(site, version, progress=passing)
         alongside.place_all(site, now=now, progress=following)
     if around and checking.count(site, "findings"):
         placements.refresh_surroundings(site, progress=looking)
