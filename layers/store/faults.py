@@ -1,8 +1,11 @@
 """The database's errors, translated once into ours."""
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors as postgres
@@ -38,6 +41,9 @@ _MESSAGES = {
     NoSpaceError: "The store has no space left; nothing was written",
     ConflictError: "The same record is there already",
 }
+Function = TypeVar("Function", bound=Callable[..., Any])
+# only the main thread is interrupted, so that one mark is enough
+_interrupted = threading.Event()
 
 
 def _of_sqlite(error: sqlite3.Error) -> type[XunchaError] | None:
@@ -68,12 +74,29 @@ def explain(error: BaseException | None) -> XunchaError | None:
     return kind(_MESSAGES[kind]) if kind else None
 
 
+def noticing(function: Function) -> Function:
+    """Return a function for SQLite to call that notes Ctrl-C, of which SQLite makes an error of its own."""
+
+    @wraps(function)
+    def called(*given: Any) -> Any:
+        try:
+            return function(*given)
+        except KeyboardInterrupt:
+            _interrupted.set()
+            raise
+
+    return called  # type: ignore[return-value]
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise our errors in place of the database's."""
     try:
         yield
     except exc.DBAPIError as error:
+        if _interrupted.is_set():
+            _interrupted.clear()
+            raise KeyboardInterrupt from error
         ours = explain(error.orig)
         if ours is None:
             raise

@@ -16,6 +16,7 @@ from pyproj import CRS
 from sqlalchemy import Connection, Table
 
 from layers.store import blobs
+from layers.store.faults import noticing
 
 APPLICATION_ID = 0x47504B47  # "GPKG"
 USER_VERSION = 10300
@@ -97,9 +98,9 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("PRAGMA temp_store = MEMORY")
-    connection.create_function("ST_IsEmpty", 1, _is_empty, deterministic=True)
+    connection.create_function("ST_IsEmpty", 1, noticing(_is_empty), deterministic=True)
     for number, name in enumerate(("ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY")):
-        connection.create_function(name, 1, _side(number), deterministic=True)
+        connection.create_function(name, 1, noticing(_side(number)), deterministic=True)
 
 
 def _is_empty(blob: bytes | None) -> int | None:

@@ -375,4 +375,4 @@ def test_a_street_and_a_block_are_found_by_their_indexes(peopled: Site) -> None:
         with peopled.store.read() as conn:
             plan = [row[3] for row in conn.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))]
         assert any(index in step for step in plan), plan
-        assert not any("SCAN placement" in step or "SCAN finding" in step for step in plan), plan
+        assert not {"SCAN placement", "SCAN finding"} & {" ".join(step.split()[:2]) for step in plan}, plan

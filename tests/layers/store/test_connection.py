@@ -15,7 +15,7 @@ from layers.errors import (
     SettingError,
     UnreadableFileError,
 )
-from layers.store import Store, schema
+from layers.store import Store, blobs, schema
 from tests.layers.store import rows
 
 only_postgis = pytest.mark.parametrize(
@@ -174,3 +174,22 @@ def test_a_store_of_a_later_program_is_refused(store: Store, now: datetime) -> N
         conn.execute(insert(schema.migration).values(number=99, name="later", applied_at=now))
     with pytest.raises(MigrationError, match="99"):
         store.migrate(now=now)
+
+
+def test_ctrl_c_inside_a_trigger_is_ctrl_c_and_writes_nothing(
+    tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite makes an error of its own of whatever a function that it calls raises."""
+
+    def interrupted(_: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(blobs, "envelope", interrupted)
+    store = Store.create(tmp_path / "site.gpkg", now=now)
+    with pytest.raises(KeyboardInterrupt), store.write() as conn:
+        conn.execute(insert(schema.account).values(login="a", name="a", role="admin", created_at=now))
+        conn.execute(insert(schema.finding).values(**rows.finding(1, 117, 39)))
+    monkeypatch.undo()
+    with store.read() as conn:
+        assert conn.execute(select(schema.account.c.id)).all() == []
+    store.close()
