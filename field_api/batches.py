@@ -46,7 +46,7 @@ def _answers(site: Site, uuids: Sequence[str]) -> dict[str, FindingAnswer]:
     if not uuids:
         return {}
     taxonomy = site.taxonomy
-    asked = FindingFilter(uuids=tuple(uuids), with_withdrawn=True)
+    asked = FindingFilter(uuids=tuple(uuids), with_withdrawn=True, with_duplicates=True)
     page = findings.page(site, asked, limit=len(uuids))
     return {each.uuid: FindingAnswer.of(each, taxonomy) for each in page.findings}
 

@@ -1,5 +1,6 @@
 """Scores answers about the demo city against its truth: placement, coverage, hotspots and close-outs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -264,3 +265,65 @@ def _closeouts(truth: Path, said: pd.DataFrame) -> dict[str, float]:
         "fakes_caught": float((~believed)[~real].mean()) if (~real).any() else float("nan"),
         "true_doubted": float((~believed)[real].mean()) if real.any() else float("nan"),
     }
+
+
+def true_twins(
+    truth: Path, window_days: Mapping[str, float], usual_days: float = 7.0, relapse_days: float = 90.0
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return what is true of findings that are one thing.
+
+    Returns
+    -------
+    reports
+        A row per finding: `uuid`, `problem`, `origin` (the problem of which it is a return, or itself), `kind`,
+        `category`, `at`.
+    closings
+        `uuid`, `closed_at`: the first claim of rectification after each report of a problem.
+    pairs
+        `first`, `second` (uuids in order of time), `relation`: duplicate if nothing was claimed between,
+        within the category's window; else relapse, within `relapse_days` of the claim.
+    """
+    told = pd.read_csv(truth / "findings.csv", keep_default_na=False)
+    problems = pd.read_csv(truth / "problems.csv", dtype=str, keep_default_na=False)
+    before = dict(zip(problems["problem"], problems["relapse_of"], strict=True))
+    code = dict(zip(problems["problem"], problems["scheme"] + "." + problems["code"], strict=True))
+    reports = told[["uuid", "problem", "kind"]].assign(
+        origin=[_origin(one, before) for one in told["problem"]],
+        category=told["problem"].map(code),
+        at=pd.to_datetime(told["true_at"], utc=True),
+    )
+    claims = pd.read_csv(truth / "closeouts.csv")
+    claims = claims.assign(closed_at=pd.to_datetime(claims["claimed_at"], utc=True)).sort_values("closed_at")
+    closed = pd.merge_asof(
+        reports.sort_values("at"),
+        claims[["problem", "closed_at"]],
+        left_on="at",
+        right_on="closed_at",
+        by="problem",
+        direction="forward",
+        allow_exact_matches=False,
+    )
+    return reports, closed.loc[closed["closed_at"].notna(), ["uuid", "closed_at"]], _pairs_of(
+        closed, window_days, usual_days, relapse_days
+    )
+
+
+def _origin(problem: str, before: Mapping[str, str]) -> str:
+    while before.get(problem):
+        problem = before[problem]
+    return problem
+
+
+def _pairs_of(
+    closed: pd.DataFrame, window_days: Mapping[str, float], usual_days: float, relapse_days: float
+) -> pd.DataFrame:
+    """Return all pairs of reports of one origin that a careful reader could be asked for."""
+    both = closed.merge(closed, on="origin", suffixes=("", "_2"))
+    both = both[(both["at"] < both["at_2"]) & (both["uuid"] != both["uuid_2"])]
+    since = (both["at_2"] - both["closed_at"]).dt.total_seconds() / 86_400
+    apart = (both["at_2"] - both["at"]).dt.total_seconds() / 86_400
+    window = both["category"].map(window_days).fillna(usual_days)
+    relapse, duplicate = (since > 0) & (since <= relapse_days), ~(since > 0) & (apart <= window)
+    relation = np.where(relapse, "relapse", np.where(duplicate, "duplicate", ""))
+    pairs = pd.DataFrame({"first": both["uuid"], "second": both["uuid_2"], "relation": relation})
+    return pairs[pairs["relation"] != ""].reset_index(drop=True)

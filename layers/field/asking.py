@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, false, func, or_, select, union_all
 
 from layers.field import in_force
-from layers.store.schema import finding, finding_district, network, placement, placement_decision
+from layers.store.schema import finding, finding_district, finding_link, network, placement, placement_decision
 from layers.store.spatial import intersects_bbox
 
 
@@ -16,6 +16,7 @@ class FindingFilter:
 
     `bbox` is west, south, east, north in degrees; the period holds its beginning and not its end;
     `categories` are pairs of scheme and code; `street` is a street's id or its name on the newest streets.
+    A finding that was merged as the duplicate of another counts there, and is asked for by `with_duplicates`.
     """
 
     bbox: tuple[float, float, float, float] | None = None
@@ -30,6 +31,7 @@ class FindingFilter:
     account_id: int | None = None
     import_run_id: int | None = None
     with_withdrawn: bool = False
+    with_duplicates: bool = False
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions as SQL."""
@@ -39,6 +41,9 @@ class FindingFilter:
         found: list[ColumnElement[bool]] = []
         if not self.with_withdrawn:
             found.append(finding.c.withdrawn_at.is_(None))
+        if not self.with_duplicates:
+            repeats = in_force.merged(finding_link.c.id).where(finding_link.c.second_id == finding.c.fid)
+            found.append(~repeats.exists())
         if self.observed_from is not None:
             found.append(finding.c.observed_at >= self.observed_from)
         if self.observed_until is not None:

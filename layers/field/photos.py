@@ -5,11 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select
+from PIL import Image, UnidentifiedImageError
+from sqlalchemy import Connection, insert, select, update
 
 from layers import history
 from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, TooLargeError
-from layers.field import pictures, records, shelf
+from layers.field import likeness, pictures, records, shelf
 from layers.field.findings import Outcome
 from layers.field.pictures import Picture
 from layers.field.records import Photo
@@ -96,6 +97,7 @@ def _columns(picture: Picture) -> dict[str, Any]:
         "taken_at": picture.taken.at,
         "exif_lon": picture.taken.lon,
         "exif_lat": picture.taken.lat,
+        "phash": picture.phash,
     }
 
 
@@ -103,7 +105,8 @@ def _add(site: "Site", uuid: str, values: dict[str, Any]) -> tuple[Outcome, Phot
     outcome = Outcome.CREATED
     try:
         with site.store.write() as conn:
-            conn.execute(insert(photo).values(**values))
+            done = conn.execute(insert(photo).values(**values))
+            likeness.keep_bands(conn, {int(done.inserted_primary_key[0]): values["phash"]})  # type: ignore[index]
             history.append(
                 conn,
                 at=values["received_at"],
@@ -121,6 +124,34 @@ def _add(site: "Site", uuid: str, values: dict[str, Any]) -> tuple[Outcome, Phot
     if kept is None:
         raise NotFoundError("There is no such photo")
     return outcome, kept
+
+
+def hash_older(site: "Site", most: int = 200) -> int:
+    """Hash photos that came before there were hashes, from their thumbnails; return how many were done."""
+    chosen = select(photo.c.id, photo.c.sha256).where(photo.c.phash.is_(None)).order_by(photo.c.id)
+    with site.store.read() as conn:
+        rows = conn.execute(chosen.limit(most)).all()
+    found = {row.id: _phash_of(site, row.sha256) for row in rows}
+    if found:
+        with site.store.write() as conn:
+            fresh = {
+                key: phash
+                for key, phash in found.items()
+                if conn.execute(
+                    update(photo).where(photo.c.id == key, photo.c.phash.is_(None)).values(phash=phash)
+                ).rowcount
+            }
+            likeness.keep_bands(conn, fresh)
+    return len(found)
+
+
+def _phash_of(site: "Site", sha256: str) -> str:
+    """Return the hash of a photo by its thumbnail; one whose file is gone looks like no other."""
+    try:
+        with Image.open(open_public(site, sha256, thumbnail=True), formats=["JPEG"]) as image:
+            return likeness.phash(image)
+    except (NotFoundError, UnidentifiedImageError, OSError):
+        return likeness.PLAIN
 
 
 def folder(site: "Site") -> Path:

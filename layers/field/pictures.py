@@ -12,6 +12,7 @@ import puremagic
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from layers.errors import InvalidError, TooLargeError, UnreadableFileError
+from layers.field import likeness
 
 # What is taken; whatever else Pillow could read is not a phone's photo
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -34,7 +35,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A photo that could be read, its size upright, and two clean copies without any metadata."""
+    """A photo that could be read, its size upright, and two clean copies without any metadata.
+
+    `phash` tells what it shows; see `likeness`.
+    """
 
     media_type: str
     width_px: int
@@ -42,6 +46,7 @@ class Picture:
     taken: Taken
     public: bytes
     thumbnail: bytes
+    phash: str
 
 
 def read(data: bytes, *, max_pixels: int, zone: tzinfo) -> Picture:
@@ -64,7 +69,8 @@ def read(data: bytes, *, max_pixels: int, zone: tzinfo) -> Picture:
         public = _clean(ImageOps.exif_transpose(image))
     except _BROKEN as error:
         raise UnreadableFileError("The photo is damaged: %(reason)s", field="photo", reason=error) from error
-    return Picture(media_type, width, height, taken, _jpeg(public, PUBLIC_PX), _jpeg(public, THUMBNAIL_PX))
+    copies = _jpeg(public, PUBLIC_PX), _jpeg(public, THUMBNAIL_PX)
+    return Picture(media_type, width, height, taken, *copies, likeness.phash(public))
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:

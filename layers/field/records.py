@@ -9,6 +9,7 @@ from typing import Any
 from shapely import Point
 from sqlalchemy import Connection, Row, Select, select
 
+from layers.field import in_force, likeness
 from layers.field.reports import Position
 from layers.store.schema import (
     account,
@@ -16,6 +17,7 @@ from layers.store.schema import (
     finding,
     finding_district,
     finding_key_point,
+    finding_link,
     key_point,
     photo,
     placement,
@@ -82,7 +84,10 @@ class InDistrict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
-    """A photo of a finding; the file is found by its SHA-256."""
+    """A photo of a finding; the file is found by its SHA-256.
+
+    It is `reused` if another finding has the same or nearly the same.
+    """
 
     id: int
     sha256: str
@@ -94,12 +99,17 @@ class Photo:
     taken_at: datetime | None
     exif_lon: float | None
     exif_lat: float | None
+    phash: str | None
     received_at: datetime
+    reused: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A finding with its placement, its key points (nearest first), its areas and its photos."""
+    """A finding with its placement, its key points (nearest first), its areas and its photos.
+
+    One that was merged is the `duplicate_of` the finding that counts for both.
+    """
 
     fid: int
     uuid: str
@@ -124,6 +134,7 @@ class Finding:
     key_points: tuple[NearKeyPoint, ...]
     districts: tuple[InDistrict, ...]
     photos: tuple[Photo, ...]
+    duplicate_of: str | None
 
 
 def chosen() -> Select[Any]:
@@ -138,8 +149,10 @@ def assemble(conn: Connection, rows: Sequence[AnyRow]) -> list[Finding]:
     fids = [row.fid for row in rows]
     placed = _placements(conn, fids)
     near, areas, pictures = _key_points(conn, fids), _districts(conn, fids), photos_of(conn, fids)
+    counted = _counted_for(conn, fids)
     return [
-        _finding(row, placed.get(row.fid), near[row.fid], areas[row.fid], pictures[row.fid]) for row in rows
+        _finding(row, placed.get(row.fid), near[row.fid], areas[row.fid], pictures[row.fid], counted)
+        for row in rows
     ]
 
 
@@ -169,6 +182,7 @@ def _finding(
     near: list[NearKeyPoint],
     areas: list[InDistrict],
     pictures: list[Photo],
+    counted: dict[int, str],
 ) -> Finding:
     point: Point = row.geom
     position = Position(
@@ -192,6 +206,7 @@ def _finding(
         key_points=tuple(near),
         districts=tuple(areas),
         photos=tuple(pictures),
+        duplicate_of=counted.get(row.fid),
     )
 
 
@@ -248,13 +263,34 @@ def _districts(conn: Connection, fids: Sequence[int]) -> dict[int, list[InDistri
     return found
 
 
-_PHOTO_COLUMNS = tuple(Photo.__slots__)
+def _counted_for(conn: Connection, fids: Sequence[int]) -> dict[int, str]:
+    """Return the finding that counts for each of those that were merged, the first of a chain."""
+    made = finding_link.c
+    head = {fid: fid for fid in fids}
+    # each first was observed before its second: there is an end
+    while True:
+        rows = conn.execute(
+            in_force.merged(made.second_id, made.first_id).where(made.second_id.in_(set(head.values())))
+        )
+        before = {row.second_id: row.first_id for row in rows}
+        if not before:
+            break
+        head = {fid: before.get(at, at) for fid, at in head.items()}
+    others = {fid: at for fid, at in head.items() if fid != at}
+    named = select(finding.c.fid, finding.c.uuid).where(finding.c.fid.in_(set(others.values())))
+    uuids = {row.fid: row.uuid for row in conn.execute(named)} if others else {}
+    return {fid: uuids[at] for fid, at in others.items()}
+
+
+_PHOTO_COLUMNS = tuple(name for name in Photo.__slots__ if name != "reused")
 
 
 def photos_of(conn: Connection, fids: Sequence[int]) -> dict[int, list[Photo]]:
     """Return the photos of findings, in the order in which they came."""
-    rows = conn.execute(select(photo).where(photo.c.finding_id.in_(fids)).order_by(photo.c.id))
+    rows = conn.execute(select(photo).where(photo.c.finding_id.in_(fids)).order_by(photo.c.id)).all()
+    elsewhere = likeness.elsewhere(conn, [row.id for row in rows])
     found: dict[int, list[Photo]] = defaultdict(list)
     for row in rows:
-        found[row.finding_id].append(Photo(**{name: getattr(row, name) for name in _PHOTO_COLUMNS}))
+        known = {name: getattr(row, name) for name in _PHOTO_COLUMNS}
+        found[row.finding_id].append(Photo(**known, reused=row.id in elsewhere))
     return found

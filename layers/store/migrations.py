@@ -89,6 +89,12 @@ def place_along_tracks(conn: Connection) -> None:
     conn.execute(text("ALTER TABLE placement ADD COLUMN track_id INTEGER REFERENCES track(fid)"))
 
 
+def link_findings(conn: Connection) -> None:
+    """Let people link findings that are one thing, and photos be known again by what they show."""
+    conn.execute(text("ALTER TABLE photo ADD COLUMN phash TEXT"))
+    add_tables(conn, schema.finding_link, schema.photo_band)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -97,6 +103,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "coverage", keep_coverage),
     Migration(5, "placement decisions", decide_placements),
     Migration(6, "placements along tracks", place_along_tracks),
+    Migration(7, "links of findings", link_findings),
 )
 
 

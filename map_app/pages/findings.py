@@ -53,7 +53,7 @@ def listed() -> ResponseReturnValue:
 def _in_order(uuids: list[str]) -> list[Finding]:
     if not uuids:
         return []
-    page = findings.page(site(), FindingFilter(uuids=tuple(uuids)), limit=len(uuids))
+    page = findings.page(site(), FindingFilter(uuids=tuple(uuids), with_duplicates=True), limit=len(uuids))
     return sorted(page.findings, key=lambda found: uuids.index(found.uuid))
 
 

@@ -322,6 +322,8 @@ photo = Table(
     Column("taken_at", Instant),
     Column("exif_lon", Double),
     Column("exif_lat", Double),
+    # a difference hash, 16 hexadecimal digits; none for a photo of an older version until somebody asks
+    Column("phash", Text),
     Column("account_id", ForeignKey("account.id"), nullable=False),
     Column("received_at", Instant, nullable=False),
     UniqueConstraint("finding_id", "sha256"),
@@ -367,4 +369,6 @@ block_pass = Table(
 )
 
 from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402
+from layers.store.schema.finding_link import finding_link as finding_link  # noqa: E402
+from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
