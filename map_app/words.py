@@ -16,6 +16,10 @@ class Choice:
     last: date | None = None
 
 
+# What two findings of one thing are to each other
+RELATIONS = {"duplicate": "Duplicate", "relapse": "Relapse"}
+
+
 def number(value: float, digits: int = 0) -> str:
     """Return a number with its thousands apart.
 

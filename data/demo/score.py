@@ -275,8 +275,8 @@ def true_twins(
     Returns
     -------
     reports
-        A row per finding: `uuid`, `problem`, `origin` (the problem of which it is a return, or itself), `kind`,
-        `category`, `at`.
+        A row per finding: `uuid`, `problem`, `origin` (the problem of which it is a return, or itself),
+        `kind`, `category`, `at`.
     closings
         `uuid`, `closed_at`: the first claim of rectification after each report of a problem.
     pairs
@@ -303,8 +303,10 @@ def true_twins(
         direction="forward",
         allow_exact_matches=False,
     )
-    return reports, closed.loc[closed["closed_at"].notna(), ["uuid", "closed_at"]], _pairs_of(
-        closed, window_days, usual_days, relapse_days
+    return (
+        reports,
+        closed.loc[closed["closed_at"].notna(), ["uuid", "closed_at"]],
+        _pairs_of(closed, window_days, usual_days, relapse_days),
     )
 
 

@@ -98,10 +98,11 @@ class PhotoAnswer(Outgoing):
     height_px: int
     taken_at: datetime | None
     received_at: datetime
+    reused: bool = Field(description="Another finding has the same photo, or nearly the same")
 
 
 class FindingAnswer(Outgoing):
-    """A finding with all that was understood of it; the same for ever under the same streets."""
+    """A finding with all that was understood of it; the same until somebody decides, or streets change."""
 
     uuid: UUID
     version: int
@@ -125,6 +126,7 @@ class FindingAnswer(Outgoing):
     zones: list[KeyPointNear] = Field(description="Schools whose zone it lies in, more likely than not")
     districts: dict[str, list[Area]] = Field(description="By level: grid, community, estate, campus, …")
     photos: list[PhotoAnswer]
+    duplicate_of: UUID | None = Field(description="The earlier finding that counts for both, once merged")
 
     @classmethod
     def of(cls, found: Finding, taxonomy: Taxonomy) -> "FindingAnswer":
@@ -149,6 +151,7 @@ class FindingAnswer(Outgoing):
 _SAME = (
     *("uuid", "version", "scheme", "code", "channel", "observed_at", "received_at", "note", "n_items"),
     *("street_hint", "device", "withdrawn_at", "position", "placement", "photos"),
+    "duplicate_of",
 )
 
 

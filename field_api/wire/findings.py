@@ -107,6 +107,7 @@ class FindingQuery(Incoming):
     block: Name | None = Field(None, description="A block's id")
     district: Annotated[int, Field(ge=1, le=2**53)] | None = Field(None, description="An area's id")
     channel: Channel | None = None
+    with_duplicates: bool = Field(False, description="Also those that were merged with an earlier finding")
     after: Number | None = Field(None, description="From the link to the next page")
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 100
 
@@ -122,6 +123,7 @@ class FindingQuery(Incoming):
             block_id=self.block,
             district_id=self.district,
             channel=self.channel,
+            with_duplicates=self.with_duplicates,
         )
 
     def _box(self) -> Any:

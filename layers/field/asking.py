@@ -6,7 +6,14 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, false, func, or_, select, union_all
 
 from layers.field import in_force
-from layers.store.schema import finding, finding_district, finding_link, network, placement, placement_decision
+from layers.store.schema import (
+    finding,
+    finding_district,
+    finding_link,
+    network,
+    placement,
+    placement_decision,
+)
 from layers.store.spatial import intersects_bbox
 
 

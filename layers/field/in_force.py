@@ -1,7 +1,8 @@
 """Which decisions about findings count now, as SQL: those that nobody took back.
 
-A decision about a placement is of one version of the streets.  It counts on the newest if it was made there, or if the block
-that it names is there still; a "none of these" of older streets does not, for new ones may be near.
+A decision about a placement is of one version of the streets.  It counts on the newest if it was made
+there, or if the block that it names is there still; a "none of these" of older streets does not, for new
+ones may be near.
 """
 
 from typing import Any

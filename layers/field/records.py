@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -134,7 +134,7 @@ class Finding:
     key_points: tuple[NearKeyPoint, ...]
     districts: tuple[InDistrict, ...]
     photos: tuple[Photo, ...]
-    duplicate_of: str | None
+    duplicate_of: str | None = None
 
 
 def chosen() -> Select[Any]:
@@ -151,8 +151,11 @@ def assemble(conn: Connection, rows: Sequence[AnyRow]) -> list[Finding]:
     near, areas, pictures = _key_points(conn, fids), _districts(conn, fids), photos_of(conn, fids)
     counted = _counted_for(conn, fids)
     return [
-        _finding(row, placed.get(row.fid), near[row.fid], areas[row.fid], pictures[row.fid], counted)
-        for row in rows
+        replace(found, duplicate_of=counted.get(found.fid))
+        for found in (
+            _finding(row, placed.get(row.fid), near[row.fid], areas[row.fid], pictures[row.fid])
+            for row in rows
+        )
     ]
 
 
@@ -182,7 +185,6 @@ def _finding(
     near: list[NearKeyPoint],
     areas: list[InDistrict],
     pictures: list[Photo],
-    counted: dict[int, str],
 ) -> Finding:
     point: Point = row.geom
     position = Position(
@@ -206,7 +208,6 @@ def _finding(
         key_points=tuple(near),
         districts=tuple(areas),
         photos=tuple(pictures),
-        duplicate_of=counted.get(row.fid),
     )
 
 

@@ -6,7 +6,8 @@ about the row.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 from geo import duplicates
 from layers import history
 from layers.errors import ConflictError, ForbiddenError, NotFoundError
-from layers.field import findings, likeness
+from layers.field import findings, in_force, likeness
 from layers.field.asking import FindingFilter
 from layers.people import Account
 from layers.store.schema import account as account_table
@@ -101,17 +102,17 @@ def proposals(
         `uuid` of a finding and `closed_at` (aware), when it was closed.  What is seen again after that is
         a relapse; without closings there is none.
     """
-    table = frame(site, wanted)
+    # what was merged may still be the first of another pair
+    table = frame(site, replace(wanted, with_duplicates=True))
     if closings is not None:
         table = table.merge(closings[["uuid", "closed_at"]].drop_duplicates("uuid"), on="uuid", how="left")
     known = extent()
-    pairs = duplicates.likely(
-        table, radius_m=known.radius_m, window_days=known.window_days, p_least=p_least
-    )
+    pairs = duplicates.likely(table, radius_m=known.radius_m, window_days=known.window_days, p_least=p_least)
     with site.store.read() as conn:
         decided = _decided(conn)
+        merged = set(conn.execute(in_force.merged(finding_link.c.second_id)).scalars())
     fresh = [
-        frozenset(pair) not in decided
+        pair[1] not in merged and frozenset(pair) not in decided
         for pair in pairs[["first_id", "second_id"]].itertuples(index=False, name=None)
     ]
     uuid_of = dict(zip(table["finding_id"], table["uuid"], strict=True))
@@ -146,9 +147,7 @@ def frame(site: "Site", wanted: FindingFilter) -> pd.DataFrame:
 def _hashes(conn: Connection) -> dict[int, int]:
     """Return the hash of the first telling photo of each finding."""
     telling = photo.c.phash.is_not(None), photo.c.phash != likeness.PLAIN
-    rows = conn.execute(
-        select(photo.c.finding_id, photo.c.phash).where(*telling).order_by(photo.c.id.desc())
-    )
+    rows = conn.execute(select(photo.c.finding_id, photo.c.phash).where(*telling).order_by(photo.c.id.desc()))
     return {row.finding_id: int(row.phash, 16) for row in rows}
 
 
@@ -202,7 +201,7 @@ def decide(site: "Site", account: Account, pair: Pair, *, same: bool, now: datet
         done = conn.execute(insert(finding_link).values(**values))
         key = int(done.inserted_primary_key[0])  # type: ignore[index]
         action = "keep apart" if not same else "merge" if pair.relation == "duplicate" else "call a relapse"
-        _note(conn, account, action, pair.first, pair.second, {"link": key, **pair.evidence}, now)
+        _note(conn, action, (pair.first, pair.second), (account, key), now)
     return key
 
 
@@ -220,7 +219,7 @@ def undo(site: "Site", account: Account, link_id: int, *, now: datetime) -> None
             raise ConflictError("There is no such decision, or it has been undone already")
         pair = conn.execute(select(made.c.first_id, made.c.second_id).where(made.c.id == link_id)).one()
         named = select(finding.c.uuid).where(finding.c.fid.in_(tuple(pair))).order_by(finding.c.fid)
-        _note(conn, account, "undo", *conn.execute(named).scalars().all(), {"link": link_id}, now)
+        _note(conn, "undo", conn.execute(named).scalars().all(), (account, link_id), now)
 
 
 def links(site: "Site", uuid: str | None = None, *, most: int = 50) -> list[Link]:
@@ -273,15 +272,11 @@ def _is_merged(conn: Connection, fid: int) -> bool:
 
 
 def _note(
-    conn: Connection,
-    account: Account,
-    action: str,
-    first: str,
-    second: str,
-    details: dict[str, Any],
-    now: datetime,
+    conn: Connection, action: str, pair: Sequence[str], whose: tuple[Account, int], now: datetime
 ) -> None:
-    for uuid, other in ((first, second), (second, first)):
+    """Tell the history of both findings which decision of whose was made."""
+    account, key = whose
+    for uuid, other in zip(pair, pair[::-1], strict=True):
         history.append(
             conn,
             at=now,
@@ -289,5 +284,5 @@ def _note(
             action=action,
             noun="finding",
             noun_id=uuid,
-            details={**details, "other": other},
+            details={"link": key, "other": other},
         )

@@ -11,6 +11,7 @@ from map_app import assets
 from map_app.pages import (
     account,
     arbitration,
+    duplicates,
     errors,
     field,
     findings,
@@ -43,7 +44,7 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         static_url_path="/assets",
         template_folder="templates",
     )
-    for screen in (start, account, maps, tiles, findings, field, surroundings, tour, arbitration):
+    for screen in (start, account, maps, tiles, findings, field, surroundings, tour, arbitration, duplicates):
         pages.register_blueprint(screen.blueprint)
     speech.prepare(app, pages)
     gate.prepare(app, pages)

@@ -11,10 +11,10 @@ from flask.typing import ResponseReturnValue
 from layers import history
 from layers.city import taxonomy
 from layers.errors import NotFoundError
-from layers.field import access, decisions, findings, photos
+from layers.field import access, decisions, findings, photos, twins
 from layers.field.findings import Finding, FindingFilter
 from layers.language import gettext
-from map_app import basis, cards, legend, style
+from map_app import basis, cards, legend, style, words
 from map_app.maps import base, one_finding
 from map_app.pages import filters
 from map_app.pages.gate import visitor
@@ -77,6 +77,8 @@ def one(uuid: str) -> ResponseReturnValue:
         candidates=_candidates(found),
         parts=base.parts(drawn),
         history=lines,
+        linked=twins.links(site(), uuid) if visitor().role != "inspector" else [],
+        relations=words.RELATIONS,
     )
 
 

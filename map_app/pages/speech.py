@@ -50,7 +50,10 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     rules = ("pages.surroundings.rules", gettext("Distance rules"))
     around = ("pages.surroundings.listed", gettext("Surroundings of schools"))
     decides = current_user.is_authenticated and current_user.account.role in ("supervisor", "admin")
-    arbitration = [("pages.arbitration.page", gettext("Arbitration"))] if decides else []
+    decided = (
+        ("pages.arbitration.page", gettext("Arbitration")),
+        ("pages.duplicates.page", gettext("Duplicates")),
+    )
     return [
         (gettext("Maps"), [(f"pages.maps.{name}", subjects.subject(name).short) for name in subjects.NAMES]),
         (
@@ -58,7 +61,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
             [
                 ("pages.findings.listed", gettext("List")),
                 ("pages.field.page", gettext("Report")),
-                *arbitration,
+                *(decided if decides else ()),
             ],
         ),
         (gettext("Schools"), [rules] if current_user.account.role == "inspector" else [around, rules]),

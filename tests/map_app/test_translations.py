@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 import map_app
 from layers import analysis, language
 from layers.people import ROLES
-from map_app import basis, cards, grounds, style, subjects
+from map_app import basis, cards, grounds, style, subjects, words
 from map_app.pages import errors, speech
 
 KEYWORDS = {"gettext": None, "ngettext": (1, 2), "_": None, "say": None}
@@ -23,6 +23,7 @@ def said() -> set[str]:
         *errors.HTTP.values(),
         *basis._SOURCES.values(),
         *cards._SIDES.values(),
+        *words.RELATIONS.values(),
         "by boundary",
         "by point",
     }
