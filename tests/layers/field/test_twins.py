@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sqlalchemy import select, text
 
 from layers import history
 from layers.analysis.questions import Analyst
@@ -14,7 +13,7 @@ from layers.field import findings, likeness, photos, twins
 from layers.field.findings import FindingFilter
 from layers.people import Account
 from layers.site import Site
-from layers.store import migrations, schema
+from layers.store import schema
 from tests.conftest import report
 
 FIRST, AGAIN, FAR, OTHER = (report(number, 0, 0, datetime.now()).uuid for number in (1, 2, 3, 4))
@@ -219,15 +218,3 @@ def test_hashes_a_few_bits_apart_share_a_band(bits: int) -> None:
             other ^= 1 << bit
         bands = [likeness.bands(f"{value:016x}") for value in (one, other)]
         assert any(left == right for left, right in zip(*bands, strict=True))
-
-
-def test_a_store_of_the_version_before_learns_to_link(site: Site, now: datetime) -> None:
-    with site.store.write() as conn:
-        conn.execute(text("DROP TABLE finding_link"))
-        conn.execute(text("DROP TABLE photo_band"))
-        conn.execute(text("ALTER TABLE photo DROP COLUMN phash"))
-        conn.execute(schema.migration.delete().where(schema.migration.c.number > 6))
-    assert site.store.migrate(now=now, steps=migrations.MIGRATIONS[:7]) == [7]
-    assert twins.links(site) == []
-    with site.store.read() as conn:
-        assert conn.execute(select(schema.photo.c.phash)).all() == []

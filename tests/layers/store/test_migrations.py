@@ -81,6 +81,18 @@ def test_placements_of_an_older_version_learn_to_name_a_track(store: Store, now:
         assert [tuple(row) for row in kept] == [(1, None)]
 
 
+def test_a_store_without_links_learns_to_keep_them(store: Store, now: datetime) -> None:
+    with store.write() as conn:
+        conn.execute(text("DROP TABLE finding_link"))
+        conn.execute(text("DROP TABLE photo_band"))
+        conn.execute(text("ALTER TABLE photo DROP COLUMN phash"))
+        conn.execute(schema.migration.delete().where(schema.migration.c.number > 6))
+    assert store.migrate(now=now, steps=MIGRATIONS[:7]) == [7]
+    with store.read() as conn:
+        assert conn.execute(select(schema.photo.c.phash)).all() == []
+        assert conn.execute(select(schema.finding_link.c.id)).all() == []
+
+
 def test_a_step_may_not_leave_rows_that_refer_to_nothing(tmp_path: Path, now: datetime) -> None:
     def forget_accounts(conn: Connection) -> None:
         conn.execute(schema.account.delete())
