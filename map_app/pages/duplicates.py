@@ -99,7 +99,7 @@ def _evidence(pair: Pair) -> list[tuple[str, str]]:
     """Return what speaks for a pair, and what against it."""
     rows = [
         (gettext("Apart"), f"{pair.distance_m:.0f} m"),
-        (gettext("Along the block"), f"{pair.along_m:.0f} m" if pair.along_m is not None else ""),
+        (gettext("Apart along the block"), f"{pair.along_m:.0f} m" if pair.along_m is not None else ""),
         (
             gettext("After closing") if pair.relation == "relapse" else gettext("Between the reports"),
             gettext("%(hours)s h", hours=number(pair.hours, 1)),
