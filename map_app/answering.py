@@ -12,8 +12,8 @@ import rasterio
 from layers.analysis.questions import Analyst
 from layers.city import taxonomy
 from layers.language import gettext, ngettext
-from map_app import basis, legend
-from map_app.maps import coverage, density, findings, heat, pictures, school_zones
+from map_app import basis, hotspot_words, legend
+from map_app.maps import coverage, density, findings, heat, hotspots, pictures, school_zones
 from map_app.style import Entry
 from map_app.words import Choice, number
 
@@ -29,6 +29,7 @@ class Asked:
     now: datetime
     inside: bool = False
     heat_tiles: Callable[[str], str] | None = None
+    hotspot_page: Callable[[str], str] | None = None
 
 
 def answer(name: str, asked: Asked) -> Answer:
@@ -44,6 +45,17 @@ def _findings(asked: Asked) -> Answer:
         "headline": _n_findings(len(chosen)),
         "layer": findings.layer(chosen, entries, inside=inside),
         "basis": basis.of_findings(asked.analyst, asked.choice, chosen, [outside], asked.now),
+    }
+
+
+def _hotspots(asked: Asked) -> Answer:
+    found = hotspot_words.ask(asked.analyst, asked.choice)
+    items = hotspot_words.stretches(asked.analyst, found, asked.hotspot_page)
+    numbers = asked.analyst.block_numbers()
+    return {
+        "headline": hotspot_words.headline(found),
+        "layer": hotspots.layer(found.blocks, numbers, items, gettext, texts=asked.inside),
+        "basis": hotspot_words.basis_of(asked.analyst, asked.choice, found, asked.now),
     }
 
 
@@ -129,6 +141,7 @@ def _school_zones(asked: Asked) -> Answer:
 
 _ANSWERS: dict[str, Callable[[Asked], Answer]] = {
     "findings": _findings,
+    "hotspots": _hotspots,
     "density": _density,
     "heat": _heat,
     "coverage": _coverage,

@@ -19,12 +19,13 @@ from layers.language import current, gettext, ngettext
 from layers.site import Site
 from map_app import answering, assets, grounds, icons, subjects
 from map_app.answering import Asked
-from map_app.maps import base, coverage, density, findings, heat, school_zones
+from map_app.maps import base, coverage, density, findings, heat, hotspots, school_zones
 from map_app.maps.base import Ground, Source
 from map_app.words import Choice
 
 _BUILD = {
     "findings": findings.build,
+    "hotspots": hotspots.build,
     "density": density.build,
     "heat": heat.build,
     "coverage": coverage.build,

@@ -84,6 +84,7 @@ def texts() -> dict[str, str]:
         "Drawing the streets for the first time …",
         "Open finding",
         "List its findings",
+        "Open hotspot",
         "Findings at this place",
         "Date",
         "findings per hectare",

@@ -13,6 +13,8 @@ _PATHS = {
     "findings": '<path d="M12 21s-6.5-5.6-6.5-10.7a6.5 6.5 0 0 1 13 0C18.5 15.4 12 21 12 21z"/>'
     '<circle cx="12" cy="10.2" r="2.3"/>',
     "density": '<path d="M4 19h16M6 15.5V12M11 15.5V6M16 15.5V9.5"/>',
+    "hotspots": '<path d="M12 3v4M12 17v4M3 12h4M17 12h4"/><circle cx="12" cy="12" r="5.2"/>'
+    '<circle cx="12" cy="12" r="1.4"/>',
     "heat": '<circle cx="12" cy="12" r="2.2"/><circle cx="12" cy="12" r="5.6"/>'
     '<circle cx="12" cy="12" r="9"/>',
     "coverage": '<path d="M4 18c3-1 3-5 6-6s4 2 6 0 1-5 4-6"/><circle cx="4" cy="18" r="1.4"/>'

@@ -62,6 +62,25 @@ AGES = (
 NEVER = AgeClass(float("nan"), "Never seen", "#8d8a94")
 
 
+@dataclass(frozen=True, slots=True)
+class RatioClass:
+    """A class of the map of hotspots: found over expected below a bound."""
+
+    below: float
+    label: str
+    colour: str
+
+
+RATIOS = (
+    RatioClass(2 / 3, "Under two thirds of what is expected", "#86b3d1"),
+    RatioClass(1.5, "As much as is expected", "#cdc8bb"),
+    RatioClass(2, "1.5 to 2 times as much", "#f0b357"),
+    RatioClass(3, "2 to 3 times as much", "#dd6a33"),
+    RatioClass(float("inf"), "3 times as much or more", "#8f1f2f"),
+)
+HOT_OUTLINE = "#1c1020"
+
+
 def entries(named: Sequence[tuple[str, str]]) -> list[Entry]:
     """Return the legend of (key, name) pairs, the commonest first; past the palette all are of one colour.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from layers.language import gettext
 
-NAMES = ("findings", "density", "heat", "coverage", "school_zones")
+NAMES = ("findings", "hotspots", "density", "heat", "coverage", "school_zones")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,19 @@ def _findings() -> Subject:
         title=gettext("Map of findings"),
         lead=gettext("Every finding where it was reported. Rings gather many; a click opens them."),
         legend=gettext("Categories"),
+    )
+
+
+def _hotspots() -> Subject:
+    return Subject(
+        short=gettext("Hotspots"),
+        title=gettext("Hotspots: more than patrols explain"),
+        lead=gettext(
+            "Found against what as much patrolling finds elsewhere, 250 m around each block along the "
+            "streets. What nobody looked at is grey: it is not known, not good."
+        ),
+        legend=gettext("Found against expected, number of blocks"),
+        list=gettext("Hotspots, most in excess first"),
     )
 
 
@@ -81,6 +94,7 @@ def _not_corrected() -> str:
 
 _SUBJECTS = {
     "findings": _findings,
+    "hotspots": _hotspots,
     "density": _density,
     "heat": _heat,
     "coverage": _coverage,

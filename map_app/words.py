@@ -14,6 +14,8 @@ class Choice:
     wanted: FindingFilter = field(default_factory=FindingFilter)
     first: date | None = None
     last: date | None = None
+    # whose findings a map of hotspots is of; see `layers.analysis.hotspots.STREAMS`
+    stream: str = "patrol"
 
 
 # What two findings of one thing are to each other

@@ -17,8 +17,12 @@ TARGET_DAYS = {"primary": 3.0, "secondary": 7.0, "tertiary": 7.0, "residential":
 OTHER_TARGET_DAYS = 30.0
 
 
-def effort(analyst: "Analyst", since: datetime | None, until: datetime | None) -> pd.DataFrame:
+def effort(
+    analyst: "Analyst", since: datetime | None, until: datetime | None, account_id: int | None = None
+) -> pd.DataFrame:
     """Return how much looking each block received from passes that began in [since, until).
+
+    Of one account or anybody.
 
     Returns
     -------
@@ -28,10 +32,12 @@ def effort(analyst: "Analyst", since: datetime | None, until: datetime | None) -
 
     def make() -> pd.DataFrame:
         site = analyst.site
-        found = covered.intervals(site, since, until)
+        whose = None if account_id is None else [account_id]
+        found = covered.intervals(site, since, until, whose)
         return coverage.effort(found, site.network.blocks, since=_stamp(since), until=_stamp(until))
 
-    return analyst.kept("effort", {"since": since, "until": until}, make)
+    asked: dict[str, object] = {"since": since, "until": until, "account_id": account_id}
+    return analyst.kept("effort", asked, make)
 
 
 def stretches(analyst: "Analyst", since: datetime | None, until: datetime) -> pd.DataFrame:

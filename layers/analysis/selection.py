@@ -17,6 +17,7 @@ _COLUMNS = (
     "uuid",
     "scheme",
     "code",
+    "channel",
     "observed_at",
     "position_source",
     "note",

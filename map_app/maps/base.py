@@ -20,6 +20,7 @@ SCRIPTS = (
     "streets.js",
     "findings.js",
     "blocks.js",
+    "hotspots.js",
     "heat.js",
     "zones.js",
     "one-finding.js",

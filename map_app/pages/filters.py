@@ -1,11 +1,12 @@
 """What a planner can choose on every map: period, category, district."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from layers.analysis.hotspots import STREAMS
 from layers.city import taxonomy
 from layers.city.taxonomy import Taxonomy
 from layers.errors import InvalidError
@@ -47,6 +48,7 @@ class Form:
     districts: list[Group]
     last_day: str
     periods: list[tuple[int, str]]
+    streams: list[tuple[str, str]] = field(default_factory=list)
 
 
 def parse(arguments: Mapping[str, str]) -> Choice:
@@ -62,7 +64,10 @@ def parse(arguments: Mapping[str, str]) -> Choice:
         district_id=_number(arguments, "district"),
         block_id=arguments.get("block") or None,
     )
-    return Choice(access.seen_by(visitor(), wanted), first, last)
+    stream = arguments.get("stream") or STREAMS[0]
+    if stream not in STREAMS:
+        raise InvalidError("%(given)s is no stream of findings", field="stream", given=stream[:40])
+    return Choice(access.seen_by(visitor(), wanted), first, last, stream)
 
 
 def form(arguments: Mapping[str, str]) -> Form:
@@ -77,6 +82,12 @@ def form(arguments: Mapping[str, str]) -> Form:
         (0, gettext("All")),
     ]
     return Form(arguments, _category_groups(), district_groups(), last_day, periods)
+
+
+def form_of_hotspots(arguments: Mapping[str, str]) -> Form:
+    """Return the form of hotspots: whose findings in place of where, for effort knows no districts."""
+    streams = [("patrol", gettext("Found on patrol")), ("public", gettext("Reported by the public"))]
+    return replace(form(arguments), districts=[], streams=streams)
 
 
 def _day(arguments: Mapping[str, str], name: str) -> date | None:

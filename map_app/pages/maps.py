@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from map_app import answering, cards, grounds, subjects
+from map_app import answering, cards, grounds, hotspot_words, subjects
 from map_app.answering import Asked
-from map_app.maps import base, coverage, density, findings, heat, school_zones
+from map_app.maps import base, coverage, density, findings, heat, hotspots, school_zones
 from map_app.maps.base import CityMap, Ground, Source
 from map_app.pages import filters, json
 from map_app.pages.gate import visitor
@@ -19,6 +19,7 @@ blueprint = Blueprint("maps", __name__)
 
 
 @blueprint.get("/maps/findings", endpoint="findings", defaults={"name": "findings"})
+@blueprint.get("/maps/hotspots", endpoint="hotspots", defaults={"name": "hotspots"})
 @blueprint.get("/maps/density", endpoint="density", defaults={"name": "density"})
 @blueprint.get("/maps/heat", endpoint="heat", defaults={"name": "heat"})
 @blueprint.get("/maps/coverage", endpoint="coverage", defaults={"name": "coverage"})
@@ -30,8 +31,14 @@ def page(name: str) -> ResponseReturnValue:
         "map_app/map.html",
         parts=base.parts(_build(name, ground(), source)),
         subject=subjects.subject(name),
-        filter=filters.form(request.args) if name != "coverage" else None,
+        filter=_form(name),
     )
+
+
+def _form(name: str) -> filters.Form | None:
+    if name == "coverage":
+        return None
+    return filters.form_of_hotspots(request.args) if name == "hotspots" else filters.form(request.args)
 
 
 @blueprint.get("/data/maps/<name>")
@@ -43,6 +50,7 @@ def data(name: str) -> Response:
         analyst=analyst(),
         choice=filters.parse(request.args),
         now=now(),
+        hotspot_page=None,
         heat_tiles=lambda key: url_for("pages.tiles.heat", key=key, z=0, x=0, y=0).replace(
             "/0/0/0", "/{z}/{x}/{y}"
         ),
@@ -67,6 +75,13 @@ def block_card(number: int) -> Response:
     """Return what the maps say about one block."""
     choice = filters.parse(request.args)
     return json.answer(cards.block(analyst(), number, choice, now(), _list_address))
+
+
+@blueprint.get("/data/hotspots/blocks/<int:number>")
+def hotspot_card(number: int) -> Response:
+    """Return what the map of hotspots says about one block."""
+    choice = filters.parse(request.args)
+    return json.answer(hotspot_words.block_card(analyst(), number, choice, _list_address))
 
 
 def ground() -> Ground:
@@ -101,6 +116,8 @@ def _build(name: str, ground: Ground, source: Source) -> CityMap:
         return findings.build(ground, source, details=card)
     if name == "density":
         return density.build(ground, source, details=block)
+    if name == "hotspots":
+        return hotspots.build(ground, source, details=url_for("pages.maps.hotspot_card", number=0))
     if name == "coverage":
         return coverage.build(ground, source, details=block)
     if name == "heat":

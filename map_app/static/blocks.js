@@ -4,7 +4,8 @@
   const xuncha = (window.xuncha = window.xuncha || {});
 
   // answer.layer: {classes: [{colour, width, dash}], number: [deltas], class: [..], rest: class or null, rows: {…}}
-  xuncha.blocks = function (map, options) {
+  // `drawn` is told of every new answer
+  xuncha.blocks = function (map, options, drawn) {
     let classOf = new Map();
     let layer = null;
     let hidden = new Set();
@@ -38,9 +39,31 @@
       };
     }
 
+    // A dark edge under the lines of some blocks; its switch in the legend comes after those of the classes
+    function outline() {
+      if (!layer.outline || hidden.has(layer.classes.length)) return [];
+      const rows = new Set(layer.outline.rows);
+      const filter = (zoom, feature) => {
+        const known = classOf.get(feature.props.n);
+        return known !== undefined && rows.has(known.i) && look(feature) !== null;
+      };
+      const before = (context) => {
+        context.strokeStyle = layer.outline.colour;
+        context.lineCap = "round";
+        context.lineJoin = "round";
+        context.setLineDash([]);
+        context.globalAlpha = 1;
+      };
+      const draw = (context, lines, zoom, feature) => {
+        context.lineWidth = Math.min(Math.max(xuncha.streetWidth(feature.props.c, zoom), 1.8) * 1.75, 14) + 3.5;
+        xuncha.strokeLines(context, lines);
+      };
+      return [{ dataSource: "blocks", dataLayer: "blocks", filter, symbolizer: { before, draw } }];
+    }
+
     function draw() {
       if (!layer || !map.streets) return;
-      map.streets.paintRules = [...map.streets.baseRules, ...layer.classes.map((_, k) => rule(k))];
+      map.streets.paintRules = [...map.streets.baseRules, ...outline(), ...layer.classes.map((_, k) => rule(k))];
       map.streets.rerenderTiles();
     }
 
@@ -75,10 +98,11 @@
         classOf.set(number, { k: layer.class[i], i });
       });
       draw();
-      xuncha.panel.entries(layer.classes, hidden, (now) => {
+      xuncha.panel.entries(layer.outline ? [...layer.classes, layer.outline] : layer.classes, hidden, (now) => {
         hidden = now;
         draw();
       });
+      if (drawn) drawn(layer);
     });
   };
 })();

@@ -1,0 +1,173 @@
+"""Where more is found than the patrols explain: hotspots of a site, block by block and as named stretches.
+
+Findings of patrols are set against the metres that patrols inspected.  What the public reports follows
+no patrol: it is a stream of its own, set against the length of streets, and so is everything on a site
+that has no tracks; the answer says so (`Hotspots.declared`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from sqlalchemy import func, select
+
+from geo import hotspots, stretches
+from layers.analysis import coverage, density
+from layers.field.asking import FindingFilter
+from layers.store.schema import track
+
+if TYPE_CHECKING:
+    from layers.analysis.questions import Analyst
+
+# How far a neighbourhood reaches along the streets, metres, and the share of flags that may be false
+RADIUS_M = 250.0
+ALPHA = 0.05
+PUBLIC = "public"
+STREAMS = ("patrol", PUBLIC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What hotspots are asked for: the period [since, until), categories, a stream, one account's or all."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    categories: tuple[tuple[str, str], ...] | None = None
+    stream: str = "patrol"
+    account_id: int | None = None
+
+    @classmethod
+    def of(cls, wanted: FindingFilter, stream: str = "patrol") -> "Asked":
+        """Return the question of a filter; its places are left out, for effort knows no such bounds."""
+        return cls(
+            since=wanted.observed_from,
+            until=wanted.observed_until,
+            categories=wanted.categories,
+            stream=stream,
+            account_id=wanted.account_id,
+        )
+
+    @property
+    def wanted(self) -> FindingFilter:
+        """Return the filter that reads the findings, both streams of them."""
+        return FindingFilter(
+            observed_from=self.since,
+            observed_until=self.until,
+            categories=self.categories,
+            account_id=self.account_id,
+        )
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Return what an answer is kept by."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Hotspots:
+    """Hotspots of one question.
+
+    `blocks` is what `geo.hotspots.find` returned, with `effort_m`, by block id; `places` what
+    `geo.stretches.join` made of the flagged ones, with `near_name` where a place has no name of its own;
+    `model` what the model learned.  `declared` if the length of streets stood in for effort.
+    `findings` are those counted; `n_unwatched` were made on days before the first or after the last track
+    (`watched`), `n_other` belong to the other stream.
+    """
+
+    blocks: gpd.GeoDataFrame
+    places: gpd.GeoDataFrame
+    model: dict[str, Any]
+    findings: pd.DataFrame
+    declared: bool
+    watched: tuple[datetime, datetime] | None
+    n_other: int
+    n_unwatched: int
+
+    @property
+    def n_observed(self) -> int:
+        """How many blocks somebody looked at (all, where the exposure is declared)."""
+        return int(self.blocks["observed_at_all"].sum())
+
+    @property
+    def effort_km(self) -> float:
+        """Inspected kilometres, each pass counted; 0 where the exposure is declared."""
+        return 0.0 if self.declared else float(self.blocks["effort_m"].sum()) / 1000
+
+
+def find(analyst: "Analyst", asked: Asked) -> Hotspots:
+    """Return the hotspots of a site; see `geo.hotspots.find`."""
+    return analyst.kept("hotspots", asked.parameters, lambda: _find(analyst, asked))
+
+
+def _find(analyst: "Analyst", asked: Asked) -> Hotspots:
+    blocks = analyst.site.network.blocks
+    watched = watched_from_until(analyst, asked)
+    declared = asked.stream == PUBLIC or watched is None
+    both = analyst.findings(asked.wanted)
+    own = both[both["channel"].eq(PUBLIC) == (asked.stream == PUBLIC)]
+    findings = own if declared else within(own, analyst, watched)
+    amount = exposure(analyst, asked) if not declared else _length(blocks)
+    table = hotspots.find(weights(findings, blocks), blocks, amount, radius_m=RADIUS_M, alpha=ALPHA)
+    table["effort_m"] = np.nan if declared else amount["effort_m"].to_numpy()
+    return Hotspots(
+        blocks=table.set_index("block_id", drop=False),
+        places=_named(stretches.join(table, blocks), blocks),
+        model=table.attrs["models"][0],
+        findings=findings,
+        declared=declared,
+        watched=watched,
+        n_other=len(both) - len(own),
+        n_unwatched=len(own) - len(findings),
+    )
+
+
+def _named(places: gpd.GeoDataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Add `near_name`, the nearest street with a name, of places that have no name of their own."""
+    places["near_name"] = None
+    named = blocks[blocks["name"].notna() & blocks["name"].ne("")]
+    lacking = np.flatnonzero(places[["name", "from_name", "to_name"]].isna().all(axis=1))
+    if len(named) and len(lacking):
+        nearest = shapely.STRtree(named.geometry.to_numpy()).nearest(places.geometry.to_numpy()[lacking])
+        places.loc[lacking, "near_name"] = named["name"].to_numpy()[nearest]
+    return places
+
+
+def weights(findings: pd.DataFrame, blocks: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return how much of the placed findings each block carries: `block_id`, `weight`."""
+    n = density.per_block(findings[findings["ambiguous"].notna()], blocks)["n"]
+    return n.rename("weight").reset_index()
+
+
+def exposure(analyst: "Analyst", asked: Asked) -> pd.DataFrame:
+    """Return the inspected metres of every block in the period asked for: `block_id`, `effort_m`."""
+    found = coverage.effort(analyst, asked.since, asked.until, asked.account_id)
+    return found["metres"].rename("effort_m").reset_index()
+
+
+def _length(blocks: gpd.GeoDataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"block_id": blocks["block_id"], "exposure": blocks["length_m"]})
+
+
+def watched_from_until(analyst: "Analyst", asked: Asked) -> tuple[datetime, datetime] | None:
+    """Return when the first track began and the last one ended, of any period; None without tracks."""
+    chosen = select(func.min(track.c.started_at), func.max(track.c.ended_at))
+    if asked.account_id is not None:
+        chosen = chosen.where(track.c.account_id == asked.account_id)
+    with analyst.site.store.read() as conn:
+        first, last = conn.execute(chosen).one()
+    return None if first is None else (first, last)
+
+
+def within(
+    findings: pd.DataFrame, analyst: "Analyst", watched: tuple[datetime, datetime] | None
+) -> pd.DataFrame:
+    """Return the findings of days on which tracks are known: elsewhere nobody can say how much was looked."""
+    if watched is None:
+        return findings
+    zone, epoch = analyst.site.settings.zone, datetime(1970, 1, 1).date()
+    first, last = ((instant.astimezone(zone).date() - epoch).days for instant in watched)
+    return findings[findings["day"].between(first, last)]

@@ -1,0 +1,223 @@
+"""What is said of hotspots: stretches by name, cards, and what the statements rest on."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import shapely
+
+from layers.analysis import hotspots
+from layers.analysis.hotspots import ALPHA, PUBLIC, RADIUS_M, Asked, Hotspots
+from layers.analysis.questions import Analyst
+from layers.language import gettext, ngettext
+from map_app import basis
+from map_app.maps.hotspots import intervals
+from map_app.words import Choice, local_time, number
+
+Rows = list[tuple[str, str]]
+
+
+def ask(analyst: Analyst, choice: Choice) -> Hotspots:
+    """Return the hotspots of what was chosen."""
+    return hotspots.find(analyst, Asked.of(choice.wanted, choice.stream))
+
+
+def headline(found: Hotspots) -> str:
+    """Return the result in one line."""
+    if not found.n_observed:
+        return gettext("Nobody looked in this period: nothing is known")
+    n = len(found.places)
+    return ngettext("%(count)s hotspot", "%(count)s hotspots", n, count=number(n))
+
+
+def name(place: Any) -> str:
+    """Return where a stretch is: its street, from crossing to crossing where these have names."""
+    street, start, end, near = (_text(place[key]) for key in ("name", "from_name", "to_name", "near_name"))
+    if near:
+        return gettext("nameless street near %(name)s", name=near)
+    street = street or gettext("(no name)")
+    if start and end:
+        return gettext("%(name)s from %(start)s to %(end)s", name=street, start=start, end=end)
+    one = start or end
+    return gettext("%(name)s at %(one)s", name=street, one=one) if one else street
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def counts(place: Any) -> str:
+    """Return how long a stretch is, and what was found there against what was to be expected."""
+    whole = abs(place["found"] - round(place["found"])) < 0.05
+    return gettext(
+        "%(metres)s m, %(found)s found where %(expected)s were expected",
+        metres=number(place["length_m"]),
+        found=number(place["found"], 0 if whole else 1),
+        expected=number(place["expected"], 1),
+    )
+
+
+def stretches(
+    analyst: Analyst, found: Hotspots, address: Callable[[str], str] | None
+) -> list[dict[str, Any]]:
+    """Return the list beside the map, the largest excess first; `address` makes a stretch's page."""
+    projection = analyst.site.network.projection
+    items = []
+    for place in found.places.to_dict("records"):
+        lonlat = projection.to_lonlat(shapely.get_coordinates(place["geometry"])).round(6)
+        (west, south), (east, north) = lonlat.min(axis=0).tolist(), lonlat.max(axis=0).tolist()
+        items.append(
+            {
+                "text": name(place),
+                "note": counts(place),
+                "n": round(place["excess"], 1),
+                "bounds": [[south, west], [north, east]],
+                "rows": stretch_rows(place, found),
+                "url": address(place["block_ids"][0]) if address else None,
+            }
+        )
+    return items
+
+
+def stretch_rows(place: Any, found: Hotspots) -> Rows:
+    """Return what a stretch's card says."""
+    own = found.blocks.loc[list(place["block_ids"])]
+    rows = [
+        (gettext("Length"), f"{number(place['length_m'])} m"),
+        (gettext("Found"), number(place["found"], 1)),
+        (gettext("Expected"), number(place["expected"], 1)),
+        (gettext("In excess"), f"+{number(place['excess'], 1)}"),
+        (gettext("Found / expected"), intervals(own.nlargest(1, "ratio"))[0]),
+        (gettext("Smallest q"), f"{place['q']:.2g}"),
+    ]
+    if not found.declared:
+        rows.insert(1, (gettext("Inspected"), _km(float(own["effort_m"].sum()))))
+    return rows
+
+
+def block_card(
+    analyst: Analyst, block_number: int, choice: Choice, address: Callable[[str], str]
+) -> dict[str, Any]:
+    """Return what is said of a block: found against expected, with the interval, before any q."""
+    one = analyst.block(block_number)
+    found = ask(analyst, choice)
+    here = found.blocks.loc[[str(one["block_id"])]]
+    row: Any = here.iloc[0]
+    rows = [(gettext("Length"), f"{one['length_m']:.0f} m")]
+    if not row["observed_at_all"]:
+        rows.append((gettext("Hotspot"), gettext("not observed: nobody looked here")))
+    else:
+        if not found.declared:
+            rows.append((gettext("Inspected"), _km(row["effort_m"])))
+        rows += [
+            (gettext("Found here"), number(row["block_observed"], 1)),
+            (gettext("Expected here"), number(row["block_expected"], 1)),
+            (gettext("Found around it"), number(row["observed"], 1)),
+            (gettext("Expected there"), number(row["expected"], 1)),
+            (gettext("Found / expected"), intervals(here)[0]),
+            (
+                gettext("Hotspot"),
+                (gettext("yes, q = %(q)s") if row["hot"] else gettext("no, q = %(q)s"))
+                % {"q": f"{row['q']:.2g}"},
+            ),
+        ]
+    return {
+        "title": _text(one["name"]) or gettext("(no name)"),
+        "rows": rows,
+        "url": address(str(one["block_id"])),
+    }
+
+
+def _km(metres: float) -> str:
+    return gettext("%(km)s km in all passes", km=number(metres / 1000, 1))
+
+
+def basis_of(analyst: Analyst, choice: Choice, found: Hotspots, now: datetime) -> Rows:
+    """Return what the map of hotspots rests on, and what it does not know."""
+    said = basis.of_findings(analyst, choice, found.findings, missing(found, choice), now)
+    # what the model made of the findings stands right behind them
+    return [*said[:2], *_model(analyst, found), *said[2:]]
+
+
+def _model(analyst: Analyst, found: Hotspots) -> Rows:
+    facts, n = found.model, number(found.n_observed)
+    rows = [(gettext("Effort"), _effort(analyst, found))]
+    if "elasticity" in facts:
+        rows += [
+            (
+                gettext("Elasticity"),
+                _interval(facts, "elasticity") + _saturation(facts),
+            ),
+            (gettext("Overdispersion"), "φ = " + _interval(facts, "phi")),
+        ]
+    tested = gettext(
+        "%(n)s blocks, %(radius)s m along the streets; hotspot where q ≤ %(alpha)s (Benjamini–Hochberg)",
+        n=n,
+        radius=f"{RADIUS_M:g}",
+        alpha=f"{ALPHA:g}",
+    )
+    return [*rows, (gettext("Tested"), tested)]
+
+
+def _effort(analyst: Analyst, found: Hotspots) -> str:
+    if found.declared:
+        return gettext("declared, not measured: the length of streets stands in for it")
+    zone = analyst.site.settings.zone
+    first, last = (local_time(at, zone, with_time=False) for at in found.watched or (None, None))
+    return gettext(
+        "%(km)s km inspected on %(n)s of %(all)s blocks, each pass counted; tracks from %(first)s to "
+        "%(last)s",
+        km=number(found.effort_km, 1),
+        n=number(found.n_observed),
+        all=number(len(found.blocks)),
+        first=first,
+        last=last,
+    )
+
+
+def _interval(facts: dict[str, Any], key: str) -> str:
+    low, high = facts[f"{key}_low"], facts[f"{key}_high"]
+    return f"{facts[key]:.2f} ({low:.2f} – {high:.2f})"
+
+
+def _saturation(facts: dict[str, Any]) -> str:
+    return gettext(": the more passes, the less each finds") if facts["elasticity_high"] < 1 else ""
+
+
+def missing(found: Hotspots, choice: Choice) -> list[str]:
+    """Return what hotspots leave out or assume."""
+    said = []
+    if found.declared and choice.stream != PUBLIC:
+        said.append(
+            gettext("There are no tracks: nobody knows where patrols went, and these may be their haunts.")
+        )
+    if choice.stream == PUBLIC:
+        said.append(gettext("Where more people live or report, more is reported; no patrol explains that."))
+    if found.n_other:
+        other = (
+            gettext("%(n)s findings of patrols are a stream of their own and not counted.")
+            if choice.stream == PUBLIC
+            else gettext("%(n)s reports of the public are a stream of their own and not counted.")
+        )
+        said.append(other % {"n": number(found.n_other)})
+    if found.n_unwatched:
+        said.append(
+            gettext(
+                "%(n)s findings of days before the first or after the last track are not counted.",
+                n=number(found.n_unwatched),
+            )
+        )
+    if found.model.get("n_not_observed"):
+        said.append(
+            gettext(
+                "%(n)s findings lie on blocks that no track inspected and are not counted.",
+                n=number(found.model["n_not_observed"], 1),
+            )
+        )
+    said.append(
+        gettext(
+            "What lasts and is found again counts each time unless merged as a duplicate; the elasticity "
+            "makes up for it."
+        )
+    )
+    return said

@@ -1,0 +1,106 @@
+"""Hotspots of a town that was walked through once."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from layers.analysis import hotspots
+from layers.analysis.hotspots import Asked
+from layers.analysis.questions import Analyst
+from layers.field import findings, tracks
+from layers.people import Account
+from layers.site import Site
+from tests.conftest import report
+from tests.layers.field.test_tracks import along, walk
+
+STREETS = (0, 200, 400, 600, 800)
+
+
+def walk_everywhere(town: Site, inspector: Account, now: datetime) -> None:
+    """Send one track along each street of the town."""
+    for number, place in enumerate(STREETS):
+        east = along(place, 0, 800, 80)
+        north = [(float(place), x) for x, _ in east]
+        tracks.put(town, inspector, walk(east, now, number=900 + number), now=now)
+        tracks.put(town, inspector, walk(north, now, number=950 + number), now=now)
+
+
+def report_much_on_one_block(town: Site, inspector: Account, now: datetime) -> None:
+    """Report a little everywhere, and much on the second block of 光荣道."""
+    much = [report(number, 300 + number % 20 * 3, 203, now) for number in range(1, 25)]
+    little = [
+        report(100 + number, 100 + 200 * (number % 4), number // 4 * 200 + 3, now) for number in range(16)
+    ]
+    findings.put_many(town, inspector, [*much, *little], now=now)
+
+
+@pytest.fixture
+def analyst(town: Site, inspector: Account, now: datetime) -> Analyst:
+    """Give the town after one walk through all streets, much found on one block."""
+    walk_everywhere(town, inspector, now)
+    report_much_on_one_block(town, inspector, now)
+    return Analyst(town)
+
+
+def test_what_patrols_do_not_explain_is_a_stretch_with_a_name_and_numbers(
+    analyst: Analyst, now: datetime
+) -> None:
+    found = hotspots.find(analyst, Asked())
+    assert not found.declared
+    assert found.n_observed == len(analyst.site.network.blocks) == 40
+    assert found.effort_km == pytest.approx(8.0, rel=0.05)
+    place = found.places.iloc[0]
+    assert (place["name"], len(found.places)) == ("光荣道", 1)
+    assert place["found"] > 20
+    assert place["expected"] < 5
+    hot = found.blocks[found.blocks["hot"]]
+    assert set(place["block_ids"]) <= set(hot.index)
+    assert (hot["ratio_low"] > 1).all()
+    assert found.watched is not None
+    assert found.watched[1] == now - timedelta(minutes=1)
+
+
+def test_what_the_public_reports_is_a_stream_of_its_own_against_a_declared_exposure(
+    analyst: Analyst, inspector: Account, now: datetime
+) -> None:
+    told = [report(number, 700, 600, now, channel="public") for number in range(500, 530)]
+    findings.put_many(analyst.site, inspector, told, now=now)
+    patrols, public = (hotspots.find(analyst, Asked(stream=stream)) for stream in hotspots.STREAMS)
+    assert (len(patrols.findings), patrols.n_other) == (40, 30)
+    assert (len(public.findings), public.n_other) == (30, 40)
+    assert public.declared
+    assert public.model["declared_exposure"]
+    assert patrols.places["name"].tolist() == ["光荣道"]
+    assert "光荣道" not in public.places["name"].tolist()
+
+
+def test_what_nobody_looked_at_is_not_observed_and_its_findings_do_not_count(
+    town: Site, inspector: Account, now: datetime
+) -> None:
+    report_much_on_one_block(town, inspector, now)
+    without_tracks = hotspots.find(Analyst(town), Asked())
+    assert without_tracks.declared
+    assert without_tracks.model["declared_exposure"]
+    tracks.put(town, inspector, walk(along(600, 50, 750, 31), now), now=now)
+    old = report(300, 500, 600, now, observed_at=now - timedelta(days=40))
+    findings.put_many(town, inspector, [old], now=now)
+    found = hotspots.find(Analyst(town), Asked())
+    unseen = found.blocks[~found.blocks["observed_at_all"]]
+    assert found.n_observed == 4
+    assert not unseen["hot"].any()
+    assert unseen[["ratio", "q"]].isna().all(axis=None)
+    assert found.model["n_not_observed"] > 20
+    assert found.n_unwatched == 1
+    in_another_year = Asked(since=now - timedelta(days=400), until=now - timedelta(days=300))
+    assert hotspots.find(Analyst(town), in_another_year).n_observed == 0
+
+
+def test_period_and_categories_are_asked_of_findings_and_effort_alike(
+    analyst: Analyst, colleague: Account, now: datetime
+) -> None:
+    other = hotspots.find(analyst, Asked(categories=(("gbt30428-2013-event", "0201"),)))
+    assert (len(other.findings), len(other.places), other.effort_km > 7) == (0, 0, True)
+    before = hotspots.find(analyst, Asked(until=now - timedelta(days=2)))
+    assert (before.effort_km, before.n_observed) == (0.0, 0)
+    of_colleague = hotspots.find(analyst, Asked(account_id=colleague.id))
+    assert (len(of_colleague.findings), of_colleague.declared) == (0, True)

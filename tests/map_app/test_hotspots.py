@@ -1,0 +1,73 @@
+"""The map of hotspots and a page per stretch."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from layers.field import findings
+from layers.people import Account
+from layers.site import Site
+from tests.conftest import report
+from tests.layers.analysis.test_hotspots import report_much_on_one_block, walk_everywhere
+
+
+@pytest.fixture
+def client(
+    enter: Callable[[Account], FlaskClient],
+    supervisor: Account,
+    inspector: Account,
+    town: Site,
+    now: datetime,
+) -> FlaskClient:
+    """Give a supervisor's client in a town where patrols do not explain what is found on one block."""
+    walk_everywhere(town, inspector, now)
+    report_much_on_one_block(town, inspector, now)
+    findings.put_many(town, inspector, [report(500, 700, 600, now, channel="public")], now=now)
+    return enter(supervisor)
+
+
+def test_the_map_lists_stretches_by_name_and_says_what_it_rests_on(client: FlaskClient, town: Site) -> None:
+    answer = client.get("/data/maps/hotspots").json
+    assert answer["headline"] == "1 hotspot"
+    stretch = answer["layer"]["stretches"][0]
+    assert stretch["text"] == "光荣道 from 京津公路 to 高峰路"
+    assert stretch["note"].startswith("600 m, 2")
+    assert "found where 0.9 were expected" in stretch["note"]
+    basis = dict(answer["basis"])
+    assert basis["Effort"].startswith("8.0 km inspected on 40 of 40 blocks")
+    assert "Benjamini" in basis["Tested"]
+    for label in ("Elasticity", "Overdispersion", "Period", "As of"):
+        assert basis[label]
+    said = [text for label, text in answer["basis"] if label == "Missing or assumed"]
+    assert any(text.startswith("1 reports of the public") for text in said)
+    layer = answer["layer"]
+    assert len(layer["class"]) == len(town.network.blocks)
+    assert layer["outline"]["n"] == len(layer["outline"]["rows"]) > 0
+    assert layer["classes"][layer["rest"]]["label"] == "Not observed"
+
+
+def test_streams_are_chosen_beside_the_map_and_a_declared_exposure_is_said(client: FlaskClient) -> None:
+    page = client.get("/maps/hotspots").get_data(as_text=True)
+    assert 'name="stream"' in page
+    assert 'name="district"' not in page
+    answer = client.get("/data/maps/hotspots?stream=public").json
+    basis = dict(answer["basis"])
+    assert basis["Findings"] == "1"
+    assert basis["Effort"].startswith("declared, not measured")
+    refused = client.get("/data/maps/hotspots?stream=rumours")
+    assert (refused.status_code, "rumours" in refused.json["message"]) == (400, True)
+
+
+def test_a_block_tells_found_and_expected_before_any_q_and_one_nobody_saw_tells_that(
+    client: FlaskClient, town: Site, now: datetime
+) -> None:
+    rows = dict(client.get("/data/hotspots/blocks/0").json["rows"])
+    labels = list(rows)
+    assert labels.index("Found / expected") < labels.index("Hotspot")
+    assert "q = " in rows["Hotspot"]
+    long_ago = (now - timedelta(days=90)).date()
+    unseen = dict(client.get(f"/data/hotspots/blocks/0?until={long_ago}").json["rows"])
+    assert unseen["Hotspot"] == "not observed: nobody looked here"
+    assert client.get(f"/data/maps/hotspots?until={long_ago}").json["headline"].startswith("Nobody looked")
