@@ -6,7 +6,7 @@ from pathlib import Path
 
 import geopandas as gpd
 
-from layers import checking
+from layers import checking, jobs
 from layers.city import districts as district_store
 from layers.city import key_points as key_point_store
 from layers.city import networks
@@ -20,6 +20,7 @@ from layers.importing.osm_tags import AreaLevels
 from layers.importing.progress import Progress, silent
 from layers.importing.runs import Done
 from layers.site import Site
+from layers.worker import Work, Worker, ticking
 
 OSM = "osm"
 _READERS: dict[str, Callable[[Path, ImportOptions, Progress], Layer]] = {
@@ -67,10 +68,11 @@ def import_osm(
     places.facts["n_gates"] = len(extract.gates)
     changes = district_store.replace(site, OSM, extract.districts, now=now, account_id=account_id)
     areas = _of_changes("districts", extract.districts, changes)
-    derive_anew(
+    derive_soon(
         site,
         now=now,
         progress=progress,
+        account_id=account_id,
         streets=_is_new(roads),
         around=_is_new(places) or _is_new(areas),
     )
@@ -120,10 +122,11 @@ def import_layer(
         )
     done = layer_done(kind, layer, done, entries)
     is_streets = kind == "streets"
-    derive_anew(
+    derive_soon(
         site,
         now=now,
         progress=progress,
+        account_id=account_id,
         streets=is_streets and _is_new(done),
         around=not is_streets and _is_new(done),
     )
@@ -167,6 +170,34 @@ def layer_done(kind: str, layer: Layer, done: Done | None = None, gates: Layer |
         done.facts["n_gates"] = len(gates.frame)
         done.facts["gates"] = Done("gates", n_read=gates.n_read, refused=gates.refused, columns=gates.columns)
     return done
+
+
+def derive_soon(
+    site: Site,
+    *,
+    now: datetime,
+    progress: Progress = silent,
+    account_id: int | None = None,
+    streets: bool = True,
+    around: bool = True,
+) -> None:
+    """Bring what is derived up to date, as a job: if this is cut short, a worker does the rest."""
+    with site.store.write() as conn:
+        job = jobs.put(
+            conn,
+            "derive",
+            {"streets": streets, "around": around},
+            now=now,
+            key=f"derive {streets} {around}",
+            again=True,
+            account_id=account_id,
+        )
+    Worker(site, ticking(now)).do(job, progress)
+
+
+def derive_again(site: Site, work: Work) -> None:
+    """Do the job of deriving."""
+    derive_anew(site, now=work.clock(), progress=work.progress, **work.payload)
 
 
 def derive_anew(

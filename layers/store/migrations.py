@@ -95,6 +95,11 @@ def link_findings(conn: Connection) -> None:
     add_tables(conn, schema.finding_link, schema.photo_band)
 
 
+def keep_jobs(conn: Connection) -> None:
+    """Make room for the work that is done beside the answers."""
+    add_tables(conn, schema.job)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -104,6 +109,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(5, "placement decisions", decide_placements),
     Migration(6, "placements along tracks", place_along_tracks),
     Migration(7, "links of findings", link_findings),
+    Migration(8, "jobs", keep_jobs),
 )
 
 

@@ -19,7 +19,15 @@ def handler(home: Path) -> logging.Handler:
 def keep(error: BaseException, home: Path) -> None:
     """Write an error with its trace into the log of a site."""
     trace = (type(error), error, error.__traceback__)
-    record = logging.LogRecord("xuncha", logging.ERROR, __file__, 0, "%s", (str(error),), trace)
+    _write(home, logging.LogRecord("xuncha", logging.ERROR, __file__, 0, "%s", (str(error),), trace))
+
+
+def say(home: Path, text: str) -> None:
+    """Write a line into the log of a site."""
+    _write(home, logging.LogRecord("xuncha", logging.WARNING, __file__, 0, "%s", (text,), None))
+
+
+def _write(home: Path, record: logging.LogRecord) -> None:
     log = handler(home)
     log.emit(record)
     log.close()

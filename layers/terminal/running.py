@@ -31,6 +31,11 @@ _CONTENTS = {
         "layers.terminal.serving:open_",
     ),
     "serve": Entry("Begin", "Serve pages, maps and the HTTP interface.", "layers.terminal.serving:serve"),
+    "work": Entry(
+        "Begin",
+        "Do what waits to be done: exports, webhooks, whatever is derived anew.",
+        "layers.terminal.working:work",
+    ),
     "import": Entry(
         "Bring data in",
         "Bring streets, places, findings, tracks and photos in.",

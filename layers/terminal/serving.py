@@ -22,6 +22,7 @@ from layers.site import Site
 from layers.terminal import demo, place, progress, telling
 from layers.terminal.following import SERVER
 from layers.terminal.wording import Command, option
+from layers.terminal.working import Watched
 
 # What each account is for, and what to try with it first
 _TRY = {
@@ -35,6 +36,9 @@ _PORT = option(
     "--port",
     type=click.IntRange(1, 65535),
     help="Port; the site's unless you say, which is 8737 at first.",
+)
+_WORKER = option(
+    "--worker/--no-worker", default=True, help="Do jobs beside the answers, as unless you say; or not."
 )
 # SQLite lets one write at a time; more threads only wait for each other
 _THREADS_PER_CORE = 2
@@ -100,13 +104,14 @@ def _ensure_accounts(site: Site) -> None:
 @click.argument("home", type=click.Path(path_type=Path, file_okay=False), required=False)
 @_HOST
 @_PORT
-def serve(home: Path | None, host: str | None, port: int | None) -> None:
+@_WORKER
+def serve(home: Path | None, host: str | None, port: int | None, *, worker: bool) -> None:
     """Serve a site."""
-    _serve(place.find(home), host, port)
+    _serve(place.find(home), host, port, worker=worker)
 
 
-def _serve(home: Path, host: str | None, port: int | None) -> None:
-    """Answer until Ctrl-C: one process, several threads, nothing else on the way."""
+def _serve(home: Path, host: str | None, port: int | None, *, worker: bool = True) -> None:
+    """Answer until Ctrl-C: one process, several threads, and one beside it that does the jobs."""
     site = Site.open(home, now=place.now())
     address, number = host or site.settings.host, port or site.settings.port
     site.close()
@@ -125,7 +130,14 @@ def _serve(home: Path, host: str | None, port: int | None) -> None:
         log_level=LogLevels.warning,
     )
     server.on_startup(lambda: _announce(home, address, number))
-    server.serve()
+    beside = Watched(home) if worker else None
+    if beside:
+        beside.start()
+    try:
+        server.serve()
+    finally:
+        if beside:
+            beside.stop()
     click.echo(gettext("stopped"))
 
 
