@@ -140,7 +140,7 @@ def take(
             found = conn.execute(_next(now, only)).first()
         if found is None:
             return None
-        job_id, attempts = found
+        job_id, attempts = found.id, found.attempts
         if attempts >= MOST_ATTEMPTS:
             gone = XunchaError("The worker ended each of %(n)s times", n=attempts)
             _change(site, job_id, _free(now), {"failed_at": now, **_no_lease(), "error": _told(gone)})

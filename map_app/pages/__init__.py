@@ -16,6 +16,7 @@ from map_app.pages import (
     field,
     findings,
     gate,
+    jobs,
     maps,
     speech,
     start,
@@ -44,7 +45,19 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         static_url_path="/assets",
         template_folder="templates",
     )
-    for screen in (start, account, maps, tiles, findings, field, surroundings, tour, arbitration, duplicates):
+    for screen in (
+        start,
+        account,
+        maps,
+        tiles,
+        findings,
+        field,
+        surroundings,
+        tour,
+        arbitration,
+        duplicates,
+        jobs,
+    ):
         pages.register_blueprint(screen.blueprint)
     speech.prepare(app, pages)
     gate.prepare(app, pages)

@@ -65,6 +65,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
         (gettext("Schools"), [rules] if current_user.account.role == "inspector" else [around, rules]),
+        *([(gettext("Site"), [("pages.jobs.page", gettext("Background work"))])] if decides else []),
     ]
 
 

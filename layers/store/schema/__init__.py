@@ -370,6 +370,6 @@ block_pass = Table(
 
 from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402
 from layers.store.schema.finding_link import finding_link as finding_link  # noqa: E402
-from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
 from layers.store.schema.job import job as job  # noqa: E402
+from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402

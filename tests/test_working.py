@@ -1,0 +1,105 @@
+"""The worker beside a real server: started with it, started again when killed, gone with it."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from layers import jobs
+from layers.site import Site
+from tests.test_command_line import begin, begin_words, free_port, wait_for
+
+pytestmark = pytest.mark.xdist_group("api server")
+
+
+def workers_of(server: int) -> list[int]:
+    """Return the processes that the server has started to do jobs."""
+    children = Path(f"/proc/{server}/task/{server}/children")
+    if not children.exists():
+        pytest.skip("no /proc on this machine")
+    every = [Path(f"/proc/{server}/task/{task}/children") for task in os.listdir(f"/proc/{server}/task")]
+    pids = [int(pid) for one in every for pid in one.read_text().split()]
+    return [pid for pid in pids if b"\0work\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def wait_until(holds: Callable[[], object], at_most_s: float = 60) -> None:
+    until = time.monotonic() + at_most_s
+    while not holds():
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.1)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def put(home: Path) -> int:
+    site = Site.open(home, now=datetime.now(UTC))
+    with site.store.write() as conn:
+        job = jobs.put(conn, "derive", {"streets": False, "around": False}, now=datetime.now(UTC))
+    site.close()
+    return job
+
+
+def is_done(home: Path, job: int) -> bool:
+    site = Site.open(home, now=datetime.now(UTC))
+    done = jobs.get(site, job).finished_at is not None
+    site.close()
+    return done
+
+
+def test_the_server_keeps_a_worker_until_it_ends(tmp_path: Path) -> None:
+    home, port = tmp_path / "site", free_port()
+    subprocess.run([*begin_words(), "init", str(home)], check=True, cwd=Path(__file__).parents[1])
+    process = begin("serve", home, "--port", port)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/api/v1/health", process)
+        first = put(home)
+        wait_until(lambda: is_done(home, first))
+        (worker,) = workers_of(process.pid)
+        os.kill(worker, signal.SIGKILL)
+        second = put(home)
+        wait_until(lambda: is_done(home, second))
+        (again,) = workers_of(process.pid)
+        assert again != worker
+        assert "worker ended with code -9" in (home / "log" / "xuncha.log").read_text(encoding="utf-8")
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    wait_until(lambda: not is_alive(again))
+
+
+def test_the_worker_of_a_server_that_was_killed_ends_too(tmp_path: Path) -> None:
+    home, port = tmp_path / "site", free_port()
+    subprocess.run([*begin_words(), "init", str(home)], check=True, cwd=Path(__file__).parents[1])
+    process = begin("serve", home, "--port", port)
+    wait_for(f"http://127.0.0.1:{port}/api/v1/health", process)
+    (worker,) = workers_of(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    wait_until(lambda: not is_alive(worker))
+
+
+def test_a_worker_by_itself_does_what_is_due_and_ends(tmp_path: Path) -> None:
+    home = tmp_path / "site"
+    subprocess.run([*begin_words(), "init", str(home)], check=True, cwd=Path(__file__).parents[1])
+    job = put(home)
+    done = subprocess.run(
+        [*begin_words(), "work", str(home), "--once"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.stdout.strip().startswith("1 ") or "1 项" in done.stdout
+    assert is_done(home, job)
