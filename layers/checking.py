@@ -10,6 +10,7 @@ from layers.city import networks
 from layers.errors import NotFoundError
 from layers.field import photos, placements
 from layers.site import Site
+from layers.store import chaining
 from layers.store.schema import (
     account,
     district,
@@ -52,11 +53,12 @@ class Soundness:
     store: list[str] = field(default_factory=list)
     n_unplaced: int = 0
     lost_photos: list[str] = field(default_factory=list)
+    history: list[chaining.Break] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
         """Tell whether nothing is wrong."""
-        return not (self.store or self.n_unplaced or self.lost_photos)
+        return not (self.store or self.n_unplaced or self.lost_photos or self.history)
 
 
 def state(site: Site) -> State:
@@ -87,7 +89,7 @@ def _network(conn: Connection) -> dict[str, Any] | None:
 
 
 def soundness(site: Site) -> Soundness:
-    """Look at the store's own integrity, at findings without a place, and for files of photos."""
+    """Look at the store's own integrity, the chain of the history, placements, and files of photos."""
     found = Soundness(n_unplaced=n_unplaced(site))
     with site.store.read() as conn:
         if site.store.is_geopackage:
@@ -95,6 +97,7 @@ def soundness(site: Site) -> Soundness:
             found.store += [
                 f"{row[0]} {row[1]} → {row[2]}" for row in conn.execute(text("PRAGMA foreign_key_check"))
             ]
+        found.history = list(chaining.breaks(conn))
         shas = list(conn.execute(select(photo.c.sha256).distinct()).scalars())
     found.lost_photos = [sha for sha in shas if _is_lost(site, sha)]
     return found

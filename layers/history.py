@@ -1,12 +1,16 @@
-"""The append-only history: who did what to which record, and when."""
+"""The append-only history: who did what to which record, and when.
+
+Every line is sealed and chained (layers/store/chaining.py): what was changed, removed or moved behind our
+back is found.  What must be forgotten is erased, and the chain still holds.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
-from layers.store import frames
+from layers.store import chaining, frames
 from layers.store.schema import history
 
 
@@ -22,16 +26,15 @@ def append(
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one line, inside the transaction of what it tells."""
-    conn.execute(
-        insert(history).values(
-            at=at,
-            account_id=account_id,
-            action=action,
-            noun=noun,
-            noun_id=noun_id,
-            version=version,
-            details=dict(details or {}),
-        )
+    append_many(
+        conn,
+        at=at,
+        account_id=account_id,
+        action=action,
+        noun=noun,
+        noun_ids=[noun_id],
+        version=version,
+        details=details,
     )
 
 
@@ -47,20 +50,51 @@ def append_many(
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one line for each of many records that had the same done to them."""
-    n = len(noun_ids)
+    if not noun_ids:
+        return
+    said = chaining.plain(details)
+    lines = [(at, account_id, action, noun, noun_id, version, said) for noun_id in noun_ids]
+    links = chaining.extend(conn, lines)
+    columns = dict(zip(chaining.SEALED, map(list, zip(*lines, strict=True)), strict=True))
     frames.insert_many(
-        conn,
-        history,
-        {
-            "at": [at] * n,
-            "account_id": [account_id] * n,
-            "action": [action] * n,
-            "noun": [noun] * n,
-            "noun_id": list(noun_ids),
-            "version": [version] * n,
-            "details": [dict(details or {})] * n,
-        },
+        conn, history, {**columns, "salt": links.salt, "digest": links.digest, "chain": links.chain}
     )
+
+
+def erase(
+    conn: Connection,
+    *,
+    at: datetime,
+    by: int | None,
+    ids: Sequence[int] = (),
+    account_id: int | None = None,
+) -> int:
+    """Forget the details of some lines, and of those that an account wrote or that tell of it.
+
+    That something was done, when, and by which account stays.
+
+    Returns
+    -------
+    int
+        How many lines lost their details.
+    """
+    meant: ColumnElement[bool] = history.c.id.in_(ids)
+    if account_id is not None:
+        of_it = and_(history.c.noun == "account", history.c.noun_id == str(account_id))
+        meant = or_(meant, history.c.account_id == account_id, of_it)
+    change = update(history).where(meant, history.c.erased_at.is_(None))
+    n = conn.execute(change.values(details={}, salt=None, erased_at=at)).rowcount
+    whose = None if account_id is None else str(account_id)
+    append(
+        conn,
+        at=at,
+        account_id=by,
+        action="erase",
+        noun="history",
+        noun_id=whose or "",
+        details={"n": n, "ids": list(ids)},
+    )
+    return n
 
 
 def of(conn: Connection, noun: str, noun_id: str) -> list[dict[str, Any]]:

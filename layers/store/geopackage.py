@@ -9,7 +9,7 @@ GDAL carries a copy of SQLite of its own, and two copies in one process drop eac
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pyproj import CRS
@@ -170,10 +170,22 @@ def create_triggers(conn: Connection, name: str) -> None:
         )
 
 
-def protect_history(conn: Connection) -> None:
-    """Refuse every update and delete of the history."""
-    for act in ("UPDATE", "DELETE"):
-        conn.exec_driver_sql(
-            f"CREATE TRIGGER history_no_{act.lower()} BEFORE {act} ON history "
-            "BEGIN SELECT RAISE(ABORT, 'history is append-only'); END"
-        )
+def protect_history(conn: Connection, kept: Sequence[str]) -> None:
+    """Refuse every delete and update of the history, but for an erasure that leaves `kept` as it was."""
+    same = " AND ".join(f"NEW.{name} IS OLD.{name}" for name in kept)
+    conn.exec_driver_sql(
+        "CREATE TRIGGER history_no_update BEFORE UPDATE ON history "
+        "WHEN NOT (OLD.erased_at IS NULL AND NEW.erased_at IS NOT NULL AND NEW.salt IS NULL "
+        f"AND NEW.details = '{{}}' AND {same}) "
+        "BEGIN SELECT RAISE(ABORT, 'history is append-only'); END"
+    )
+    conn.exec_driver_sql(
+        "CREATE TRIGGER history_no_delete BEFORE DELETE ON history "
+        "BEGIN SELECT RAISE(ABORT, 'history is append-only'); END"
+    )
+
+
+def unprotect_history(conn: Connection) -> None:
+    """Let a migration change the history."""
+    for act in ("update", "delete"):
+        conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS history_no_{act}")

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select, text
 
 from layers.errors import MigrationError
-from layers.store import geopackage, postgis, schema
+from layers.store import chaining, geopackage, postgis, schema
 from layers.store.schema.metadata import metadata as all_tables
 from layers.store.types import Geometry
 
@@ -39,9 +39,21 @@ def create(conn: Connection) -> None:
     add_tables(conn, *all_tables.sorted_tables)
     if sqlite:
         geopackage.register_attributes(conn, schema.network)
-        geopackage.protect_history(conn)
-    else:
-        postgis.protect_history(conn)
+    chaining.begin(conn)
+    protect_history(conn)
+
+
+def unprotect_history(conn: Connection) -> None:
+    """Let the history be changed, by a step that changes its table."""
+    keeper = geopackage if conn.dialect.name == "sqlite" else postgis
+    keeper.unprotect_history(conn)
+
+
+def protect_history(conn: Connection) -> None:
+    """Let the store refuse every change of the history but an erasure."""
+    keeper = geopackage if conn.dialect.name == "sqlite" else postgis
+    erasable = ("details", "salt", "erased_at")
+    keeper.protect_history(conn, [one.name for one in schema.history.c if one.name not in erasable])
 
 
 def add_tables(conn: Connection, *tables: Table) -> None:
@@ -100,6 +112,23 @@ def keep_jobs(conn: Connection) -> None:
     add_tables(conn, schema.job)
 
 
+def chain_history(conn: Connection) -> None:
+    """Chain the history, so that a line changed, removed or moved is found."""
+    sqlite = conn.dialect.name == "sqlite"
+    unprotect_history(conn)
+    for column in (
+        "salt TEXT",
+        "digest TEXT NOT NULL DEFAULT ''",
+        "chain TEXT NOT NULL DEFAULT ''",
+        f"erased_at {'DATETIME' if sqlite else 'TIMESTAMP WITH TIME ZONE'}",
+    ):
+        conn.execute(text(f"ALTER TABLE history ADD COLUMN {column}"))
+    add_tables(conn, schema.history_head)
+    chaining.begin(conn)
+    chaining.chain_anew(conn)
+    protect_history(conn)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -110,6 +139,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(6, "placements along tracks", place_along_tracks),
     Migration(7, "links of findings", link_findings),
     Migration(8, "jobs", keep_jobs),
+    Migration(9, "chained history", chain_history),
 )
 
 

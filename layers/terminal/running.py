@@ -57,7 +57,7 @@ _CONTENTS = {
     "rules": Entry("Look after the site", "Distance rules around schools.", "layers.terminal.rules:rules"),
     "status": Entry("Look after the site", "What the site holds.", "layers.terminal.sites:status"),
     "check": Entry(
-        "Look after the site", "Check store, placements and photos.", "layers.terminal.sites:check"
+        "Look after the site", "Check store, history, placements and photos.", "layers.terminal.sites:check"
     ),
     "derive": Entry(
         "Look after the site",

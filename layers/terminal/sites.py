@@ -12,6 +12,12 @@ from layers.site import Site
 from layers.terminal import place, progress
 from layers.terminal.wording import Command, Known, option
 
+_BREAKS = {
+    "changed": "history: line %(id)s was changed",
+    "torn": "history: line %(id)s does not follow the one before it: one was removed, put in or moved",
+    "short": "history: after line %(id)s lines are missing, or were added without the chain",
+}
+
 
 @click.command(
     cls=Command,
@@ -70,7 +76,9 @@ def status(home: Path | None) -> None:
         click.echo("  " + gettext("%(n)s imports were cut short: repeat them", n=state.n_imports_cut_short))
 
 
-@click.command(cls=Command, section="Look after the site", help="Check store, placements and photos.")
+@click.command(
+    cls=Command, section="Look after the site", help="Check store, history, placements and photos."
+)
 @place.home_option
 def check(home: Path | None) -> None:
     """Check a site."""
@@ -78,6 +86,8 @@ def check(home: Path | None) -> None:
         found = checking.soundness(site)
     for line in found.store:
         click.echo(gettext("store: %(what)s", what=line))
+    for broken in found.history:
+        click.echo(gettext(_BREAKS[broken.what], id=broken.id))
     if found.n_unplaced:
         click.echo(
             gettext("%(n)s findings have no place on the newest streets: xuncha derive", n=found.n_unplaced)

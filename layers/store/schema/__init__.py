@@ -68,7 +68,8 @@ token = Table(
     Column("revoked_at", Instant),
 )
 
-# Append-only: triggers refuse update and delete
+# Append-only and hash-chained, see layers/history.py: triggers refuse every change but the erasure of
+# `details` and `salt`
 history = Table(
     "history",
     metadata,
@@ -80,6 +81,10 @@ history = Table(
     Column("noun_id", Text, nullable=False),
     Column("version", Integer),
     Column("details", JSON, nullable=False),
+    Column("salt", Text),
+    Column("digest", Text, nullable=False, server_default=""),
+    Column("chain", Text, nullable=False, server_default=""),
+    Column("erased_at", Instant),
     Index("history_noun_noun_id", "noun", "noun_id"),
 )
 
@@ -372,4 +377,5 @@ from layers.store.schema.clearance_rule import clearance_rule as clearance_rule 
 from layers.store.schema.finding_link import finding_link as finding_link  # noqa: E402
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
+from layers.store.schema.history_head import history_head as history_head  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
