@@ -95,6 +95,11 @@ def _schema(postgres: str) -> Iterator[str]:
         _sql(postgres, f"DROP SCHEMA {name} CASCADE")
 
 
+def lose_schema(url: str) -> None:
+    """Let the database lose all that is at an address of `store_url`."""
+    _sql(url, f"DROP SCHEMA {_schema_name(url)} CASCADE")
+
+
 def _schema_name(url: str) -> str:
     return str(make_url(url).query["options"]).removeprefix("-csearch_path=").split(",")[0]
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -361,6 +362,35 @@ def test_accounts_are_added_listed_and_given_tokens(
     assert "8 characters" in err
     assert say("account", "disable", "phone", "--home", home)[0] == 0
     assert "phone" not in say("account", "list", "--home", home)[1]
+
+
+def test_a_site_is_kept_and_brought_back(
+    home: Path, tmp_path: Path, say: Callable[..., tuple[int, str, str]]
+) -> None:
+    kept, again = tmp_path / "kept", tmp_path / "again"
+    code, out, err = say("backup", kept, "--home", home)
+    assert (code, err) == (0, "")
+    assert "guard it" in out
+    code, out, err = say("restore", kept, again)
+    assert (code, err) == (0, "")
+    assert f"xuncha check --home {again}" in out
+    assert say("check", "--home", again) == (0, "everything is sound\n", "")
+    code, _, err = say("restore", kept, home)
+    assert code == 1
+    assert "There is a site" in err
+
+
+def test_check_names_the_line_of_history_that_was_changed(
+    home: Path, say: Callable[..., tuple[int, str, str]]
+) -> None:
+    with sqlite3.connect(home / "site.gpkg") as connection:
+        connection.execute("DROP TRIGGER history_no_update")
+        connection.execute("UPDATE history SET action = 'x' WHERE id = 1")
+    connection.close()
+    code, out, err = say("check", "--home", home)
+    assert code == 1
+    assert out == "history: line 1 was changed\n"
+    assert "sound" in err
 
 
 def test_maps_are_written_as_files(

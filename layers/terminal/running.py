@@ -59,6 +59,16 @@ _CONTENTS = {
     "check": Entry(
         "Look after the site", "Check store, history, placements and photos.", "layers.terminal.sites:check"
     ),
+    "backup": Entry(
+        "Look after the site",
+        "Keep a copy of the site in the folder DIR; the site may be in use.",
+        "layers.terminal.keeping:backup",
+    ),
+    "restore": Entry(
+        "Look after the site",
+        "Make the site that was kept in DIR anew in HOME.",
+        "layers.terminal.keeping:restore",
+    ),
     "derive": Entry(
         "Look after the site",
         "Bring up to date what is derived, after an import was cut short.",

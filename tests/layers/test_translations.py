@@ -13,7 +13,7 @@ SPEAKING = [
     *(ROOT / "layers" / "store").glob("*.py"),
     *(ROOT / "layers" / "city").glob("*.py"),
     *(ROOT / "layers" / "field").glob("*.py"),
-    *(ROOT / "layers" / name for name in ("settings.py", "site.py", "people.py", "history.py")),
+    *(ROOT / "layers" / name for name in ("settings.py", "site.py", "people.py", "history.py", "backup.py")),
 ]
 PLACEHOLDER = re.compile(r"%\((\w+)\)")
 
