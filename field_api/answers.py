@@ -1,5 +1,7 @@
 """How an answer is put: JSON from a model, GeoJSON for features, nothing kept by caches in between."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response
 
 from field_api.wire.features import MEDIA_TYPE
@@ -13,10 +15,10 @@ _HEADERS = {
 }
 
 
-def json(answer: Outgoing, status: int = 200, **headers: str) -> Response:
+def json(answer: Outgoing, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer a model as JSON."""
     body = answer.model_dump_json(by_alias=True)
-    return Response(body, status, headers=headers, content_type="application/json")
+    return Response(body, status, headers=dict(headers or {}), content_type="application/json")
 
 
 def geojson(answer: Outgoing) -> Response:

@@ -32,6 +32,7 @@ class Intake:
 # By endpoint.  A finding is well under 8 KiB, so a batch of 500 fits; what is not listed takes no body
 INTAKES = {
     "api.findings.put_finding": Intake(JSON, 64 * KIB),
+    "api.findings.patch_finding": Intake(JSON, 64 * KIB),
     "api.findings.post_findings": Intake(JSON, 4096 * KIB),
     "api.photos.put_photo": Intake(PHOTO, None),
     "api.photos.post_photo": Intake(PHOTO, None),
@@ -53,7 +54,7 @@ class _Strict:
 
 def admit() -> None:
     """Refuse a body of the wrong type or size before any of it is read; then read JSON strictly."""
-    if request.method not in ("POST", "PUT"):
+    if request.method not in ("POST", "PUT", "PATCH"):
         return
     intake = INTAKES.get(request.endpoint or "", NOTHING)
     if request.mimetype not in intake.types:

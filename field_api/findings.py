@@ -1,16 +1,17 @@
-"""Findings: put one, put many, read one, read those of an area, a time, a street."""
+"""Findings: put one, put many, correct or withdraw one, read one, read those of an area, a time, a street."""
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from field_api import answers, batches, described
+from field_api import answers, batches, described, versions
 from field_api.auth import asker
 from field_api.service import now, site
 from field_api.wire.answers import BatchAnswer, FindingAnswer, FindingCollection
 from field_api.wire.features import links
-from field_api.wire.findings import Batch, FindingIn, FindingQuery, named_on_the_wire
+from field_api.wire.findings import Batch, Changes, FindingIn, FindingQuery, named_on_the_wire
 from field_api.wire.kinds import ById
-from layers.field import access
+from layers.errors import InvalidError
+from layers.field import access, edits
 from layers.field import findings as records
 from layers.field.findings import Outcome
 
@@ -38,7 +39,30 @@ def post_findings(body: Batch) -> Response:
 @findings.get("/findings/<uuid>", responses={200: FindingAnswer, **described.READ})
 def get_finding(path: ById) -> Response:
     """Read one finding with its placement, key points, areas and photos."""
-    return answers.json(FindingAnswer.of(access.finding(site(), asker(), path.id), site().taxonomy))
+    found = access.finding(site(), asker(), path.id)
+    return answers.json(FindingAnswer.of(found, site().taxonomy), headers=versions.tag(found.version))
+
+
+@findings.patch("/findings/<uuid>", responses={200: FindingAnswer, **described.WRITE})
+def patch_finding(path: ById, body: Changes) -> Response:
+    """Correct what was said of a finding: its owner, supervisors and admins.
+
+    `If-Match: "3"` or `version` names the version that was looked at; of an older one the answer is 409.
+    Another `street_hint` places the finding anew.
+    """
+    version = versions.looked_at(body.version)
+    if version is None:
+        raise InvalidError("%(field)s is missing", field="version")
+    changes = body.values(site().taxonomy)
+    found = edits.edit(site(), asker(), path.id, changes, version=version, now=now())
+    return answers.json(FindingAnswer.of(found, site().taxonomy), headers=versions.tag(found.version))
+
+
+@findings.delete("/findings/<uuid>", responses={200: FindingAnswer, **described.WRITE})
+def delete_finding(path: ById) -> Response:
+    """Withdraw a finding: it counts no more, but stays and can be read; again is answered the same."""
+    found = edits.withdraw(site(), asker(), path.id, version=versions.looked_at(None), now=now())
+    return answers.json(FindingAnswer.of(found, site().taxonomy), headers=versions.tag(found.version))
 
 
 @findings.get("/findings", responses={200: FindingCollection, **described.LIST})

@@ -10,7 +10,7 @@ from pydantic import Field, SkipValidation, StrictBool, StringConstraints
 
 from field_api.wire.kinds import Box, Incoming, Instant, Latitude, Longitude, Metres, Name, Number, Prose
 from layers.city.taxonomy import Taxonomy
-from layers.errors import XunchaError
+from layers.errors import InvalidError, XunchaError
 from layers.field.asking import FindingFilter
 from layers.field.reports import Position as RawPosition
 from layers.field.reports import Report
@@ -24,6 +24,7 @@ Source = Literal["phone", "geocoded", "parcel", "map", "exif"]
 Channel = Literal["inspection", "third_party", "volunteer", "higher_level", "public"]
 
 
+Items = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 CategoryId = Annotated[Name, StringConstraints(pattern=r"^[^.]+\..+$")]
 EXAMPLE = {
     "scheme": "gbt30428-2013-event",
@@ -72,7 +73,7 @@ class FindingIn(Incoming):
     position: Position
     note: Prose | None = None
     street_hint: Name | None = Field(None, description="The street as the inspector or an address names it")
-    n_items: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
+    n_items: Items | None = None
     channel: Channel = "inspection"
     device: Name | None = None
 
@@ -92,6 +93,30 @@ class Batch(Incoming):
     """Findings that are taken one by one: a bad one does not keep the good ones out."""
 
     findings: Annotated[list[SkipValidation[BatchItem]], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class Changes(Incoming):
+    """What is corrected of a finding; what is left out stays, null empties."""
+
+    version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)] | None = Field(
+        None, description="The version that was looked at, unless If-Match names it"
+    )
+    note: Prose | None = None
+    category: CategoryId | None = Field(None, description="scheme.code, as gbt30428-2013-event.0406")
+    n_items: Items | None = None
+    street_hint: Name | None = None
+    channel: Channel | None = None
+
+    def values(self, known: Taxonomy) -> dict[str, Any]:
+        """Return the new values as the layers take them."""
+        given = {name: getattr(self, name) for name in self.model_fields_set - {"version"}}
+        for name in ("category", "channel"):
+            if name in given and given[name] is None:
+                raise InvalidError("%(field)s cannot be empty", field=name)
+        if "category" in given:
+            category = known.parse(given.pop("category"))
+            given |= {"scheme": category.scheme, "code": category.code}
+        return given
 
 
 class FindingQuery(Incoming):

@@ -27,6 +27,15 @@ def sees(account: Account, owner_id: int) -> bool:
     return account.role != "inspector" or account.id == owner_id
 
 
+def may_change(account: Account, owner_id: int) -> bool:
+    """Tell whether `account` may correct or withdraw what `owner_id` reported.
+
+    >>> may_change(Account(1, "li", "李", "inspector"), 2), may_change(Account(3, "wang", "王", "admin"), 2)
+    (False, True)
+    """
+    return account.id == owner_id or account.role in ("supervisor", "admin")
+
+
 def seen_by(account: Account, wanted: FindingFilter) -> FindingFilter:
     """Return the filter, narrowed to what `account` may see."""
     return replace(wanted, account_id=account.id) if account.role == "inspector" else wanted

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ CHANNELS = ("inspection", "third_party", "volunteer", "higher_level", "public")
 # A phone's clock may be this far ahead of ours
 CLOCK_AHEAD = timedelta(minutes=10)
 LONGEST = {"note": 4000, "street_hint": 200, "device": 200, "code": 64, "scheme": 64}
+_SAID = (*LONGEST, "channel", "n_items")
 _ALLOWED_CONTROLS = "\t\n\r"
 # No finding and no GPS is older
 _EARLIEST_YEAR = 1970
@@ -99,15 +101,20 @@ def check(
         Where the site is, in degrees: lets the message recognise swapped coordinates.
     """
     check_uuid(report.uuid)
-    for name, longest in LONGEST.items():
-        check_text(name, getattr(report, name), longest)
-    taxonomy.category(report.scheme, report.code)
+    check_said({name: getattr(report, name) for name in _SAID}, taxonomy)
     check_instant("observed_at", report.observed_at, now)
-    if report.channel not in CHANNELS:
-        raise _unknown("channel", report.channel, CHANNELS)
-    if report.n_items is not None and not 1 <= report.n_items <= _MOST_ITEMS:
-        raise InvalidError("A number of items lies between 1 and %(most)s", field="n_items", most=_MOST_ITEMS)
     _check_position(report.position, now, bounds)
+
+
+def check_said(said: Mapping[str, Any], taxonomy: Taxonomy) -> None:
+    """Refuse texts, a category, a channel or a number of items that cannot be, naming the field."""
+    for name, longest in LONGEST.items():
+        check_text(name, said.get(name), longest)
+    taxonomy.category(said["scheme"], said["code"])
+    if said["channel"] not in CHANNELS:
+        raise _unknown("channel", said["channel"], CHANNELS)
+    if said["n_items"] is not None and not 1 <= said["n_items"] <= _MOST_ITEMS:
+        raise InvalidError("A number of items lies between 1 and %(most)s", field="n_items", most=_MOST_ITEMS)
 
 
 def check_uuid(text: str) -> None:

@@ -49,7 +49,7 @@ def test_every_call_is_shown_and_can_be_tried_without_a_foreign_host(server: Ser
     page.on("pageerror", lambda error: told.append(str(error)))
     page.goto(f"{origin}{V1}/docs")
     page.locator(".opblock").first.wait_for(timeout=WAIT_MS)
-    assert page.locator(".opblock").count() == 15
+    assert page.locator(".opblock").count() == 17
 
     page.locator("button.authorize").first.click()
     page.locator(".auth-container input").fill(server.token)
