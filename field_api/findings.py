@@ -14,6 +14,7 @@ from layers.errors import InvalidError
 from layers.field import access, edits
 from layers.field import findings as records
 from layers.field.findings import Outcome
+from layers.field.scope import seen_by
 
 findings = APIBlueprint("findings", __name__, **described.noun("findings"))
 
@@ -69,7 +70,7 @@ def delete_finding(path: ById) -> Response:
 def list_findings(query: FindingQuery) -> Response:
     """Read the findings that one may see, in the order in which they came, page by page."""
     taxonomy = site().taxonomy
-    wanted = access.seen_by(asker(), query.filter(taxonomy))
+    wanted = seen_by(asker(), query.filter(taxonomy))
     page = records.page(site(), wanted, after=query.after, limit=query.limit)
     found = [FindingAnswer.of(each, taxonomy) for each in page.findings]
     return answers.geojson(FindingCollection.of(found, links(page.next)))

@@ -3,24 +3,58 @@
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from types import MappingProxyType
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from layers import history
-from layers.errors import ConflictError, InvalidError, NotFoundError, UnauthorisedError
+from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnauthorisedError
 from layers.language import LANGUAGES
-from layers.store.schema import account, token
+from layers.store.schema import account, account_scope, district, token
 
-ROLES = ("inspector", "supervisor", "admin")
+ROLES = ("inspector", "desk", "supervisor", "unit", "viewer", "admin")
+# What each role may do, within the account's areas and categories; what is in `_OF_ALL` is of the whole
+# city, and for accounts without such limits
+_MAY: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "inspector": frozenset({"report"}),
+        "desk": frozenset({"report", "see all", "originals", "decide"}),
+        "supervisor": frozenset(
+            {"report", "see all", "originals", "decide", "correct", "overview", "rules", "jobs"}
+        ),
+        "unit": frozenset({"see all"}),
+        "viewer": frozenset({"see all"}),
+        "admin": frozenset(
+            {"report", "see all", "originals", "decide", "correct", "overview", "rules", "jobs", "accounts"}
+        ),
+    }
+)
+_OF_ALL = frozenset({"overview", "rules", "jobs", "accounts"})
 _LOGIN = re.compile(r"[\w.@+-]{1,64}")
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 8, 256
 # a token's last use is noted no more often than this, so that reading stays reading
 _USE_NOTED_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The areas and categories (scheme, code) that an account is limited to; none means no limit."""
+
+    districts: tuple[int, ...] = ()
+    categories: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_limited(self) -> bool:
+        """Tell whether there is any limit."""
+        return bool(self.districts or self.categories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +66,24 @@ class Account:
     name: str
     role: str
     language: str | None = None
+    scope: Scope = field(default_factory=Scope)
+
+
+def may(account: Account, act: str) -> bool:
+    """Tell whether an account may do something.
+
+    >>> may(Account(1, "li", "李", "viewer"), "report"), may(Account(1, "li", "李", "desk"), "decide")
+    (False, True)
+    >>> may(Account(1, "li", "李", "supervisor", scope=Scope(districts=(7,))), "overview")
+    False
+    """
+    return act in _MAY[account.role] and not (act in _OF_ALL and account.scope.is_limited)
+
+
+def demand(account: Account, act: str) -> None:
+    """Refuse an account that may not do something."""
+    if not may(account, act):
+        raise ForbiddenError("This account may not do that")
 
 
 @cache
@@ -45,8 +97,31 @@ def _nobodys_hash() -> str:
     return _hasher().hash(secrets.token_hex(16))
 
 
-def _account(row: Row[tuple[object, ...]]) -> Account:
-    return Account(row.id, row.login, row.name, row.role, row.language)
+def _account(conn: Connection, row: Row[tuple[object, ...]]) -> Account:
+    return _accounts(conn, [row])[0]
+
+
+def _accounts(conn: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> list[Account]:
+    ids = [row.id for row in rows]
+    districts: dict[int, list[int]] = defaultdict(list)
+    categories: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    chosen = select(account_scope).where(account_scope.c.account_id.in_(ids))
+    for limit in conn.execute(chosen.order_by(account_scope.c.id)):
+        if limit.district_id is not None:
+            districts[limit.account_id].append(limit.district_id)
+        else:
+            categories[limit.account_id].append((limit.scheme, limit.code))
+    return [
+        Account(
+            row.id,
+            row.login,
+            row.name,
+            row.role,
+            row.language,
+            Scope(tuple(districts[row.id]), tuple(categories[row.id])),
+        )
+        for row in rows
+    ]
 
 
 def check_password(login: str, password: str) -> None:
@@ -68,6 +143,7 @@ def create(
     password: str | None,
     now: datetime,
     language: str | None = None,
+    by: int | None = None,
 ) -> Account:
     """Create an account; without a password it can only use tokens."""
     if not _LOGIN.fullmatch(login):
@@ -94,7 +170,7 @@ def create(
     history.append(
         conn,
         at=now,
-        account_id=made,
+        account_id=by or made,
         action="create",
         noun="account",
         noun_id=str(made),
@@ -110,7 +186,7 @@ def by_id(conn: Connection, account_id: int) -> Account:
     ).first()
     if row is None:
         raise NotFoundError("There is no such account")
-    return _account(row)
+    return _account(conn, row)
 
 
 def by_login(conn: Connection, login: str) -> Account:
@@ -118,13 +194,19 @@ def by_login(conn: Connection, login: str) -> Account:
     row = conn.execute(select(account).where(account.c.login == login)).first()
     if row is None:
         raise NotFoundError("There is no account %(login)s", field="login", login=login)
-    return _account(row)
+    return _account(conn, row)
 
 
 def all_accounts(conn: Connection) -> list[Account]:
     """Return the accounts that may come in, by login."""
     rows = conn.execute(select(account).where(account.c.disabled_at.is_(None)).order_by(account.c.login))
-    return [_account(row) for row in rows]
+    return _accounts(conn, rows.all())
+
+
+def shut_out(conn: Connection) -> list[Account]:
+    """Return the accounts that may come in no more, by login."""
+    rows = conn.execute(select(account).where(account.c.disabled_at.is_not(None)).order_by(account.c.login))
+    return _accounts(conn, rows.all())
 
 
 def authenticate(conn: Connection, login: str, password: str) -> Account:
@@ -139,7 +221,7 @@ def authenticate(conn: Connection, login: str, password: str) -> Account:
         raise UnauthorisedError("Login or password is wrong") from error
     if row is None or not row.password_hash:
         raise UnauthorisedError("Login or password is wrong")
-    return _account(row)
+    return _account(conn, row)
 
 
 def set_password(conn: Connection, account_id: int, password: str, now: datetime) -> None:
@@ -150,6 +232,34 @@ def set_password(conn: Connection, account_id: int, password: str, now: datetime
     )
     history.append(
         conn, at=now, account_id=account_id, action="set_password", noun="account", noun_id=str(account_id)
+    )
+
+
+def limit(conn: Connection, account_id: int, scope: Scope, *, by: int | None, now: datetime) -> None:
+    """Limit an account to areas and categories; an empty scope lifts every limit."""
+    before = by_id(conn, account_id).scope
+    known = set(conn.execute(select(district.c.fid).where(district.c.fid.in_(scope.districts))).scalars())
+    for fid in scope.districts:
+        if fid not in known:
+            raise NotFoundError("There is no area %(given)s", field="district", given=fid)
+    conn.execute(delete(account_scope).where(account_scope.c.account_id == account_id))
+    rows: list[dict[str, Any]] = [
+        {"district_id": fid, "scheme": None, "code": None} for fid in dict.fromkeys(scope.districts)
+    ]
+    rows += [
+        {"district_id": None, "scheme": scheme, "code": code}
+        for scheme, code in dict.fromkeys(scope.categories)
+    ]
+    if rows:
+        conn.execute(insert(account_scope), [{"account_id": account_id, **row} for row in rows])
+    history.append(
+        conn,
+        at=now,
+        account_id=by,
+        action="limit",
+        noun="account",
+        noun_id=str(account_id),
+        details={"before": asdict(before), "after": asdict(scope)},
     )
 
 
@@ -167,7 +277,9 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def issue_token(conn: Connection, account_id: int, label: str, now: datetime) -> str:
+def issue_token(
+    conn: Connection, account_id: int, label: str, now: datetime, *, by: int | None = None
+) -> str:
     """Return a new bearer token, to be shown this once; only its digest is kept."""
     secret = secrets.token_urlsafe(32)
     values = {"account_id": account_id, "digest": _digest(secret), "label": label, "created_at": now}
@@ -175,7 +287,7 @@ def issue_token(conn: Connection, account_id: int, label: str, now: datetime) ->
     history.append(
         conn,
         at=now,
-        account_id=account_id,
+        account_id=by or account_id,
         action="issue",
         noun="token",
         noun_id=str(made),
@@ -197,7 +309,7 @@ def by_token(conn: Connection, secret: str, now: datetime) -> Account:
     ).first()
     if row is None:
         raise UnauthorisedError("The token is not known or has been revoked")
-    return _account(row)
+    return _account(conn, row)
 
 
 def note_use(conn: Connection, secret: str, now: datetime) -> bool:

@@ -64,7 +64,9 @@ def _day(day: date | None) -> str:
 
 
 def _whose(choice: Choice) -> str:
-    return gettext(", only your own") if choice.wanted.account_id is not None else ""
+    if choice.wanted.account_id is not None:
+        return gettext(", only your own")
+    return gettext(", only your areas") if choice.wanted.within is not None else ""
 
 
 def _placed(findings: pd.DataFrame) -> str:

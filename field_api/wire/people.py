@@ -23,7 +23,7 @@ class Me(Outgoing):
 
     login: str
     name: str
-    role: Literal["inspector", "supervisor", "admin"]
+    role: Literal["inspector", "desk", "supervisor", "unit", "viewer", "admin"]
     language: str | None
     time_zone: str = Field(description="In which people of this site read and give dates")
     server_time: datetime = Field(description="For a phone to notice that its own clock is wrong")

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 
 from geo import hotspots, stretches
 from layers.analysis import coverage, density
+from layers.errors import ForbiddenError
 from layers.field.asking import FindingFilter
 from layers.store.schema import track
 
@@ -42,7 +43,15 @@ class Asked:
 
     @classmethod
     def of(cls, wanted: FindingFilter, stream: str = "patrol") -> "Asked":
-        """Return the question of a filter; its places are left out, for effort knows no such bounds."""
+        """Return the question of a filter; its places are left out, for effort knows no such bounds.
+
+        Raises
+        ------
+        ForbiddenError
+            The filter is that of an account limited to areas: the answer would tell of the others.
+        """
+        if wanted.within is not None:
+            raise ForbiddenError("Hotspots are of the whole city; this account is limited to areas")
         return cls(
             since=wanted.observed_from,
             until=wanted.observed_until,

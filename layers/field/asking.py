@@ -22,7 +22,8 @@ class FindingFilter:
     """Conditions that all hold; an empty filter means every finding that has not been withdrawn.
 
     `bbox` is west, south, east, north in degrees; the period holds its beginning and not its end;
-    `categories` are pairs of scheme and code; `street` is a street's id or its name on the newest streets.
+    `categories` are pairs of scheme and code; `within` are areas of which one holds it; `street` is a
+    street's id or its name on the newest streets.
     A finding that was merged as the duplicate of another counts there, and is asked for by `with_duplicates`.
     """
 
@@ -33,6 +34,7 @@ class FindingFilter:
     street: str | None = None
     block_id: str | None = None
     district_id: int | None = None
+    within: tuple[int, ...] | None = None
     uuids: tuple[str, ...] | None = None
     channel: str | None = None
     account_id: int | None = None
@@ -70,6 +72,11 @@ class FindingFilter:
             pair = finding_district
             inside = select(pair.c.finding_id).where(pair.c.district_id == self.district_id)
             found.append(finding.c.fid.in_(inside))
+        if self.within is not None:
+            pair = finding_district
+            found.append(
+                finding.c.fid.in_(select(pair.c.finding_id).where(pair.c.district_id.in_(self.within)))
+            )
         if self.street is not None:
             # two selects, each with its index; of an OR inside one the planner would use neither
             by_id, by_name = _lying("street_id", self.street), _lying("street_name", self.street)

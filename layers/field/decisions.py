@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import shapely
 from shapely import Point
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from layers import history
-from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from layers.errors import ConflictError, InvalidError, NotFoundError
 from layers.field import alongside, in_force, placements
 from layers.field.asking import FindingFilter, newest_network
-from layers.people import Account
+from layers.field.scope import visible
+from layers.people import Account, demand
 from layers.store.schema import finding, placement, placement_decision
 
 if TYPE_CHECKING:
     from layers.site import Site
 
-_DECIDERS = ("supervisor", "admin")
 _LONGEST_REASON = 500
 
 
@@ -105,12 +105,13 @@ def decide(
     now: datetime,
 ) -> int:
     """Decide that a finding lies on a block of the newest streets, or on none; return the decision's id."""
-    _may(account)
+    demand(account, "decide")
     if reason and len(reason) > _LONGEST_REASON:
         raise InvalidError("At most %(most)s characters", field="reason", most=_LONGEST_REASON)
     network = site.network
     with site.store.read() as conn:
-        place = conn.execute(select(finding.c.fid, finding.c.geom).where(finding.c.uuid == uuid)).first()
+        chosen = select(finding.c.fid, finding.c.geom).where(finding.c.uuid == uuid, visible(account))
+        place = conn.execute(chosen).first()
     if place is None:
         raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
     on_block = _on_block(network, block_id, place.geom) if block_id else {}
@@ -135,12 +136,12 @@ def decide(
 
 def take_back(site: "Site", account: Account, uuid: str, decision_id: int, *, now: datetime) -> None:
     """Take a decision back; its row stays, and the finding counts by its probabilities again."""
-    _may(account)
+    demand(account, "decide")
     with site.store.write() as conn:
         done = conn.execute(
             update(placement_decision)
             .where(placement_decision.c.id == decision_id)
-            .where(placement_decision.c.finding_id == _fid(conn, uuid))
+            .where(placement_decision.c.finding_id == _fid(conn, uuid, visible(account)))
             .where(placement_decision.c.withdrawn_at.is_(None))
             .values(withdrawn_at=now, withdrawn_by=account.id)
         )
@@ -149,13 +150,8 @@ def take_back(site: "Site", account: Account, uuid: str, decision_id: int, *, no
         _note(conn, account, ("take back", uuid), {"decision": decision_id}, now)
 
 
-def _may(account: Account) -> None:
-    if account.role not in _DECIDERS:
-        raise ForbiddenError("Only supervisors and administrators decide where findings lie")
-
-
-def _fid(conn: Connection, uuid: str) -> int:
-    fid = conn.execute(select(finding.c.fid).where(finding.c.uuid == uuid)).scalar()
+def _fid(conn: Connection, uuid: str, *more: ColumnElement[bool]) -> int:
+    fid = conn.execute(select(finding.c.fid).where(finding.c.uuid == uuid, *more)).scalar()
     if fid is None:
         raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
     return int(fid)

@@ -16,6 +16,7 @@ from layers.city import versions
 from layers.errors import BusyError, ConflictError, ForbiddenError, InvalidError
 from layers.field import access, alongside, findings, placements, reports
 from layers.field.records import Finding
+from layers.field.scope import may_change
 from layers.people import Account
 from layers.store import frames
 from layers.store.schema import finding, placement
@@ -86,7 +87,7 @@ def withdraw(
 def _changeable(site: "Site", account: Account, uuid: str) -> Finding:
     """Return the finding; a stranger does not learn that it is there."""
     found = access.finding(site, account, uuid)
-    if not access.may_change(account, found.account_id):
+    if not may_change(account, found.account_id):
         raise ForbiddenError("This finding is somebody else's")
     return found
 

@@ -14,7 +14,8 @@ from layers.field import likeness, pictures, records, shelf
 from layers.field.findings import Outcome
 from layers.field.pictures import Picture
 from layers.field.records import Photo
-from layers.people import Account
+from layers.field.scope import visible
+from layers.people import Account, demand, may
 from layers.store.schema import finding, photo
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def attach(
             given=role[:60],
             known=", ".join(ROLES),
         )
+    demand(account, "report")
     settings = site.settings
     if len(data) > settings.max_upload_bytes:
         raise TooLargeError(
@@ -70,10 +72,11 @@ def attach(
 
 
 def _fid_for(conn: Connection, account: Account, uuid: str) -> int:
-    row = conn.execute(select(finding.c.fid, finding.c.account_id).where(finding.c.uuid == uuid)).first()
+    chosen = select(finding.c.fid, visible(account).label("is_seen")).where(finding.c.uuid == uuid)
+    row = conn.execute(chosen).first()
     if row is None:
         raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
-    if account.role == "inspector" and row.account_id != account.id:
+    if not row.is_seen:
         raise ForbiddenError("This finding is somebody else's")
     return int(row.fid)
 
@@ -170,6 +173,6 @@ def open_original(site: "Site", account: Account, sha256: str) -> Path:
         senders = set(conn.execute(select(photo.c.account_id).where(photo.c.sha256 == sha256)).scalars())
     if not senders:
         raise NotFoundError("There is no such photo")
-    if account.role == "inspector" and account.id not in senders:
+    if account.id not in senders and not may(account, "originals"):
         raise ForbiddenError("This photo is somebody else's")
     return shelf.find(folder(site), ORIGINAL, sha256)

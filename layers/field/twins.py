@@ -20,17 +20,17 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from geo import duplicates
 from layers import history
-from layers.errors import ConflictError, ForbiddenError, NotFoundError
+from layers.errors import ConflictError, NotFoundError
 from layers.field import findings, in_force, likeness
 from layers.field.asking import FindingFilter
-from layers.people import Account
+from layers.field.scope import visible
+from layers.people import Account, demand
 from layers.store.schema import account as account_table
 from layers.store.schema import finding, finding_link, photo
 
 if TYPE_CHECKING:
     from layers.site import Site
 
-_DECIDERS = ("supervisor", "admin")
 _ASKED = ("fid", "uuid", "scheme", "code", "observed_at", "block_id", "chainage_m", "side", "s_used_m")
 EVIDENCE = ("distance_m", "along_m", "hours", "photo_bits", "same_side")
 
@@ -179,9 +179,9 @@ def decide(site: "Site", account: Account, pair: Pair, *, same: bool, now: datet
     ConflictError
         The pair has been decided already, or the later one is merged with another finding.
     """
-    _may(account)
+    demand(account, "decide")
     with site.store.write() as conn:
-        first, second = (_fid(conn, uuid) for uuid in (pair.first, pair.second))
+        first, second = (_fid(conn, account, uuid) for uuid in (pair.first, pair.second))
         # the row of the later one is the lock: of two people who decide at once, one is told
         conn.execute(update(finding).where(finding.c.fid == second).values(version=finding.c.version))
         if frozenset((first, second)) in _decided(conn):
@@ -207,12 +207,14 @@ def decide(site: "Site", account: Account, pair: Pair, *, same: bool, now: datet
 
 def undo(site: "Site", account: Account, link_id: int, *, now: datetime) -> None:
     """Undo a decision; its row stays, both findings count by themselves again, and may be proposed."""
-    _may(account)
+    demand(account, "decide")
     made = finding_link
     with site.store.write() as conn:
+        seen = select(finding.c.fid).where(visible(account))
         done = conn.execute(
             update(made)
             .where(made.c.id == link_id, made.c.undone_at.is_(None))
+            .where(made.c.first_id.in_(seen), made.c.second_id.in_(seen))
             .values(undone_at=now, undone_by=account.id)
         )
         if done.rowcount != 1:
@@ -253,13 +255,8 @@ def n_links(site: "Site") -> int:
         return int(conn.execute(counted).scalar_one())
 
 
-def _may(account: Account) -> None:
-    if account.role not in _DECIDERS:
-        raise ForbiddenError("Only supervisors and administrators decide whether findings are one thing")
-
-
-def _fid(conn: Connection, uuid: str) -> int:
-    fid = conn.execute(select(finding.c.fid).where(finding.c.uuid == uuid)).scalar()
+def _fid(conn: Connection, account: Account, uuid: str) -> int:
+    fid = conn.execute(select(finding.c.fid).where(finding.c.uuid == uuid, visible(account))).scalar()
     if fid is None:
         raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
     return int(fid)

@@ -16,6 +16,8 @@ from layers.store import chaining, geopackage, postgis, schema
 from layers.store.schema.metadata import metadata as all_tables
 from layers.store.types import Geometry
 
+_ROLES_OF_1 = "('inspector', 'supervisor', 'admin')"
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -129,6 +131,22 @@ def chain_history(conn: Connection) -> None:
     protect_history(conn)
 
 
+def know_more_roles(conn: Connection) -> None:
+    """Let accounts be of a desk, a responsible unit or a viewer, and limit them by area and category."""
+    before, now = _ROLES_OF_1, "('inspector', 'desk', 'supervisor', 'unit', 'viewer', 'admin')"
+    if conn.dialect.name == "sqlite":
+        made = conn.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'account'").scalar_one()
+        again = made.replace("TABLE account (", "TABLE account_new (").replace(before, now)
+        conn.exec_driver_sql(again)
+        conn.exec_driver_sql("INSERT INTO account_new SELECT * FROM account")
+        conn.exec_driver_sql("DROP TABLE account")
+        conn.exec_driver_sql("ALTER TABLE account_new RENAME TO account")
+    else:
+        conn.execute(text("ALTER TABLE account DROP CONSTRAINT account_role_known"))
+        conn.execute(text(f"ALTER TABLE account ADD CONSTRAINT account_role_known CHECK (role IN {now})"))
+    add_tables(conn, schema.account_scope)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -140,6 +158,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(7, "links of findings", link_findings),
     Migration(8, "jobs", keep_jobs),
     Migration(9, "chained history", chain_history),
+    Migration(10, "more roles", know_more_roles),
 )
 
 

@@ -7,7 +7,7 @@ import click
 
 from layers import people
 from layers.language import LANGUAGES, gettext
-from layers.people import ROLES
+from layers.people import ROLES, Scope
 from layers.terminal import place
 from layers.terminal.wording import Command, Group, Known, option
 
@@ -25,7 +25,10 @@ def account() -> None:
 @click.argument("login")
 @option("--name", default="", help="The person's name.")
 @option(
-    "--role", type=Known(ROLES), default="inspector", help="inspector, supervisor or admin; inspector else."
+    "--role",
+    type=Known(ROLES),
+    default="inspector",
+    help="inspector, desk, supervisor, unit, viewer or admin; inspector else.",
 )
 @option("--language", type=Known(list(LANGUAGES)), help="zh or en; the site's unless you say.")
 @option("--no-password", is_flag=True, help="Only tokens, for a device or a program.")
@@ -87,6 +90,26 @@ def token(login: str, label: str, home: Path | None) -> None:
     """Issue a token."""
     with place.opened(home) as site, site.store.write() as conn:
         click.echo(people.issue_token(conn, people.by_login(conn, login).id, label, place.now()))
+
+
+@account.command(
+    cls=Command,
+    help="Limit an account to areas and categories; without any, lift its limits.",
+    epilog="xuncha account limit yuanlin --district 12 --category gbt30428-2013-event.0406 --home beichen",
+)
+@click.argument("login")
+@option("--district", "districts", type=int, multiple=True, help="Id of an area; as often as needed.")
+@option("--category", "categories", multiple=True, help="scheme.code; as often as needed.")
+@place.home_option
+def limit(login: str, *, districts: tuple[int, ...], categories: tuple[str, ...], home: Path | None) -> None:
+    """Limit an account."""
+    with place.opened(home) as site:
+        known = [site.taxonomy.parse(text) for text in categories]
+        scope = Scope(districts, tuple((one.scheme, one.code) for one in known))
+        with site.store.write() as conn:
+            people.limit(conn, people.by_login(conn, login).id, scope, by=None, now=place.now())
+    told = "Account %(login)s is limited" if scope.is_limited else "Account %(login)s has no limits"
+    click.echo(gettext(told, login=login))
 
 
 @account.command(cls=Command, help="Shut an account out, tokens and all; its records stay.")

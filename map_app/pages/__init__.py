@@ -10,6 +10,7 @@ from layers.site import Site
 from map_app import assets
 from map_app.pages import (
     account,
+    accounts,
     arbitration,
     duplicates,
     errors,
@@ -45,9 +46,10 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         static_url_path="/assets",
         template_folder="templates",
     )
-    for screen in (
+    screens = (
         start,
         account,
+        accounts,
         maps,
         tiles,
         findings,
@@ -57,7 +59,8 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         arbitration,
         duplicates,
         jobs,
-    ):
+    )
+    for screen in screens:
         pages.register_blueprint(screen.blueprint)
     speech.prepare(app, pages)
     gate.prepare(app, pages)

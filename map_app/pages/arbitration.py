@@ -28,7 +28,7 @@ _LEAST_P = 0.001
 @blueprint.get("/arbitration")
 def page() -> ResponseReturnValue:
     """Show one finding of the queue with the blocks that it may lie on."""
-    allow("supervisor", "admin")
+    allow("decide")
     choice = filters.parse(request.args)
     place = decisions.queue(site(), choice.wanted, request.args.get("finding") or None)
     shown = _shown(place) if place.uuid and site().network_or_none() else {"found": None}
@@ -94,7 +94,7 @@ def _candidate(row: Any) -> dict[str, Any]:
 @blueprint.post("/arbitration/<uuid>")
 def decide(uuid: str) -> ResponseReturnValue:
     """Keep a decision, and go on to the next finding in the queue."""
-    allow("supervisor", "admin")
+    allow("decide")
     if "block" not in request.form:
         raise InvalidError("Choose a block, or none of these", field="block")
     after = decisions.queue(site(), filters.parse(request.args).wanted, uuid).after
@@ -106,7 +106,7 @@ def decide(uuid: str) -> ResponseReturnValue:
 @blueprint.post("/arbitration/<uuid>/take-back")
 def take_back(uuid: str) -> ResponseReturnValue:
     """Take the decision about a finding back, and show the finding again."""
-    allow("supervisor", "admin")
+    allow("decide")
     key = request.form.get("decision", "")
     if not (key.isascii() and key.isdigit() and len(key) < 18):
         raise InvalidError("%(given)s is not a number", field="decision", given=key[:40])

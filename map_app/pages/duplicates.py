@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from layers.errors import ConflictError, InvalidError
 from layers.field import findings, photos, twins
 from layers.field.findings import Finding, FindingFilter
+from layers.field.scope import seen_by
 from layers.field.twins import Link, Pair
 from layers.language import gettext
 from map_app import basis, cards, legend, words
@@ -27,7 +28,7 @@ _USUAL_DAYS = 30
 @blueprint.get("/duplicates")
 def page() -> ResponseReturnValue:
     """Show the most probable pairs, and what was decided last."""
-    allow("supervisor", "admin")
+    allow("decide")
     asked = _asked()
     choice = filters.parse(asked)
     photos.hash_older(site())
@@ -40,7 +41,7 @@ def page() -> ResponseReturnValue:
         "map_app/duplicates.html",
         n=len(pairs),
         pairs=[_shown(one, known) for one in first],
-        decided=[_told(one, known) for one in decided],
+        decided=[_told(one, known) for one in decided if {one.first, one.second} <= known.keys()],
         n_decided=twins.n_links(site()),
         filter=filters.form(asked),
         period=basis.period(analyst(), choice),
@@ -72,6 +73,7 @@ def _findings(uuids: set[str]) -> dict[str, Finding]:
     if not uuids:
         return {}
     wanted = FindingFilter(uuids=tuple(sorted(uuids)), with_withdrawn=True, with_duplicates=True)
+    wanted = seen_by(visitor(), wanted)
     return {found.uuid: found for found in findings.page(site(), wanted, limit=len(uuids)).findings}
 
 
@@ -117,7 +119,7 @@ def _evidence(pair: Pair) -> list[tuple[str, str]]:
 @blueprint.post("/duplicates/decide")
 def decide() -> ResponseReturnValue:
     """Merge two findings, or remember that they are not the same."""
-    allow("supervisor", "admin")
+    allow("decide")
     verdict = request.form.get("verdict", "")
     if verdict not in ("same", "apart"):
         raise InvalidError("%(given)s is not known", field="verdict", given=verdict[:40])
@@ -134,7 +136,7 @@ def decide() -> ResponseReturnValue:
 @blueprint.post("/duplicates/undo")
 def undo() -> ResponseReturnValue:
     """Undo a decision; the pair may be proposed again."""
-    allow("supervisor", "admin")
+    allow("decide")
     key = request.form.get("link", "")
     if not (key.isascii() and key.isdigit() and len(key) < 18):
         raise InvalidError("%(given)s is not a number", field="link", given=key[:40])

@@ -22,7 +22,7 @@ from layers.language import current, gettext
 from map_app import assets, legend
 from map_app.maps import base
 from map_app.maps.base import CityMap
-from map_app.pages.gate import visitor
+from map_app.pages.gate import allow, visitor
 from map_app.pages.maps import archive, ground
 from map_app.pages.service import analyst, now, site
 
@@ -38,6 +38,7 @@ _BUTTONS = ("0406", "0405", "0401", "0409", "0410", "0136", "0201", "0110", "011
 @blueprint.get("/field")
 def page() -> ResponseReturnValue:
     """Show the page; the service worker keeps it for when there is no network."""
+    allow("report")
     names = {code: legend.name(site().taxonomy, _SCHEME, code) for code in _BUTTONS}
     return render_template(
         "map_app/field.html",
@@ -71,6 +72,7 @@ def _device() -> str:
 @blueprint.post("/field/token")
 def token() -> Response:
     """Give this device a token for the API: the session says who asks, the form token that our page does."""
+    allow("report")
     with site().store.write() as conn:
         secret = people.issue_token(conn, visitor().id, gettext("Phone page"), now=now())
     return jsonify(token=secret)

@@ -10,8 +10,8 @@ from layers.analysis.hotspots import STREAMS
 from layers.city import taxonomy
 from layers.city.taxonomy import Taxonomy
 from layers.errors import InvalidError
-from layers.field import access
 from layers.field.asking import FindingFilter
+from layers.field.scope import seen_by
 from layers.language import gettext
 from map_app import legend
 from map_app.pages.gate import visitor
@@ -60,14 +60,14 @@ def parse(arguments: Mapping[str, str]) -> Choice:
     wanted = FindingFilter(
         observed_from=_start_of(first, zone) if first else None,
         observed_until=_start_of(last + timedelta(days=1), zone) if last else None,
-        categories=_categories(arguments.get("category", "")),
+        categories=categories(arguments.get("category", "")),
         district_id=_number(arguments, "district"),
         block_id=arguments.get("block") or None,
     )
     stream = arguments.get("stream") or STREAMS[0]
     if stream not in STREAMS:
         raise InvalidError("%(given)s is no stream of findings", field="stream", given=stream[:40])
-    return Choice(access.seen_by(visitor(), wanted), first, last, stream)
+    return Choice(seen_by(visitor(), wanted), first, last, stream)
 
 
 def form(arguments: Mapping[str, str]) -> Form:
@@ -81,7 +81,7 @@ def form(arguments: Mapping[str, str]) -> Form:
         (365, gettext("1 year")),
         (0, gettext("All")),
     ]
-    return Form(arguments, _category_groups(), district_groups(), last_day, periods)
+    return Form(arguments, category_groups(), district_groups(), last_day, periods)
 
 
 def form_of_hotspots(arguments: Mapping[str, str]) -> Form:
@@ -111,7 +111,7 @@ def _number(arguments: Mapping[str, str], name: str) -> int | None:
     return int(text) if text else None
 
 
-def _categories(text: str) -> tuple[tuple[str, str], ...] | None:
+def categories(text: str) -> tuple[tuple[str, str], ...] | None:
     """Return the categories of ``scheme.code``, or of ``scheme.class.*`` for a whole class."""
     if not text:
         return None
@@ -128,10 +128,12 @@ def _categories(text: str) -> tuple[tuple[str, str], ...] | None:
     return found
 
 
-def _category_groups() -> list[Group]:
+def category_groups(also: Iterable[tuple[str, str]] = ()) -> list[Group]:
+    """Return the categories in use, and those named, by their classes."""
     known = site().taxonomy
     groups: dict[str, list[Option]] = {}
-    for scheme, code, _ in analyst().used_categories():
+    used = [(scheme, code) for scheme, code, _ in analyst().used_categories()]
+    for scheme, code in dict.fromkeys([*used, *also]):
         key = legend.class_key(known, scheme, code)
         groups.setdefault(key, []).append(Option(f"{scheme}.{code}", legend.name(known, scheme, code)))
     return [_group(known, key, options) for key, options in sorted(groups.items())]

@@ -14,6 +14,7 @@ from layers.errors import NotFoundError
 from layers.field import access, decisions, findings, photos, twins
 from layers.field.findings import Finding, FindingFilter
 from layers.language import gettext
+from layers.people import may
 from map_app import basis, cards, legend, style, words
 from map_app.maps import base, one_finding
 from map_app.pages import filters
@@ -77,7 +78,7 @@ def one(uuid: str) -> ResponseReturnValue:
         candidates=_candidates(found),
         parts=base.parts(drawn),
         history=lines,
-        linked=twins.links(site(), uuid) if visitor().role != "inspector" else [],
+        linked=twins.links(site(), uuid) if may(visitor(), "see all") else [],
         relations=words.RELATIONS,
     )
 

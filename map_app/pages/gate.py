@@ -46,9 +46,9 @@ def visitor() -> Account:
     return account
 
 
-def allow(*roles: str) -> None:
-    """Refuse everybody but accounts of these roles."""
-    if visitor().role not in roles:
+def allow(act: str) -> None:
+    """Refuse a visitor who may not do this; see `layers.people.may`."""
+    if not people.may(visitor(), act):
         abort(403)
 
 

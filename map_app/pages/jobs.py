@@ -32,7 +32,7 @@ class Line:
 @blueprint.get("/jobs")
 def page() -> ResponseReturnValue:
     """List the jobs, those that are not done first, then the newest."""
-    allow("supervisor", "admin")
+    allow("jobs")
     at = now()
     lines = [_line(job, at) for job in (*jobs.open_ones(site()), *_closed())]
     return render_template(
@@ -47,7 +47,7 @@ def _closed() -> list[Job]:
 @blueprint.post("/jobs/<int:job_id>/retry")
 def retry(job_id: int) -> ResponseReturnValue:
     """Put a job that failed back into the queue."""
-    allow("supervisor", "admin")
+    allow("jobs")
     jobs.retry(site(), job_id, by=visitor().id, now=now())
     return redirect(url_for(".page"), 303)
 

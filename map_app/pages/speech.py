@@ -7,7 +7,10 @@ from flask import Blueprint, Flask, g, request, session, url_for
 from flask_login import current_user
 
 from layers import language
+from layers.field.asking import FindingFilter
+from layers.field.scope import seen_by
 from layers.language import gettext, ngettext
+from layers.people import may
 from map_app import icons, subjects, words
 from map_app.pages.service import site
 
@@ -49,30 +52,44 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the groups of pages that the head of every page leads to; a page is named by its endpoint."""
     rules = ("pages.surroundings.rules", gettext("Distance rules"))
     around = ("pages.surroundings.listed", gettext("Surroundings of schools"))
-    decides = current_user.is_authenticated and current_user.account.role in ("supervisor", "admin")
     decided = (
         ("pages.arbitration.page", gettext("Arbitration")),
         ("pages.duplicates.page", gettext("Duplicates")),
     )
-    return [
-        (gettext("Maps"), [(f"pages.maps.{name}", subjects.subject(name).short) for name in subjects.NAMES]),
+    report = ("pages.field.page", gettext("Report"))
+    work = ("pages.jobs.page", gettext("Background work"))
+    accounts = ("pages.accounts.listed", gettext("Accounts"))
+    groups = [
+        (gettext("Maps"), [(f"pages.maps.{name}", subjects.subject(name).short) for name in map_names()]),
         (
             gettext("Records"),
             [
                 ("pages.findings.listed", gettext("List")),
-                ("pages.field.page", gettext("Report")),
-                *(decided if decides else ()),
+                *_for("report", report),
+                *_for("decide", *decided),
             ],
         ),
-        (gettext("Schools"), [rules] if current_user.account.role == "inspector" else [around, rules]),
-        *([(gettext("Site"), [("pages.jobs.page", gettext("Background work"))])] if decides else []),
+        (gettext("Schools"), [*_for("overview", around), rules]),
+        (gettext("Site"), [*_for("jobs", work), *_for("accounts", accounts)]),
     ]
+    return [(name, entries) for name, entries in groups if entries]
+
+
+def map_names() -> list[str]:
+    """Return the maps that the visitor may look at: hotspots are of the whole city or nobody's."""
+    limited = seen_by(current_user.account, FindingFilter()).within is not None
+    return [name for name in subjects.NAMES if not (limited and name == "hotspots")]
+
+
+def _for(act: str, *entries: tuple[str, str]) -> list[tuple[str, str]]:
+    """Return these entries for a visitor who may do what they are for."""
+    return list(entries) if current_user.is_authenticated and may(current_user.account, act) else []
 
 
 def role_name(role: str) -> str:
     """Return what a role is called."""
-    names = {"inspector": "inspector", "supervisor": "supervisor", "admin": "administrator"}
-    return gettext(names[role])
+    names = {"unit": "responsible unit", "admin": "administrator"}
+    return gettext(names.get(role, role))
 
 
 def asset(name: str) -> str:

@@ -7,11 +7,13 @@ import pandas as pd
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from layers.field import access, findings
+from layers.field import findings
 from layers.field.asking import FindingFilter
+from layers.field.scope import seen_by
 from layers.language import gettext
+from layers.people import may
 from map_app import charts, legend, subjects
-from map_app.pages import tour
+from map_app.pages import speech, tour
 from map_app.pages.gate import visitor
 from map_app.pages.service import analyst, now, site
 from map_app.style import Entry
@@ -26,13 +28,14 @@ _LATEST = 6
 @blueprint.get("/")
 def start() -> ResponseReturnValue:
     """Show the site in numbers."""
-    everything = analyst().findings(access.seen_by(visitor(), FindingFilter()))
+    everything = analyst().findings(seen_by(visitor(), FindingFilter()))
     lines, which = legend.entries(site().taxonomy, analyst().used_categories())
     return render_template(
         "map_app/start.html",
+        may_report=may(visitor(), "report"),
         figures=_figures(everything),
         offers_visit=tour.is_offered(len(everything)),
-        subjects=[(name, subjects.subject(name)) for name in subjects.NAMES],
+        subjects=[(name, subjects.subject(name)) for name in speech.map_names()],
         bars=charts.bars(_per_line(lines, which, everything)),
         weeks=charts.weeks(everything["day"], _WEEKS),
         latest=_latest(everything),
@@ -52,7 +55,7 @@ def _figures(everything: pd.DataFrame) -> list[tuple[str, str]]:
     if network is None:
         return [*figures, ("0", gettext("km of streets"))]
     lengths = network.blocks.set_index("block_id")["length_m"]
-    mine = access.seen_by(visitor(), FindingFilter()).account_id
+    mine = seen_by(visitor(), FindingFilter()).account_id
     seen = analyst().last_patrolled(now(), mine)
     share = lengths.reindex(seen.index[seen["age_days"] <= 7]).sum() / lengths.sum()
     return [

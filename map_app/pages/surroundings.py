@@ -8,6 +8,7 @@ import pandas as pd
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from layers import people
 from layers.analysis import school_zones, surroundings
 from layers.analysis.surroundings import Surroundings
 from layers.city import clearance_rules, taxonomy
@@ -37,7 +38,7 @@ _COLOUR = {"breach": "#b3261e", "measure_on_site": "#b26a00", "indeterminate": "
 @blueprint.get("/school-surroundings")
 def listed() -> ResponseReturnValue:
     """List the schools, the worst first."""
-    allow("supervisor", "admin")
+    allow("overview")
     found = _status()
     wanted = request.args.get("status")
     counts = Counter(found.schools["status"])
@@ -55,7 +56,7 @@ def listed() -> ResponseReturnValue:
 @blueprint.get("/school-surroundings/<int:fid>")
 def one(fid: int) -> ResponseReturnValue:
     """Show one school: its zone, what lies inside by which rule, and what nobody has seen."""
-    allow("supervisor", "admin")
+    allow("overview")
     found = _status()
     mine = found.schools[found.schools["fid"].eq(fid)]
     if not len(mine):
@@ -83,7 +84,7 @@ def one(fid: int) -> ResponseReturnValue:
 def rules() -> ResponseReturnValue:
     """List the distance rules; a supervisor puts them into use and out of it."""
     if request.method == "POST":
-        allow("supervisor", "admin")
+        allow("rules")
         clearance_rules.use(
             site(),
             request.form.get("rule", ""),
@@ -96,7 +97,7 @@ def rules() -> ResponseReturnValue:
     return render_template(
         "map_app/rules.html",
         rules=sorted(kept, key=lambda rule: (not rule.in_use, rule.rule_id)),
-        may_change=visitor().role != "inspector",
+        may_change=people.may(visitor(), "rules"),
     )
 
 

@@ -143,7 +143,11 @@ def _supervisor() -> list[Step]:
 
 def _admin() -> list[Step]:
     return [
-        Step(gettext("Make an account for a colleague: xuncha account add zhang --role inspector")),
+        Step(
+            gettext("Make an account for a colleague, and limit it to an area."),
+            url_for("pages.accounts.listed"),
+            gettext("Accounts"),
+        ),
         Step(
             gettext("Try the interface that phones and other programs use, with a token of your own."),
             "/api/v1/docs",

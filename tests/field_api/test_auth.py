@@ -1,5 +1,6 @@
 """Who gets in: a stranger nowhere, a colleague not to what is mine, nobody more often than allowed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from layers import people
 from layers.people import Account
 from layers.site import Site
 from layers.store import Store
+from tests.conftest import add_account
 from tests.field_api.conftest import ONE_STORE, Person, finding, track, uuid
 from tests.field_api.test_photos import jpeg
 
@@ -129,6 +131,23 @@ def test_a_colleague_gets_nothing_of_mine_at_any_address(app: Flask, me: Person,
     assert set(mine.values()) <= {403, 404, 409}, mine
     assert me.get(f"/findings/{uuid(1)}").json["note"] == "geheim"
     assert len(me.get(f"/findings/{uuid(1)}").json["photos"]) == 1
+
+
+def test_who_only_reads_is_refused_what_writes(
+    me: Person, person: Callable[[Account], Person], town: Site, now: datetime
+) -> None:
+    me.put(f"/findings/{uuid(1)}", json=finding())
+    viewer = person(add_account(town, "viewer", "viewer", now))
+    unit = person(add_account(town, "unit", "unit", now))
+    assert viewer.get("/me").json["role"] == "viewer"
+    assert viewer.get(f"/findings/{uuid(1)}").status_code == 200
+    assert unit.get(f"/findings/{uuid(1)}").status_code == 404
+    assert unit.get("/findings").json["features"] == []
+    for reader in (viewer, unit):
+        assert reader.put(f"/findings/{uuid(2)}", json=finding()).status_code == 403
+        assert reader.put(f"/tracks/{uuid(2)}", json=track()).status_code == 403
+    assert viewer.ask("PATCH", f"/findings/{uuid(1)}", json={"version": 1, "note": "x"}).status_code == 403
+    assert viewer.ask("DELETE", f"/findings/{uuid(1)}").status_code == 403
 
 
 def test_an_account_that_is_shut_out_is_a_stranger_at_once(

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from layers import people
 from layers.field import findings
 from layers.people import Account
 from layers.site import Site
+from layers.store.schema import district
 from map_app.pages.gate import OPEN
 from tests.conftest import report
 
@@ -183,3 +185,26 @@ def test_the_token_for_the_phone_page_is_the_visitors_own(
     with town.store.read() as conn:
         assert people.by_token(conn, answer.json["token"], now=now) == inspector
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_unit_is_shown_what_lies_in_its_areas_and_no_hotspots_of_the_whole_city(
+    town: Site, enter: Enter, inspector: Account, now: datetime
+) -> None:
+    findings.put_many(town, inspector, [report(1, 90, 205, now), report(2, 590, 205, now)], now=now)
+    with town.store.write() as conn:
+        unit = people.create(conn, "unit", "园林", "unit", password=None, now=now)
+        west = conn.execute(select(district.c.fid).where(district.c.name == "西社区")).scalar_one()
+    client = enter(unit)
+    own, other = (report(number, 0, 0, now).uuid for number in (1, 2))
+    assert own not in client.get("/findings").get_data(as_text=True)
+    with town.store.write() as conn:
+        people.limit(conn, unit.id, people.Scope((west,)), by=None, now=now)
+    listed = client.get("/findings").get_data(as_text=True)
+    assert own in listed
+    assert other not in listed
+    assert client.get(f"/findings/{own}").status_code == 200
+    assert client.get(f"/findings/{other}").status_code == 404
+    assert "/maps/hotspots" not in client.get("/").get_data(as_text=True)
+    assert client.get("/data/maps/hotspots").status_code == 403
+    for path in ("/arbitration", "/duplicates", "/school-surroundings", "/field", "/accounts"):
+        assert client.get(path).status_code == 403

@@ -52,7 +52,9 @@ account = Table(
     Column("language", Text),
     Column("created_at", Instant, nullable=False),
     Column("disabled_at", Instant),
-    CheckConstraint("role IN ('inspector', 'supervisor', 'admin')", name="role_known"),
+    CheckConstraint(
+        "role IN ('inspector', 'desk', 'supervisor', 'unit', 'viewer', 'admin')", name="role_known"
+    ),
 )
 
 # A bearer token; only the digest is kept, the token itself is shown once
@@ -373,9 +375,10 @@ block_pass = Table(
     Index("block_pass_network_version_block_id", "network_version", "block_id"),
 )
 
+from layers.store.schema.account_scope import account_scope as account_scope  # noqa: E402
 from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402
 from layers.store.schema.finding_link import finding_link as finding_link  # noqa: E402
+from layers.store.schema.history_head import history_head as history_head  # noqa: E402
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
-from layers.store.schema.history_head import history_head as history_head  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import shapely
 from sqlalchemy import Connection, insert, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from layers.errors import MigrationError
 from layers.store import Store, frames, migrations, schema
@@ -91,6 +92,35 @@ def test_a_store_without_links_learns_to_keep_them(store: Store, now: datetime) 
     with store.read() as conn:
         assert conn.execute(select(schema.photo.c.phash)).all() == []
         assert conn.execute(select(schema.finding_link.c.id)).all() == []
+
+
+def test_accounts_of_an_older_version_may_be_of_the_new_roles(store: Store, now: datetime) -> None:
+    with store.write() as conn:
+        conn.execute(text("DROP TABLE account_scope"))
+        if store.is_geopackage:
+            made = conn.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'account'").scalar_one()
+            roles = made[made.index("role IN ") + 8 : made.index(")", made.index("role IN ")) + 1]
+            conn.exec_driver_sql("PRAGMA writable_schema = 1")
+            older = made.replace(roles, "('inspector', 'supervisor', 'admin')")
+            conn.exec_driver_sql("UPDATE sqlite_master SET sql = ? WHERE name = 'account'", (older,))
+            conn.exec_driver_sql("PRAGMA writable_schema = 0")
+        else:
+            conn.execute(text("ALTER TABLE account DROP CONSTRAINT account_role_known"))
+            older = "CHECK (role IN ('inspector', 'supervisor', 'admin'))"
+            conn.execute(text(f"ALTER TABLE account ADD CONSTRAINT account_role_known {older}"))
+        number = next(step.number for step in MIGRATIONS if step.name == "more roles")
+        conn.execute(schema.migration.delete().where(schema.migration.c.number >= number))
+    store.engine.dispose()
+    unit = {"login": "u", "name": "u", "role": "unit", "created_at": now}
+    with pytest.raises(IntegrityError), store.write() as conn:
+        conn.execute(insert(schema.account).values(**unit))
+    assert store.migrate(now=now, steps=MIGRATIONS[:number]) == [number]
+    with store.write() as conn:
+        conn.execute(insert(schema.account).values(**unit))
+        conn.execute(insert(schema.account_scope).values(account_id=1, scheme="a", code="b"))
+        assert conn.execute(select(schema.account.c.login)).scalars().all() == ["a", "u"]
+    with pytest.raises(IntegrityError), store.write() as conn:
+        conn.execute(insert(schema.account).values(**{**unit, "login": "k", "role": "king"}))
 
 
 def test_a_step_may_not_leave_rows_that_refer_to_nothing(tmp_path: Path, now: datetime) -> None:

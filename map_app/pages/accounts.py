@@ -1,0 +1,162 @@
+"""Who may come in: the list of accounts, and a page for each to limit it, give it a token or shut it out."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from layers import people
+from layers.city import taxonomy
+from layers.errors import InvalidError, XunchaError
+from layers.language import explain, gettext
+from layers.people import ROLES, Account, Scope
+from map_app import legend
+from map_app.pages import filters
+from map_app.pages.gate import allow, visitor
+from map_app.pages.service import now, site
+
+blueprint = Blueprint("accounts", __name__)
+
+_LONGEST_LABEL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an account is limited to, in words."""
+
+    areas: str
+    categories: str
+
+
+@blueprint.get("/accounts")
+def listed() -> ResponseReturnValue:
+    """List the accounts, with a form for a new one."""
+    allow("accounts")
+    return _list()
+
+
+@blueprint.post("/accounts")
+def create() -> ResponseReturnValue:
+    """Make an account; without a password it can only use tokens."""
+    allow("accounts")
+    given = request.form
+    try:
+        with site().store.write() as conn:
+            made = people.create(
+                conn,
+                given.get("login", "").strip(),
+                given.get("name", ""),
+                given.get("role", ""),
+                password=given.get("password") or None,
+                now=now(),
+                by=visitor().id,
+            )
+    except XunchaError as error:
+        return _list(explain(error)), 422
+    return redirect(url_for(".one", account_id=made.id), 303)
+
+
+def _list(message: str | None = None) -> str:
+    with site().store.read() as conn:
+        accounts, gone = people.all_accounts(conn), people.shut_out(conn)
+    return render_template(
+        "map_app/accounts.html",
+        accounts=[(one, _limits(one)) for one in accounts],
+        gone=gone,
+        roles=ROLES,
+        message=message,
+        given=request.form,
+    )
+
+
+@blueprint.get("/accounts/<int:account_id>")
+def one(account_id: int) -> ResponseReturnValue:
+    """Show one account."""
+    allow("accounts")
+    return _page(_account(account_id))
+
+
+@blueprint.post("/accounts/<int:account_id>/limits")
+def limit(account_id: int) -> ResponseReturnValue:
+    """Limit an account to the areas and categories chosen; none lifts the limit."""
+    allow("accounts")
+    areas = [_number(text) for text in request.form.getlist("district")]
+    chosen = [pair for text in request.form.getlist("category") for pair in filters.categories(text) or ()]
+    with site().store.write() as conn:
+        people.limit(conn, account_id, Scope(tuple(areas), tuple(chosen)), by=visitor().id, now=now())
+    return redirect(url_for(".one", account_id=account_id), 303)
+
+
+@blueprint.post("/accounts/<int:account_id>/token")
+def token(account_id: int) -> ResponseReturnValue:
+    """Issue a token and show it, this once: it is nowhere else."""
+    allow("accounts")
+    account = _account(account_id)
+    label = request.form.get("label", "").strip()[:_LONGEST_LABEL]
+    with site().store.write() as conn:
+        secret = people.issue_token(conn, account.id, label, now(), by=visitor().id)
+    return _page(account, secret)
+
+
+@blueprint.post("/accounts/<int:account_id>/disable")
+def disable(account_id: int) -> ResponseReturnValue:
+    """Shut an account out, tokens and all."""
+    allow("accounts")
+    if account_id == visitor().id:
+        raise InvalidError("Nobody shuts himself out: ask another administrator")
+    with site().store.write() as conn:
+        people.disable(conn, people.by_id(conn, account_id).id, by=visitor().id, now=now())
+    return redirect(url_for(".listed"), 303)
+
+
+def _account(account_id: int) -> Account:
+    with site().store.read() as conn:
+        return people.by_id(conn, account_id)
+
+
+def _page(account: Account, secret: str | None = None) -> str:
+    chosen = {f"{scheme}.{code}" for scheme, code in account.scope.categories}
+    return render_template(
+        "map_app/one_account.html",
+        account=account,
+        limits=_limits(account),
+        secret=secret,
+        is_me=account.id == visitor().id,
+        areas=_areas(account),
+        districts={str(fid) for fid in account.scope.districts},
+        groups=filters.category_groups(also=account.scope.categories),
+        categories=chosen,
+    )
+
+
+def _areas(account: Account) -> list[filters.Group]:
+    """Return the areas to choose from, and those that the account has whatever the lists leave out."""
+    groups = filters.district_groups()
+    there = {option.value for group in groups for option in group.options}
+    rows = site().districts.frame
+    lacking = rows[rows["fid"].isin(account.scope.districts) & ~rows["fid"].astype(str).isin(there)]
+    if lacking.empty:
+        return groups
+    options = [filters.Option(str(row.fid), str(row.name or row.fid)) for row in lacking.itertuples()]
+    return [*groups, filters.Group(gettext("others"), options)]
+
+
+def _limits(account: Account) -> Limits:
+    rows = site().districts.frame
+    own = rows[rows["fid"].isin(account.scope.districts)]
+    areas = [f"{row.name or row.fid} ({taxonomy.level_name(str(row.level))})" for row in own.itertuples()]
+    names = [legend.name(site().taxonomy, scheme, code) for scheme, code in account.scope.categories]
+    if account.role == "inspector":
+        unlimited = gettext("own")
+    elif account.role == "unit" and not account.scope.is_limited:
+        unlimited = gettext("none")
+    else:
+        unlimited = gettext("all")
+    comma = gettext(", ")
+    return Limits(comma.join(areas) or unlimited, comma.join(names) or unlimited)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 18):
+        raise InvalidError("%(given)s is not a number", field="district", given=text[:40])
+    return int(text)
