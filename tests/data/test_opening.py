@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
+from data.demo import spots
 from data.demo.measuring import measure
 from data.demo.opening import Opened, open_city
 from data.demo.replay import HOTLINE
@@ -124,6 +125,18 @@ def test_placement_does_better_than_the_nearest_block_and_knows_when_it_is_sure(
     assert ours.placement["sure_right"] > 0.9
     assert ours.coverage["right"] > 0.4
     assert ours.coverage["added"] < 0.05
+
+
+def test_a_place_that_is_only_patrolled_more_is_no_hotspot_and_the_true_ones_stand_out(
+    site: Site, home: Path
+) -> None:
+    found = spots.asked(site, home / "truth").set_index("true_spot")
+    assert found.loc[False, "n_flagged"] == 0
+    assert found.loc[False, "n_gi_star"] > 0
+    assert found.loc[False, "ratio"] < 1.25
+    # six and eleven blocks in ten days: `make prove` asks a district for a month
+    assert (found.loc[True, "ratio"] > 1.75).all()
+    assert found.loc[True, "n_flagged"].max() > 0
 
 
 def test_one_account_of_each_post_has_a_password_and_no_token_is_left(
