@@ -1,5 +1,6 @@
 """Small charts as numbers that a template draws in SVG."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,3 +64,64 @@ def weeks(days: pd.Series, n_weeks: int) -> list[Week]:
 
 def _date(day: int) -> str:
     return datetime.fromtimestamp(day * 86400, UTC).strftime("%Y-%m-%d")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two numbers of one span of time, each with its height as a share of the highest of its kind."""
+
+    name: str
+    found: float
+    effort: float
+    found_share: float
+    effort_share: float
+
+
+def pairs(names: Sequence[str], found: Sequence[float], effort: Sequence[float]) -> list[Pair]:
+    """Return findings and effort side by side, in the order given.
+
+    >>> [(one.found_share, one.effort_share) for one in pairs(["a", "b"], [1, 2], [0, 0])]
+    [(0.5, 0.0), (1.0, 0.0)]
+    """
+    most_found, most_effort = max(found, default=0) or 1, max(effort, default=0) or 1
+    return [
+        Pair(name, n, km, n / most_found, km / most_effort)
+        for name, n, km in zip(names, found, effort, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One hour of the week in a grid: its place, its colour (None where nobody was out), its words."""
+
+    day: int
+    hour: int
+    colour: str | None
+    text: str
+
+
+def week_grid(hours: pd.DataFrame, colours: Sequence[str]) -> list[Cell]:
+    """Return a cell for each hour of the week, coloured by the root of findings per kilometre.
+
+    Parameters
+    ----------
+    hours : DataFrame
+        As from `geo.hotspots.hour_of_week`.
+    colours : sequence of str
+        From little to much; an hour with effort and no finding has the first.
+
+    >>> hours = pd.DataFrame({"hour": [0, 1], "found": [2, 0], "effort_km": [1.0, 0.0],
+    ...                       "per_km": [2.0, np.nan], "low": [0.4, np.nan], "high": [6.3, np.nan]})
+    >>> [(cell.hour, cell.colour, cell.text) for cell in week_grid(hours, ["#fff", "#000"])]
+    [(0, '#000', '2 / 1.0 km (0.4 – 6.3)'), (1, None, '')]
+    """
+    top = float(np.nanmax([*hours["per_km"], 0.0])) or 1.0
+    cells = []
+    columns = ("hour", "found", "effort_km", "per_km", "low", "high")
+    for number, found, km, per_km, low, high in zip(*(hours[name].tolist() for name in columns), strict=True):
+        seen = km > 0
+        step = round(math.sqrt(per_km / top) * (len(colours) - 1)) if seen else 0
+        text = f"{found} / {km:.1f} km ({low:.1f} – {high:.1f})" if seen else ""
+        day, hour = divmod(number, 24)
+        cells.append(Cell(day, hour, colours[step] if seen else None, text))
+    return cells

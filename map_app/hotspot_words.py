@@ -32,7 +32,7 @@ def headline(found: Hotspots) -> str:
 
 def name(place: Any) -> str:
     """Return where a stretch is: its street, from crossing to crossing where these have names."""
-    street, start, end, near = (_text(place[key]) for key in ("name", "from_name", "to_name", "near_name"))
+    street, start, end, near = (text(place[key]) for key in ("name", "from_name", "to_name", "near_name"))
     if near:
         return gettext("nameless street near %(name)s", name=near)
     street = street or gettext("(no name)")
@@ -42,8 +42,37 @@ def name(place: Any) -> str:
     return gettext("%(name)s at %(one)s", name=street, one=one) if one else street
 
 
-def _text(value: Any) -> str | None:
+def text(value: Any) -> str | None:
+    """Return a name; None for what is missing or empty."""
     return value if isinstance(value, str) and value else None
+
+
+def label(known: str) -> str:
+    """Return what a label of `geo.hotspots.label` is called."""
+    return {
+        "new": gettext("new"),
+        "rising": gettext("rising"),
+        "falling": gettext("falling"),
+        "persistent": gettext("persistent"),
+        "consecutive": gettext("hot for some periods now"),
+        "recurring": gettext("comes and goes"),
+        "past": gettext("over: hot before, not now"),
+        "not observed": gettext("not observed of late"),
+        "none": gettext("in no single period beyond chance"),
+    }[known]
+
+
+def weekdays() -> list[str]:
+    """Return the days of the week, Monday first."""
+    return [
+        gettext("Monday"),
+        gettext("Tuesday"),
+        gettext("Wednesday"),
+        gettext("Thursday"),
+        gettext("Friday"),
+        gettext("Saturday"),
+        gettext("Sunday"),
+    ]
 
 
 def counts(place: Any) -> str:
@@ -122,7 +151,7 @@ def block_card(
             ),
         ]
     return {
-        "title": _text(one["name"]) or gettext("(no name)"),
+        "title": text(one["name"]) or gettext("(no name)"),
         "rows": rows,
         "url": address(str(one["block_id"])),
     }

@@ -183,11 +183,8 @@ def _integral(mu, worth, observed, phi, spread, s, k0, k2):  # type: ignore[no-u
 
 
 @numba.njit(cache=True, nogil=True)
-def _one(mu, worth, observed, phi, heavy, spread, start):  # type: ignore[no-untyped-def]
-    """Mid-p of one total for one value of phi, and the saddle point to start the next from."""
-    if observed <= 0.0:
-        _, k0, _, _ = _cumulants(mu, worth, -700.0 / worth.min(), phi, heavy, spread)
-        return 1.0 - 0.5 * math.exp(k0), 0.0
+def _step(mu, worth, observed, phi, heavy, spread, start):  # type: ignore[no-untyped-def]
+    """Mid-p of a total of at least one finding."""
     _, _, mean, variance = _cumulants(mu, worth, 0.0, phi, heavy, spread)
     # closer to the mean than a twentieth of the standard deviation the formula loses its digits
     gap = 0.05 * math.sqrt(variance)
@@ -198,6 +195,22 @@ def _one(mu, worth, observed, phi, heavy, spread, start):  # type: ignore[no-unt
     below, _ = _upper(mu, worth, mean - gap, phi, heavy, spread, 0.0)
     above, _ = _upper(mu, worth, mean + gap, phi, heavy, spread, 0.0)
     return below + (observed - mean + gap) / (2.0 * gap) * (above - below), 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _one(mu, worth, observed, phi, heavy, spread, start):  # type: ignore[no-untyped-def]
+    """Mid-p of one total for one value of phi, and the saddle point to start the next from."""
+    # less than one finding (a share of one that lies elsewhere) is between nothing and one: the formula,
+    # made for whole steps, would call a millionth of a finding impossible, and so a hotspot
+    one = worth.mean()
+    if observed >= one:
+        return _step(mu, worth, observed, phi, heavy, spread, start)
+    _, k0, _, _ = _cumulants(mu, worth, -700.0 / worth.min(), phi, heavy, spread)
+    nothing = 1.0 - 0.5 * math.exp(k0)
+    if observed <= 0.0:
+        return nothing, 0.0
+    p, _ = _step(mu, worth, one, phi, heavy, spread, start)
+    return nothing + observed / one * (p - nothing), 0.0
 
 
 @numba.njit(cache=True, nogil=True)

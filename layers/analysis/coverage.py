@@ -17,6 +17,18 @@ TARGET_DAYS = {"primary": 3.0, "secondary": 7.0, "tertiary": 7.0, "residential":
 OTHER_TARGET_DAYS = 30.0
 
 
+def passes(
+    analyst: "Analyst", since: datetime | None, until: datetime | None, account_id: int | None = None
+) -> pd.DataFrame:
+    """Return what was covered, pass by pass, by one account or anybody; see `layers.field.coverage`.
+
+    Passes that ended at or after `since` and began before `until`.
+    """
+    whose = None if account_id is None else [account_id]
+    asked: dict[str, object] = {"since": since, "until": until, "account_id": account_id}
+    return analyst.kept("covered", asked, lambda: covered.intervals(analyst.site, since, until, whose))
+
+
 def effort(
     analyst: "Analyst", since: datetime | None, until: datetime | None, account_id: int | None = None
 ) -> pd.DataFrame:
@@ -31,10 +43,9 @@ def effort(
     """
 
     def make() -> pd.DataFrame:
-        site = analyst.site
-        whose = None if account_id is None else [account_id]
-        found = covered.intervals(site, since, until, whose)
-        return coverage.effort(found, site.network.blocks, since=_stamp(since), until=_stamp(until))
+        found = passes(analyst, since, until, account_id)
+        blocks = analyst.site.network.blocks
+        return coverage.effort(found, blocks, since=_stamp(since), until=_stamp(until))
 
     asked: dict[str, object] = {"since": since, "until": until, "account_id": account_id}
     return analyst.kept("effort", asked, make)

@@ -124,7 +124,7 @@ def _find(analyst: "Analyst", asked: Asked) -> Hotspots:
     table["effort_m"] = np.nan if declared else amount["effort_m"].to_numpy()
     return Hotspots(
         blocks=table.set_index("block_id", drop=False),
-        places=_named(stretches.join(table, blocks), blocks),
+        places=named(stretches.join(table, blocks), blocks),
         model=table.attrs["models"][0],
         findings=findings,
         declared=declared,
@@ -134,7 +134,7 @@ def _find(analyst: "Analyst", asked: Asked) -> Hotspots:
     )
 
 
-def _named(places: gpd.GeoDataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def named(places: gpd.GeoDataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Add `near_name`, the nearest street with a name, of places that have no name of their own."""
     places["near_name"] = None
     named = blocks[blocks["name"].notna() & blocks["name"].ne("")]

@@ -25,6 +25,7 @@ SCRIPTS = (
     "zones.js",
     "one-finding.js",
     "surroundings.js",
+    "stretch.js",
 )
 STYLES = ("map.css",)
 

@@ -50,7 +50,7 @@ def data(name: str) -> Response:
         analyst=analyst(),
         choice=filters.parse(request.args),
         now=now(),
-        hotspot_page=None,
+        hotspot_page=lambda block_id: url_for("pages.hotspots.one", block_id=block_id),
         heat_tiles=lambda key: url_for("pages.tiles.heat", key=key, z=0, x=0, y=0).replace(
             "/0/0/0", "/{z}/{x}/{y}"
         ),

@@ -122,6 +122,24 @@ def test_candidates_of_one_finding_share_it() -> None:
     assert hotspots.find(shared.assign(weight=2.0), blocks, walked(blocks), radius_m=0).observed[0] == 4
 
 
+def test_a_millionth_of_a_finding_is_no_hotspot() -> None:
+    blocks, count, _ = planted(3)
+    far = np.arange(len(blocks)) % 7 == 0
+    weight = np.where(far, 1e-6, count.astype(float))
+    shared = pd.DataFrame({"block_id": blocks["block_id"], "weight": weight})
+    found = hotspots.find(shared, blocks, walked(blocks), radius_m=0).set_index("block_id")
+    little = found[far]
+    assert not little["hot"].any()
+    assert (little["p"] > 0.4).all()
+    # less than one finding lies between none and one
+    alone = Neighbourhoods(np.arange(6), np.arange(5, dtype=np.int32), np.zeros(5))
+    ones = np.ones(5)
+    totals = np.array([0.0, 1e-9, 0.5, 1.0, 2.0])
+    p = mid_p(alone, 1.5 * ones, ones, totals, scale=ones, spread=0 * ones, noise=POISSON)
+    assert (np.diff(p) <= 1e-12).all()
+    assert p[1] == pytest.approx(p[0])
+
+
 def test_findings_on_no_block_are_counted_apart() -> None:
     blocks, count, _ = planted(8)
     lost = pd.concat([findings_of(blocks, count), pd.DataFrame({"block_id": [None, "elsewhere"]})])

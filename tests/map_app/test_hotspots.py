@@ -71,3 +71,32 @@ def test_a_block_tells_found_and_expected_before_any_q_and_one_nobody_saw_tells_
     unseen = dict(client.get(f"/data/hotspots/blocks/0?until={long_ago}").json["rows"])
     assert unseen["Hotspot"] == "not observed: nobody looked here"
     assert client.get(f"/data/maps/hotspots?until={long_ago}").json["headline"].startswith("Nobody looked")
+
+
+def test_the_page_of_a_stretch_tells_findings_weeks_hours_and_when_it_was_inspected(
+    client: FlaskClient, town: Site, now: datetime
+) -> None:
+    stretch = client.get("/data/maps/hotspots").json["layer"]["stretches"][0]
+    text = client.get(stretch["url"]).get_data(as_text=True)
+    local = now.astimezone(town.settings.zone)
+    for expected in (
+        "光荣道 from 京津公路 to 高峰路",
+        "found where 0.9 were expected",
+        "占道经营",
+        f"{local:%Y-%m-%d}",
+        f"{local:%H}",
+        "Last inspected",
+        "8.0 km inspected",
+    ):
+        assert expected in text
+    assert text.count('<td class="when">光荣道</td>') == 3
+    assert "never" not in text.split("When it was last inspected")[1].split("</table>")[0]
+    assert "no hotspot for this choice" not in text
+
+
+def test_any_block_has_its_page_and_one_that_is_no_hotspot_says_so(client: FlaskClient, town: Site) -> None:
+    quiet = town.network.blocks.query("name == '延吉道'")["block_id"].iloc[0]
+    text = client.get(f"/hotspots/{quiet}").get_data(as_text=True)
+    assert "延吉道" in text
+    assert "no hotspot for this choice" in text
+    assert client.get("/hotspots/nowhere").status_code == 404

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from layers.analysis import hotspots
+from layers.analysis import hotspot_places, hotspots
 from layers.analysis.hotspots import Asked
 from layers.analysis.questions import Analyst
+from layers.errors import NotFoundError
 from layers.field import findings, tracks
 from layers.people import Account
 from layers.site import Site
@@ -104,3 +105,66 @@ def test_period_and_categories_are_asked_of_findings_and_effort_alike(
     assert (before.effort_km, before.n_observed) == (0.0, 0)
     of_colleague = hotspots.find(analyst, Asked(account_id=colleague.id))
     assert (len(of_colleague.findings), of_colleague.declared) == (0, True)
+
+
+def test_a_stretch_is_told_by_week_and_hour_with_effort_in_the_same_bins(
+    analyst: Analyst, now: datetime
+) -> None:
+    first = hotspots.find(analyst, Asked()).places.iloc[0]
+    found = hotspot_places.place(analyst, Asked(), first["block_ids"][1], now)
+    assert found.is_hotspot
+    assert found.label is None
+    assert len(found.weeks) == 1
+    assert found.weeks["effort_km"].iloc[0] == pytest.approx(0.6, rel=0.05)
+    assert found.weeks["found"].iloc[0] == len(found.findings) > 20
+    out = found.hours[found.hours["effort_km"] > 0]
+    assert out["effort_km"].sum() == pytest.approx(0.6, rel=0.05)
+    assert found.hours["found"].sum() == len(found.findings)
+    assert found.last_at.notna().all()
+
+
+def test_a_block_in_no_stretch_is_shown_alone_with_its_own_numbers(analyst: Analyst, now: datetime) -> None:
+    block = analyst.site.network.blocks.query("name == '延吉道'").iloc[0]
+    found = hotspot_places.place(analyst, Asked(), block["block_id"], now)
+    own = found.found.blocks.loc[block["block_id"]]
+    assert not found.is_hotspot
+    assert (found.row["name"], found.row["n_blocks"]) == ("延吉道", 1)
+    assert found.row["expected"] == own["block_expected"] > 0
+    with pytest.raises(NotFoundError):
+        hotspot_places.place(analyst, Asked(), "nowhere", now)
+
+
+def test_over_periods_a_place_that_has_just_become_bad_is_new(
+    town: Site, inspector: Account, now: datetime
+) -> None:
+    for week in range(5):
+        walked_at = now - timedelta(days=7 * week + 1)
+        for number, place in enumerate(STREETS):
+            for turn in (0, 1):
+                east = along(place, 0, 800, 80)
+                route = [(float(place), x) for x, _ in east] if turn else east
+                track = walk(route, walked_at, number=1000 + 100 * week + 10 * number + turn)
+                tracks.put(town, inspector, track, now=now)
+        little = [
+            report(
+                2000 + 100 * week + number,
+                100 + 200 * (number % 4),
+                number // 4 * 200 + 3,
+                now,
+                observed_at=walked_at,
+            )
+            for number in range(16)
+        ]
+        findings.put_many(town, inspector, little, now=now)
+    much = [
+        report(n, 300 + n % 20 * 3, 203, now, observed_at=now - timedelta(days=1, hours=2))
+        for n in range(1, 25)
+    ]
+    findings.put_many(town, inspector, much, now=now)
+    analyst = Analyst(town)
+    assert len(hotspot_places.periods(analyst, Asked())) == 5
+    named = hotspot_places.labels(analyst, Asked())
+    assert named is not None
+    worst = hotspots.find(analyst, Asked()).blocks["block_observed"].idxmax()
+    assert hotspot_places.place(analyst, Asked(), str(worst), now).label == "new"
+    assert (named["label"] == "none").sum() > 20
