@@ -11,6 +11,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from field_api import answers, auth, bodies, errors
 from field_api.city import city
 from field_api.documentation import describe, documentation
+from field_api.exports import exports
 from field_api.findings import findings
 from field_api.health import health
 from field_api.people import people
@@ -19,7 +20,7 @@ from field_api.service import PREFIX, Clock, Service, clock
 from field_api.tracks import tracks
 from layers.site import Site
 
-_NOUNS = (findings, photos, tracks, city, people, health)
+_NOUNS = (findings, exports, photos, tracks, city, people, health)
 
 
 def register(app: Flask, site: Site, clock: Clock = clock) -> None:

@@ -12,6 +12,7 @@ from field_api.wire.errors import ErrorAnswer
 
 Responses = dict[Any, Any]
 
+ERROR = ErrorAnswer
 _ALWAYS = (401, 422, 429, 500, 503)
 READ: Responses = dict.fromkeys((*_ALWAYS, 404), ErrorAnswer)
 LIST: Responses = dict.fromkeys(_ALWAYS, ErrorAnswer)

@@ -259,6 +259,14 @@ def get(site: "Site", job_id: int) -> Job:
     return _job(row)
 
 
+def done(site: "Site", key: str) -> Job | None:
+    """Return the last job of this key that was done."""
+    finished = _chosen().where(table.c.key == key, table.c.finished_at.is_not(None))
+    with site.store.read() as conn:
+        row = conn.execute(finished.order_by(table.c.id.desc()).limit(1)).first()
+    return None if row is None else _job(row)
+
+
 def newest(site: "Site", *, account_id: int | None = None, kind: str | None = None) -> list[Job]:
     """Return the newest jobs, those of one account or one kind only if asked."""
     chosen = _chosen().order_by(table.c.id.desc()).limit(_MOST_LISTED)

@@ -33,9 +33,13 @@ from layers.site import Site
 # Who does which kind; imported when the first of its kind comes
 HANDLERS: Mapping[str, str] = {
     "derive": "layers.importing.city:derive_again",
+    "export": "layers.exporting.orders:make",
 }
 # What is done now and then while there is nothing else to do
-DUTIES: tuple[tuple[timedelta, str], ...] = ((timedelta(hours=1), "layers.jobs:forget_old"),)
+DUTIES: tuple[tuple[timedelta, str], ...] = (
+    (timedelta(hours=1), "layers.jobs:forget_old"),
+    (timedelta(hours=1), "layers.exporting.orders:forget_old"),
+)
 # Trying again would bring the same
 _FOR_GOOD = (
     ConflictError,

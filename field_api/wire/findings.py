@@ -119,7 +119,7 @@ class Changes(Incoming):
         return given
 
 
-class FindingQuery(Incoming):
+class FindingChoice(Incoming):
     """Which findings; all conditions hold together."""
 
     bbox: Box | None = None
@@ -133,8 +133,6 @@ class FindingQuery(Incoming):
     district: Annotated[int, Field(ge=1, le=2**53)] | None = Field(None, description="An area's id")
     channel: Channel | None = None
     with_duplicates: bool = Field(False, description="Also those that were merged with an earlier finding")
-    after: Number | None = Field(None, description="From the link to the next page")
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 100
 
     def filter(self, known: Taxonomy) -> FindingFilter:
         """Return the conditions as the layers take them; categories that are not known are refused."""
@@ -154,6 +152,13 @@ class FindingQuery(Incoming):
     def _box(self) -> Any:
         # a text on the wire, four numbers once validated
         return self.bbox
+
+
+class FindingQuery(FindingChoice):
+    """Which findings, and which page of them."""
+
+    after: Number | None = Field(None, description="From the link to the next page")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 100
 
 
 _OF_POSITION = {one.name for one in fields(RawPosition)}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import shapely
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from layers import history
 from layers.city import versions
@@ -287,6 +287,13 @@ def page(site: "Site", wanted: FindingFilter, *, after: str | None = None, limit
         rows = conn.execute(chosen.order_by(finding.c.fid).limit(limit + 1)).all()
         found = records.assemble(conn, rows[:limit])
     return Page(found, str(found[-1].fid) if len(rows) > limit else None)
+
+
+def count(site: "Site", wanted: FindingFilter) -> int:
+    """Return how many findings there are."""
+    with site.store.read() as conn:
+        n = conn.execute(select(func.count(finding.c.fid)).where(*wanted.conditions())).scalar_one()
+    return int(n)
 
 
 def _mark(after: str | None) -> int:

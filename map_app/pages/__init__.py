@@ -14,6 +14,7 @@ from map_app.pages import (
     arbitration,
     duplicates,
     errors,
+    exports,
     field,
     findings,
     gate,
@@ -61,6 +62,7 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         arbitration,
         duplicates,
         jobs,
+        exports,
     )
     for screen in screens:
         pages.register_blueprint(screen.blueprint)

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from layers import history
 from layers.city import taxonomy
 from layers.errors import NotFoundError
+from layers.exporting.files import FORMATS
 from layers.field import access, decisions, findings, photos, twins
 from layers.field.findings import Finding, FindingFilter
 from layers.language import gettext
@@ -46,6 +47,7 @@ def listed() -> ResponseReturnValue:
         previous=_page_address(at - 1) if at > 1 else None,
         next=_page_address(at + 1) if at < last_page else None,
         filter=filters.form(request.args),
+        exports=[(kind.upper(), url_for("pages.exports.export", kind=kind, **_kept())) for kind in FORMATS],
         name_of=lambda found: legend.name(site().taxonomy, found.scheme, found.code),
         street_of=cards.street,
     )
@@ -59,8 +61,11 @@ def _in_order(uuids: list[str]) -> list[Finding]:
 
 
 def _page_address(number: int) -> str:
-    kept = {name: value for name, value in request.args.items() if name != "page" and value}
-    return f"{url_for('.listed')}?{urlencode({**kept, 'page': number})}"
+    return f"{url_for('.listed')}?{urlencode({**_kept(), 'page': number})}"
+
+
+def _kept() -> dict[str, Any]:
+    return {name: request.args[name] for name in (*filters.FIELDS, "block") if request.args.get(name)}
 
 
 @blueprint.get("/findings/<uuid>")

@@ -34,7 +34,7 @@ def page() -> ResponseReturnValue:
     """List the jobs, those that are not done first, then the newest."""
     allow("jobs")
     at = now()
-    lines = [_line(job, at) for job in (*jobs.open_ones(site()), *_closed())]
+    lines = [line(job, at) for job in (*jobs.open_ones(site()), *_closed())]
     return render_template(
         "map_app/jobs.html", lines=lines, busy=any(one.state in ("waiting", "running") for one in lines)
     )
@@ -52,7 +52,8 @@ def retry(job_id: int) -> ResponseReturnValue:
     return redirect(url_for(".page"), 303)
 
 
-def _line(job: Job, at: datetime) -> Line:
+def line(job: Job, at: datetime) -> Line:
+    """Return a job as it is shown."""
     state = job.state(at)
     done, total = job.progress_done, job.progress_total
     step = ""
@@ -65,7 +66,10 @@ def _line(job: Job, at: datetime) -> Line:
 
 def kind_name(kind: str) -> str:
     """Return what a kind of job is called."""
-    names = {"derive": gettext("Derive places and surroundings anew")}
+    names = {
+        "derive": gettext("Derive places and surroundings anew"),
+        "export": gettext("Export findings"),
+    }
     return names.get(kind, kind)
 
 

@@ -34,6 +34,7 @@ def addresses(app: Flask) -> list[tuple[str, str, str]]:
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/api/"):
             path = rule.rule.replace("<uuid>", uuid(1)).replace("<sha256>", SHA256)
+            path = path.replace("<kind>", "csv").replace("<number>", "1")
             for method in sorted((rule.methods or set()) - {"OPTIONS"}):
                 found.append((rule.rule, method, path.replace("<path:filename>", "try.js")))
     return found

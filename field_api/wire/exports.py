@@ -1,0 +1,48 @@
+"""Exports on the wire: which kind of file, and how far one is that was ordered."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from field_api.wire.kinds import Incoming, Outgoing
+from layers.jobs import Job
+
+Kind = Literal["csv", "geojson", "xlsx", "gpkg", "kml", "gpx"]
+
+
+class ByKind(Incoming):
+    """The kind of file."""
+
+    kind: Kind
+
+
+class ByNumber(Incoming):
+    """The number that the order was answered with."""
+
+    number: Annotated[int, Field(ge=1, le=2**53)]
+
+
+class ExportAnswer(Outgoing):
+    """An export that was ordered; when it is done its file is at `file` for a day."""
+
+    number: int
+    kind: str
+    state: Literal["waiting", "running", "done", "failed"]
+    done: int | None = Field(description="Findings written so far")
+    total: int | None
+    file: str | None = Field(description="Address of the file, once it is done")
+    reason: str | None = Field(description="Why it failed, or why it will be tried again")
+
+    @classmethod
+    def of(cls, job: Job, state: str, file: str) -> "ExportAnswer":
+        """Return how far a job is."""
+        is_done = state == "done"
+        return cls(
+            number=job.id,
+            kind=job.payload["kind"],
+            state=state,  # type: ignore[arg-type]
+            done=(job.result or {}).get("n") if is_done else job.progress_done,
+            total=(job.result or {}).get("n") if is_done else job.progress_total,
+            file=file if is_done else None,
+            reason=None if is_done else job.reason,
+        )

@@ -1,0 +1,1 @@
+"""Findings as files that other programs open, with the filters of the page they were asked for on."""

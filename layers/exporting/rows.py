@@ -1,0 +1,221 @@
+"""Findings as rows, a page of the store at a time, so that the longest export needs no more memory."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row
+
+from layers import language
+from layers.errors import InvalidError
+from layers.field import findings, in_force
+from layers.field.asking import FindingFilter
+from layers.field.records import Finding
+from layers.language import gettext
+from layers.site import Site
+from layers.store.schema import placement_decision
+
+_AT_ONCE = 1000
+_LEVELS = ("district", "subdistrict", "community")
+# A spreadsheet takes a cell that begins so for a formula, wherever its text came from
+_FORMULAS = tuple("=+-@\t\r\n＝＋－＠")
+NAMES = (
+    *("id", "observed_at", "received_at", "category", "category_name", "note", "n_items"),
+    *("lon", "lat", "accuracy_m", "position_source"),
+    *("street", "block_id", "side", "chainage_m", "distance_m", "p_block", "p_street"),
+    *("ambiguous", "outside", "decided"),
+    *_LEVELS,
+    *("key_point", "key_point_m", "n_photos", "channel", "reported_by"),
+)
+Values = dict[str, Any]
+
+
+def headings() -> dict[str, str]:
+    """Return what the columns are called in the language in use."""
+    return {
+        "id": gettext("Id"),
+        "observed_at": gettext("Observed"),
+        "received_at": gettext("Received"),
+        "category": gettext("Category code"),
+        "category_name": gettext("Category"),
+        "note": gettext("Note"),
+        "n_items": gettext("Items"),
+        "lon": gettext("Longitude (WGS 84)"),
+        "lat": gettext("Latitude (WGS 84)"),
+        "accuracy_m": gettext("Accuracy, m"),
+        "position_source": gettext("Source of the position"),
+        "street": gettext("Street"),
+        "block_id": gettext("Street block"),
+        "side": gettext("Side"),
+        "chainage_m": gettext("Along the block, m"),
+        "distance_m": gettext("From the centre line, m"),
+        "p_block": gettext("Probability of the block"),
+        "p_street": gettext("Probability of the street"),
+        "ambiguous": gettext("In doubt"),
+        "outside": gettext("Outside the streets"),
+        "decided": gettext("Decided by a person"),
+        "district": gettext("District"),
+        "subdistrict": gettext("Subdistrict"),
+        "community": gettext("Community"),
+        "key_point": gettext("Nearest key point"),
+        "key_point_m": gettext("Distance to it, m"),
+        "n_photos": gettext("Photos"),
+        "channel": gettext("Channel"),
+        "reported_by": gettext("Reported by"),
+    }
+
+
+def read(site: Site, wanted: FindingFilter, *, speak: str) -> Iterator[list[Values]]:
+    """Give the rows of the findings in the order in which they came, some at a time; instants are aware."""
+    after = None
+    while True:
+        page = findings.page(site, wanted, after=after, limit=_AT_ONCE)
+        with language.using(speak):
+            rows = _rows(site, page.findings)
+        if rows:
+            yield rows
+        after = page.next
+        if after is None:
+            return
+
+
+def _rows(site: Site, found: Sequence[Finding]) -> list[Values]:
+    made = placement_decision.c
+    with site.store.read() as conn:
+        rows = conn.execute(in_force.decisions().where(made.finding_id.in_([one.fid for one in found]))).all()
+    decided = {row.finding_id: row for row in rows}
+    return [_row(site, one, decided.get(one.fid)) for one in found]
+
+
+def _row(site: Site, found: Finding, decided: Row[Any] | None) -> Values:
+    values: Values = {
+        "id": found.uuid,
+        "observed_at": found.observed_at,
+        "received_at": found.received_at,
+        "category": f"{found.scheme}.{found.code}",
+        "category_name": _category(site, found),
+        "note": found.note,
+        "n_items": found.n_items,
+        "lon": round(found.lon, 7),
+        "lat": round(found.lat, 7),
+        "accuracy_m": found.position.accuracy_m,
+        "position_source": found.position.source,
+        "n_photos": len(found.photos),
+        "channel": found.channel,
+        "reported_by": found.account_name,
+        "decided": decided is not None,
+    }
+    values |= {level: _area(found, level) for level in _LEVELS}
+    nearest = found.key_points[0] if found.key_points else None
+    values["key_point"] = nearest.name if nearest else None
+    values["key_point_m"] = _rounded(nearest.distance_m) if nearest else None
+    values |= _placed(found)
+    if decided is not None:
+        values |= _decided(decided)
+    return {name: values.get(name) for name in NAMES}
+
+
+def _category(site: Site, found: Finding) -> str | None:
+    try:
+        return site.taxonomy.category(found.scheme, found.code).name()
+    except InvalidError:
+        return None
+
+
+def _area(found: Finding, level: str) -> str | None:
+    return next((area.name or area.code for area in found.districts if area.level == level), None)
+
+
+def _rounded(value: float | None, digits: int = 1) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _placed(found: Finding) -> Values:
+    placed = found.placement
+    if placed is None:
+        return {"ambiguous": None, "outside": None}
+    return {
+        "street": placed.street_name,
+        "block_id": placed.block_id,
+        "side": placed.side,
+        "chainage_m": _rounded(placed.chainage_m),
+        "distance_m": _rounded(placed.distance_m),
+        "p_block": _rounded(placed.p_block, 4),
+        "p_street": _rounded(placed.p_street, 4),
+        "ambiguous": placed.ambiguous,
+        "outside": placed.outside,
+    }
+
+
+def _decided(row: Row[Any]) -> Values:
+    """Return where a person put the finding, in place of what was in doubt."""
+    sure = 1.0 if row.block_id else None
+    return {
+        "street": row.street_name,
+        "block_id": row.block_id,
+        "side": row.side,
+        "chainage_m": _rounded(row.chainage_m),
+        "distance_m": None,
+        "p_block": sure,
+        "p_street": sure,
+        "ambiguous": False,
+        "outside": row.block_id is None,
+    }
+
+
+def cell(value: Any) -> Any:
+    """Return a value as a spreadsheet may have it: a text is never a formula.
+
+    >>> cell("=HYPERLINK(1)"), cell("占道"), cell(-1.5)
+    ("'=HYPERLINK(1)", '占道', -1.5)
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+
+
+def as_csv(site: Site, wanted: FindingFilter, *, speak: str, in_words: bool) -> Iterator[bytes]:
+    """Give a table in UTF-8 (marked, for spreadsheets); `in_words` with headings in the language."""
+    with language.using(speak):
+        titles = headings()
+    heading = [titles[name] if in_words else name for name in NAMES]
+    zone = site.settings.zone
+    yield b"\xef\xbb\xbf" + _lines([heading])
+    for rows in read(site, wanted, speak=speak):
+        yield _lines([[cell(_text(row[name], zone)) for name in NAMES] for row in rows])
+
+
+def _lines(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _text(value: Any, zone: ZoneInfo) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.astimezone(zone).isoformat(timespec="seconds")
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else value
+
+
+def as_geojson(site: Site, wanted: FindingFilter, *, speak: str) -> Iterator[bytes]:
+    """Give one collection of features (RFC 7946), a feature on each line."""
+    zone = site.settings.zone
+    yield b'{"type":"FeatureCollection","features":['
+    first = True
+    for rows in read(site, wanted, speak=speak):
+        text = ",\n".join(_feature(row, zone) for row in rows)
+        yield (("\n" if first else ",\n") + text).encode()
+        first = False
+    yield b"\n]}\n"
+
+
+def _feature(row: Mapping[str, Any], zone: ZoneInfo) -> str:
+    properties = {
+        name: _text(value, zone) if hasattr(value, "isoformat") else value
+        for name, value in row.items()
+        if name not in ("id", "lon", "lat")
+    }
+    point = {"type": "Point", "coordinates": [row["lon"], row["lat"]]}
+    feature = {"type": "Feature", "id": row["id"], "geometry": point, "properties": properties}
+    return json.dumps(feature, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
