@@ -52,9 +52,13 @@ def _hotspots(asked: Asked) -> Answer:
     found = hotspot_words.ask(asked.analyst, asked.choice)
     items = hotspot_words.stretches(asked.analyst, found, asked.hotspot_page)
     numbers = asked.analyst.block_numbers()
+    layer = hotspots.layer(found.blocks, numbers, items, gettext, texts=asked.inside)
+    if asked.inside:
+        # a page of the server asks for this afterwards: it takes longer than the map
+        layer["forecasts"] = hotspot_words.forecasts(asked.analyst, asked.choice)
     return {
         "headline": hotspot_words.headline(found),
-        "layer": hotspots.layer(found.blocks, numbers, items, gettext, texts=asked.inside),
+        "layer": layer,
         "basis": hotspot_words.basis_of(asked.analyst, asked.choice, found, asked.now),
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import shapely
 
-from layers.analysis import hotspots
+from layers.analysis import hotspot_forecasts, hotspots
 from layers.analysis.hotspots import ALPHA, PUBLIC, RADIUS_M, Asked, Hotspots
 from layers.analysis.questions import Analyst
 from layers.language import gettext, ngettext
@@ -106,6 +106,43 @@ def stretches(
             }
         )
     return items
+
+
+def forecasts(analyst: Analyst, choice: Choice) -> Rows:
+    """Return how three forecasts did on periods they had not seen."""
+    tested = hotspot_forecasts.test(analyst, Asked.of(choice.wanted, choice.stream))
+    if tested is None:
+        return [(gettext("Not tested"), gettext("too few days with tracks, or nothing found on them"))]
+    names = {
+        "patrol-corrected": gettext("Corrected for effort"),
+        "last period": gettext("Last period's counts"),
+        "moving average": gettext("Moving average of counts"),
+    }
+    said = [
+        (
+            names[str(name)],
+            gettext(
+                "%(per_km)s found per inspected km · PAI %(pai)s · PEI %(pei)s",
+                per_km=_plain(row["found_per_km"]),
+                pai=_plain(row["pai"]),
+                pei=_plain(row["pei"]),
+            ),
+        )
+        for name, row in tested.means.iterrows()
+    ]
+    how = gettext(
+        "Each of %(n)s periods of %(days)s days from what was known before it; every forecast chooses "
+        "%(share)s %% of the street length. PAI is how many times more than by chance it held, PEI the "
+        "share of the best choice. No patrol was sent at random, so all lean to where patrols went.",
+        n=int(tested.means["n_periods"].iloc[0]),
+        days=f"{tested.days_a_period:.1f}",
+        share=f"{100 * hotspot_forecasts.SHARE:g}",
+    )
+    return [*said, (gettext("How"), how)]
+
+
+def _plain(value: float) -> str:
+    return "–" if value != value else number(value, 2)  # noqa: PLR0124  NaN where nobody went
 
 
 def stretch_rows(place: Any, found: Hotspots) -> Rows:

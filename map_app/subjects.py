@@ -17,6 +17,7 @@ class Subject:
     legend: str
     warning: str | None = None
     list: str | None = None
+    extra: str | None = None
 
 
 def subject(name: str) -> Subject:
@@ -43,6 +44,7 @@ def _hotspots() -> Subject:
         ),
         legend=gettext("Found against expected, number of blocks"),
         list=gettext("Hotspots, most in excess first"),
+        extra=gettext("Would such a map have led tomorrow's patrols?"),
     )
 
 

@@ -1,10 +1,13 @@
 """What patrols covered, put in numbers: effort, shares of the streets, and what is overdue."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from geo import coverage
 from layers.field import coverage as covered
@@ -49,6 +52,27 @@ def effort(
 
     asked: dict[str, object] = {"since": since, "until": until, "account_id": account_id}
     return analyst.kept("effort", asked, make)
+
+
+def effort_by_period(
+    analyst: "Analyst", cuts: Sequence[datetime], account_id: int | None = None
+) -> NDArray[np.float64]:
+    """Return the inspected metres by the period in which a pass began, shape (periods, blocks).
+
+    `cuts` are the bounds of the periods, one more than there are; see `effort`.
+    """
+    found = passes(analyst, cuts[0], cuts[-1], account_id)
+    seen = found[found["state"] == "inspected"]
+    ids = pd.Index(analyst.site.network.blocks["block_id"])
+    bounds = pd.DatetimeIndex([pd.Timestamp(cut) for cut in cuts]).as_unit("ms").asi8
+    period = (
+        np.searchsorted(bounds, pd.DatetimeIndex(seen["started_at"]).as_unit("ms").asi8, side="right") - 1
+    )
+    kept = (period >= 0) & (period < len(cuts) - 1)
+    place = period[kept] * len(ids) + ids.get_indexer(seen["block_id"])[kept]
+    metres = (seen["to_m"] - seen["from_m"]).to_numpy(np.float64)[kept]
+    total = np.bincount(place, metres, minlength=(len(cuts) - 1) * len(ids))
+    return np.asarray(total, np.float64).reshape(len(cuts) - 1, len(ids))
 
 
 def stretches(analyst: "Analyst", since: datetime | None, until: datetime) -> pd.DataFrame:

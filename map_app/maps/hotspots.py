@@ -20,10 +20,16 @@ class Hotspots(MapLayer):
     method = "hotspots"
 
 
-def build(ground: Ground, source: Source, *, details: str | None = None) -> CityMap:
-    """Return the map; `details` is the address of one block's card, with 0 in place of its number."""
+def build(
+    ground: Ground, source: Source, *, details: str | None = None, forecasts: str | None = None
+) -> CityMap:
+    """Return the map.
+
+    `details` is the address of one block's card, with 0 in place of its number; `forecasts` that of the test
+    on periods that the map has not seen.
+    """
     city_map = CityMap(ground)
-    city_map.add_child(Hotspots(source=source.to_json(), details=details))
+    city_map.add_child(Hotspots(source=source.to_json(), details=details, forecasts=forecasts))
     return city_map
 
 

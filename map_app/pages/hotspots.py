@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 import shapely
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from layers.analysis import hotspot_places
@@ -17,7 +17,7 @@ from layers.field.asking import FindingFilter
 from layers.language import gettext
 from map_app import charts, hotspot_words, legend, style
 from map_app.maps import base, stretch
-from map_app.pages import filters
+from map_app.pages import filters, json
 from map_app.pages.maps import ground
 from map_app.pages.service import analyst, now, site
 from map_app.words import local_time, number
@@ -26,6 +26,12 @@ blueprint = Blueprint("hotspots", __name__)
 
 _LATEST = 30
 _PHOTOS = 12
+
+
+@blueprint.get("/data/hotspots/forecasts")
+def forecasts() -> Response:
+    """Return how hotspots and simpler forecasts did on periods that they had not seen."""
+    return json.answer({"rows": hotspot_words.forecasts(analyst(), filters.parse(request.args))})
 
 
 @blueprint.get("/hotspots/<block_id>")

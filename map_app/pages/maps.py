@@ -117,7 +117,8 @@ def _build(name: str, ground: Ground, source: Source) -> CityMap:
     if name == "density":
         return density.build(ground, source, details=block)
     if name == "hotspots":
-        return hotspots.build(ground, source, details=url_for("pages.maps.hotspot_card", number=0))
+        card, tested = url_for("pages.maps.hotspot_card", number=0), url_for("pages.hotspots.forecasts")
+        return hotspots.build(ground, source, details=card, forecasts=tested)
     if name == "coverage":
         return coverage.build(ground, source, details=block)
     if name == "heat":

@@ -1,5 +1,5 @@
 "use strict";
-// Hotspots: blocks as blocks.js draws them, and a list of stretches; each opens where it lies.
+// Hotspots: blocks as blocks.js draws them, a list of stretches that open where they lie, a test of forecasts.
 (function () {
   const xuncha = (window.xuncha = window.xuncha || {});
 
@@ -14,6 +14,19 @@
       xuncha.popup(map, L.latLngBounds(stretch.bounds).getCenter(), box);
     }
 
+    // How the map would have done: inside an exported page, else asked for once the map is there
+    async function test(layer) {
+      const query = xuncha.panel.query();
+      xuncha.panel.extra(layer.forecasts || []);
+      if (layer.forecasts || !options.forecasts) return;
+      try {
+        const answer = await xuncha.load({ url: options.forecasts }, query);
+        if (query === xuncha.panel.query()) xuncha.panel.extra(answer.rows);
+      } catch (error) {
+        xuncha.panel.complain(error);
+      }
+    }
+
     return xuncha.blocks(map, options, (layer) => {
       xuncha.panel.list(
         layer.stretches.map((stretch) => ({
@@ -23,6 +36,7 @@
           open: () => open(stretch),
         })),
       );
+      test(layer);
     });
   };
 })();

@@ -25,6 +25,11 @@
     if (basis) basis.replaceChildren(xuncha.rows(answer.basis || []));
   };
 
+  panel.extra = function (rows) {
+    const extra = part("extra");
+    if (extra) extra.replaceChildren(xuncha.rows(rows));
+  };
+
   panel.complain = function (error) {
     const status = part("status");
     if (!status) return;

@@ -100,3 +100,11 @@ def test_any_block_has_its_page_and_one_that_is_no_hotspot_says_so(client: Flask
     assert "延吉道" in text
     assert "no hotspot for this choice" in text
     assert client.get("/hotspots/nowhere").status_code == 404
+
+
+def test_the_test_of_forecasts_stands_beside_the_map(client: FlaskClient) -> None:
+    page = client.get("/maps/hotspots").get_data(as_text=True)
+    assert "/data/hotspots/forecasts" in page
+    assert 'data-part="extra"' in page
+    rows = client.get("/data/hotspots/forecasts").json["rows"]
+    assert rows == [["Not tested", "too few days with tracks, or nothing found on them"]]

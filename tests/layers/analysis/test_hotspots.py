@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from layers.analysis import hotspot_places, hotspots
+from layers.analysis import coverage, hotspot_forecasts, hotspot_places, hotspots
 from layers.analysis.hotspots import Asked
 from layers.analysis.questions import Analyst
 from layers.errors import NotFoundError
@@ -134,10 +134,9 @@ def test_a_block_in_no_stretch_is_shown_alone_with_its_own_numbers(analyst: Anal
         hotspot_places.place(analyst, Asked(), "nowhere", now)
 
 
-def test_over_periods_a_place_that_has_just_become_bad_is_new(
-    town: Site, inspector: Account, now: datetime
-) -> None:
-    for week in range(5):
+def walk_and_report_weekly(town: Site, inspector: Account, now: datetime, n_weeks: int) -> None:
+    """Walk through all streets once a week and report a little everywhere each time."""
+    for week in range(n_weeks):
         walked_at = now - timedelta(days=7 * week + 1)
         for number, place in enumerate(STREETS):
             for turn in (0, 1):
@@ -147,7 +146,7 @@ def test_over_periods_a_place_that_has_just_become_bad_is_new(
                 tracks.put(town, inspector, track, now=now)
         little = [
             report(
-                2000 + 100 * week + number,
+                5000 + 100 * week + number,
                 100 + 200 * (number % 4),
                 number // 4 * 200 + 3,
                 now,
@@ -156,6 +155,12 @@ def test_over_periods_a_place_that_has_just_become_bad_is_new(
             for number in range(16)
         ]
         findings.put_many(town, inspector, little, now=now)
+
+
+def test_over_periods_a_place_that_has_just_become_bad_is_new(
+    town: Site, inspector: Account, now: datetime
+) -> None:
+    walk_and_report_weekly(town, inspector, now, 5)
     much = [
         report(n, 300 + n % 20 * 3, 203, now, observed_at=now - timedelta(days=1, hours=2))
         for n in range(1, 25)
@@ -168,3 +173,21 @@ def test_over_periods_a_place_that_has_just_become_bad_is_new(
     worst = hotspots.find(analyst, Asked()).blocks["block_observed"].idxmax()
     assert hotspot_places.place(analyst, Asked(), str(worst), now).label == "new"
     assert (named["label"] == "none").sum() > 20
+
+
+def test_forecasts_are_tested_on_periods_they_have_not_seen(
+    town: Site, inspector: Account, now: datetime
+) -> None:
+    walk_everywhere(town, inspector, now)
+    assert hotspot_forecasts.test(Analyst(town), Asked()) is None
+    walk_and_report_weekly(town, inspector, now, 8)
+    tested = hotspot_forecasts.test(Analyst(town), Asked())
+    assert tested is not None
+    assert tested.means.index.tolist() == list(hotspot_forecasts.NAMES)
+    assert (tested.means["n_periods"] == 5).all()
+    assert tested.days_a_period == pytest.approx(50 / 8, abs=0.01)
+    # the same blocks are as bad each week: any forecast that looks back finds the worst there are
+    assert tested.means.loc["patrol-corrected", "pei"] > 0.9
+    effort = coverage.effort_by_period(Analyst(town), hotspot_forecasts.periods(Analyst(town), Asked()))
+    assert effort.sum() == pytest.approx(coverage.effort(Analyst(town), None, None)["metres"].sum())
+    assert hotspot_forecasts.test(Analyst(town), Asked(stream="public")) is None
