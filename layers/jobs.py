@@ -143,7 +143,7 @@ def take(
         job_id, attempts = found.id, found.attempts
         if attempts >= MOST_ATTEMPTS:
             gone = XunchaError("The worker ended each of %(n)s times", n=attempts)
-            _change(site, job_id, _free(now), {"failed_at": now, **_no_lease(), "error": _told(gone)})
+            _change(site, job_id, _free(now), {"failed_at": now, **_no_lease(), "error": told(gone)})
             continue
         held = {"leased_by": worker, "leased_until": now + lease, "attempts": attempts + 1, "again": False}
         if _change(site, job_id, and_(_free(now), table.c.attempts == attempts), held):
@@ -212,7 +212,7 @@ def fail(
     given_up = for_good or job.attempts >= MOST_ATTEMPTS
     pause = min(_FIRST_PAUSE * 2 ** (job.attempts - 1), _LONGEST_PAUSE)
     ahead = {"failed_at": now} if given_up else {"not_before": now + pause}
-    _change(site, job.id, _held(worker), {**ahead, **_no_lease(), "error": _told(reason)})
+    _change(site, job.id, _held(worker), {**ahead, **_no_lease(), "error": told(reason)})
 
 
 def release(site: "Site", job: Job, worker: str) -> None:
@@ -220,7 +220,8 @@ def release(site: "Site", job: Job, worker: str) -> None:
     _change(site, job.id, _held(worker), {"attempts": job.attempts - 1, **_no_lease()})
 
 
-def _told(reason: Explained) -> dict[str, Any]:
+def told(reason: Explained) -> dict[str, Any]:
+    """Return an error as it is kept, to be told in each reader's language."""
     params = {
         name: value if isinstance(value, int | float | str) else str(value)
         for name, value in reason.params.items()
@@ -283,6 +284,11 @@ def open_ones(site: "Site") -> list[Job]:
     with site.store.read() as conn:
         rows = conn.execute(_chosen().where(OPEN).order_by(table.c.not_before, table.c.id)).all()
     return [_job(row) for row in rows]
+
+
+def forget_done(conn: Connection, key: str) -> None:
+    """Forget the jobs of this key that were done: of what comes every second the last one is enough."""
+    conn.execute(delete(table).where(table.c.key == key, table.c.finished_at.is_not(None)))
 
 
 def forget_old(site: "Site", *, now: datetime) -> int:

@@ -50,6 +50,7 @@ class Settings:
     key_point_reach_m: float = 300.0
     school_radius_m: float = 200.0
     requests_per_minute: int = 600
+    webhook_private: bool = False
     source_errors: Mapping[str, SourceError] = field(default_factory=lambda: SOURCE_ERRORS)
 
     def __post_init__(self) -> None:
@@ -186,6 +187,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "key_point_reach_m": _METRES,
     "school_radius_m": _METRES,
     "requests_per_minute": (_count, "a whole number above 0"),
+    "webhook_private": (lambda value: isinstance(value, bool), "true or false"),
     "source_errors": (
         _are_errors,
         'for each source sd_m above 0, offset_m (a number or "kerb") and offset_sd_m above 0, in metres',

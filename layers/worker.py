@@ -34,9 +34,11 @@ from layers.site import Site
 HANDLERS: Mapping[str, str] = {
     "derive": "layers.importing.city:derive_again",
     "export": "layers.exporting.orders:make",
+    "webhooks": "layers.webhooks.deliveries:deliver",
 }
 # What is done now and then while there is nothing else to do
 DUTIES: tuple[tuple[timedelta, str], ...] = (
+    (timedelta(seconds=1), "layers.webhooks.deliveries:look"),
     (timedelta(hours=1), "layers.jobs:forget_old"),
     (timedelta(hours=1), "layers.exporting.orders:forget_old"),
 )

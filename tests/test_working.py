@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from layers import jobs
+from layers import jobs, language
 from layers.site import Site
+from layers.terminal.running import run
 from tests.test_command_line import begin, begin_words, free_port, wait_for
 
 pytestmark = pytest.mark.xdist_group("api server")
@@ -103,3 +104,22 @@ def test_a_worker_by_itself_does_what_is_due_and_ends(tmp_path: Path) -> None:
     )
     assert done.stdout.strip().startswith("1 ") or "1 项" in done.stdout
     assert is_done(home, job)
+
+
+def test_other_programs_are_looked_after_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "site"
+
+    def say(*words: str) -> str:
+        assert run([*words, "--home", str(home)]) == 0
+        return capsys.readouterr().out
+
+    assert run(["init", str(home)]) == 0
+    with language.using("en"):
+        assert "shown this once" in say("webhook", "add", "https://a.example/", "--event", "finding.*")
+        assert "1\ton\thttps://a.example/\tfinding.*\t0 told" in say("webhook", "list")
+        assert say("webhook", "replay", "1", "--since", "2026-08-01").startswith("0 deliveries")
+        assert "is off" in say("webhook", "off", "1")
+        assert "\toff\t" in say("webhook", "list")
+        assert "is on" in say("webhook", "on", "1")

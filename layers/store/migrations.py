@@ -147,6 +147,11 @@ def know_more_roles(conn: Connection) -> None:
     add_tables(conn, schema.account_scope)
 
 
+def tell_others(conn: Connection) -> None:
+    """Make room for the addresses that are told of every change."""
+    add_tables(conn, schema.webhook, schema.webhook_delivery)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -159,6 +164,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(8, "jobs", keep_jobs),
     Migration(9, "chained history", chain_history),
     Migration(10, "more roles", know_more_roles),
+    Migration(11, "webhooks", tell_others),
 )
 
 

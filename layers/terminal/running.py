@@ -55,6 +55,11 @@ _CONTENTS = {
         "Look after the site", "Accounts, passwords and tokens.", "layers.terminal.accounts:account"
     ),
     "rules": Entry("Look after the site", "Distance rules around schools.", "layers.terminal.rules:rules"),
+    "webhook": Entry(
+        "Look after the site",
+        "Other programs that are told of every change.",
+        "layers.terminal.webhooks:webhook",
+    ),
     "status": Entry("Look after the site", "What the site holds.", "layers.terminal.sites:status"),
     "check": Entry(
         "Look after the site", "Check store, history, placements and photos.", "layers.terminal.sites:check"

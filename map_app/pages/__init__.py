@@ -26,6 +26,7 @@ from map_app.pages import (
     surroundings,
     tiles,
     tour,
+    webhooks,
 )
 from map_app.pages.service import Service
 
@@ -63,6 +64,7 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         duplicates,
         jobs,
         exports,
+        webhooks,
     )
     for screen in screens:
         pages.register_blueprint(screen.blueprint)

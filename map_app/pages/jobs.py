@@ -69,6 +69,7 @@ def kind_name(kind: str) -> str:
     names = {
         "derive": gettext("Derive places and surroundings anew"),
         "export": gettext("Export findings"),
+        "webhooks": gettext("Tell other programs"),
     }
     return names.get(kind, kind)
 

@@ -58,6 +58,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     )
     report = ("pages.field.page", gettext("Report"))
     work = ("pages.jobs.page", gettext("Background work"))
+    told = ("pages.webhooks.page", gettext("Webhooks"))
     accounts = ("pages.accounts.listed", gettext("Accounts"))
     groups = [
         (gettext("Maps"), [(f"pages.maps.{name}", subjects.subject(name).short) for name in map_names()]),
@@ -70,7 +71,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
         (gettext("Schools"), [*_for("overview", around), rules]),
-        (gettext("Site"), [*_for("jobs", work), *_for("accounts", accounts)]),
+        (gettext("Site"), [*_for("jobs", work, told), *_for("accounts", accounts)]),
     ]
     return [(name, entries) for name, entries in groups if entries]
 

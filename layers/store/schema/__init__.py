@@ -382,3 +382,5 @@ from layers.store.schema.history_head import history_head as history_head  # noq
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
+from layers.store.schema.webhook import webhook as webhook  # noqa: E402
+from layers.store.schema.webhook import webhook_delivery as webhook_delivery  # noqa: E402
