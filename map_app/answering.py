@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import rasterio
 
+from layers.analysis import heat_rate
+from layers.analysis import hotspots as hotspots_of
+from layers.analysis.hotspots import Asked as HotspotsAsked
 from layers.analysis.questions import Analyst
 from layers.city import taxonomy
 from layers.language import gettext, ngettext
@@ -83,21 +87,56 @@ def _density(asked: Asked) -> Answer:
 
 
 def _heat(asked: Asked) -> Answer:
+    why_not = _no_rate(asked)
+    if asked.choice.show == "rate" and why_not is None:
+        return _heat_rate(asked)
     chosen, _ = _chosen(asked)
     key, path = asked.analyst.heat(asked.choice.wanted)
+    missing = [
+        gettext("Findings outside the streets are left out."),
+        *([why_not] if why_not and asked.choice.show == "rate" else []),
+        gettext("Counts, not corrected for patrol effort: where more is patrolled, more is found."),
+    ]
+    return {
+        "headline": _n_findings(int((~chosen["outside"].eq(True)).sum())),
+        "layer": _surface(asked, key, path, gettext("Findings per hectare")),
+        "basis": basis.of_findings(asked.analyst, asked.choice, chosen, missing, asked.now),
+    }
+
+
+def _no_rate(asked: Asked) -> str | None:
+    """Return why findings cannot be set against effort; None if they can."""
+    wanted = asked.choice.wanted
+    if wanted.within is not None or wanted.district_id is not None:
+        return gettext("Of a part of the city only counts are shown: effort is known for the whole.")
+    if hotspots_of.watched_from_until(asked.analyst, HotspotsAsked.of(wanted)) is None:
+        return gettext("There are no tracks, so only counts are shown.")
+    return None
+
+
+def _heat_rate(asked: Asked) -> Answer:
+    question = HotspotsAsked.of(asked.choice.wanted)
+    found = hotspots_of.find(asked.analyst, question)
+    key, path = heat_rate.file(asked.analyst, question, asked.now)
+    return {
+        "headline": gettext(
+            "%(n)s findings on %(km)s inspected km",
+            n=number(len(found.findings)),
+            km=number(found.effort_km, 1),
+        ),
+        "layer": _surface(asked, key, path, gettext("Found per inspected km")),
+        "basis": hotspot_words.basis_of(asked.analyst, asked.choice, found, asked.now),
+    }
+
+
+def _surface(asked: Asked, key: str, path: Path, unit: str) -> Answer:
+    """Return a surface as tiles of our server, or as one picture that the page carries."""
     with rasterio.open(path) as file:
         top = float(file.tags()["top"])
     if asked.heat_tiles is not None:
-        layer = heat.layer(top, tiles=asked.heat_tiles(key))
-    else:
-        picture, bounds = pictures.whole(path, top)
-        layer = heat.layer(top, image=heat.data_url(picture), bounds=bounds)
-    left_out = gettext("Findings outside the streets are left out.")
-    return {
-        "headline": _n_findings(int((~chosen["outside"].eq(True)).sum())),
-        "layer": layer,
-        "basis": basis.of_findings(asked.analyst, asked.choice, chosen, [left_out], asked.now),
-    }
+        return heat.layer(top, unit, tiles=asked.heat_tiles(key))
+    picture, bounds = pictures.whole(path, top)
+    return heat.layer(top, unit, image=heat.data_url(picture), bounds=bounds)
 
 
 def _coverage(asked: Asked) -> Answer:

@@ -62,9 +62,15 @@ def _heat() -> Subject:
     return Subject(
         short=gettext("Heat map"),
         title=gettext("Heat map of findings"),
-        lead=gettext("Findings per hectare, spread over 150 m around each; blank where there is no street."),
-        legend=gettext("Findings per hectare"),
-        warning=_not_corrected(),
+        lead=gettext(
+            "Findings spread over 150 m around each, and so the inspected metres by which they are divided; "
+            "blank where nobody looked."
+        ),
+        legend=gettext("Scale"),
+        warning=gettext(
+            "A rate falls where passes are many, and few findings make it jump: what is beyond chance is "
+            "said by the other map. Counts are not corrected for patrol effort."
+        ),
     )
 
 

@@ -16,6 +16,8 @@ class Choice:
     last: date | None = None
     # whose findings a map of hotspots is of; see `layers.analysis.hotspots.STREAMS`
     stream: str = "patrol"
+    # what a heat map shows: "rate" per inspected kilometre, or "counts"
+    show: str = "rate"
 
 
 # What two findings of one thing are to each other

@@ -133,3 +133,10 @@ def write(drawn: Surface, path: Path, tags: Mapping[str, str]) -> None:
             file.set_band_unit(1, "1/ha")
             file.update_tags(**tags, n=str(drawn.n), top=f"{drawn.top:.6g}")
         os.replace(part, path)
+
+
+def forget_old(folder: Path, most: int = 40) -> None:
+    """Keep only the newest surfaces; any other can be made again."""
+    by_age = sorted(folder.glob("*.tif"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in by_age[most:]:
+        path.unlink(missing_ok=True)

@@ -108,7 +108,7 @@ class Analyst:
                 drawn = self._surface(network, chosen)
                 tags = {name: str(value) for name, value in asked.items() if value}
                 heat.write(drawn, path, {**tags, "bandwidth_m": str(heat.BANDWIDTH_M)})
-                _forget_old(path.parent)
+                heat.forget_old(path.parent)
         return key, path
 
     def heat_path(self, key: str) -> Path:
@@ -236,13 +236,6 @@ class Analyst:
         network = self.site.network
         key = cache.key("numbers", {"network": network.version})
         return self._answers.get(key, lambda: base_map.numbers(network.blocks))
-
-
-def _forget_old(folder: Path, most: int = 40) -> None:
-    """Keep only the newest surfaces; any other can be made again."""
-    by_age = sorted(folder.glob("*.tif"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in by_age[most:]:
-        path.unlink(missing_ok=True)
 
 
 def error_summary(findings: pd.DataFrame) -> list[tuple[str, int, float]]:

@@ -1,4 +1,4 @@
-"""The map of the heat surface: counts around the streets, not corrected for patrol effort."""
+"""The map of the heat surface: findings per inspected kilometre, or counts around the streets."""
 
 import base64
 import io
@@ -29,10 +29,11 @@ def build(ground: Ground, source: Source) -> CityMap:
 
 
 def layer(
-    top: float, *, tiles: str | None = None, image: str | None = None, bounds: Any = None
+    top: float, unit: str, *, tiles: str | None = None, image: str | None = None, bounds: Any = None
 ) -> dict[str, Any]:
-    """Return where the surface is and how its colours read."""
-    return {"tiles": tiles, "image": image, "bounds": bounds, "top": top, "colours": list(style.HEAT_COLOURS)}
+    """Return where the surface is and how its colours read; `unit` says what the scale counts."""
+    colours = list(style.HEAT_COLOURS)
+    return {"tiles": tiles, "image": image, "bounds": bounds, "top": top, "unit": unit, "colours": colours}
 
 
 def colour(values: NDArray[np.float64], valid: NDArray[np.bool_], top: float) -> NDArray[np.uint8]:

@@ -25,7 +25,7 @@ def tile(path: Path, top: float, z: int, x: int, y: int) -> bytes | None:
         except TileOutsideBounds:
             return None
     valid = _valid(image)
-    return heat.png(heat.colour(image.data[0], valid, top)) if valid.any() else None
+    return heat.png(heat.colour(_values(image), valid, top)) if valid.any() else None
 
 
 def whole(path: Path, top: float) -> tuple[bytes, list[list[float]]]:
@@ -40,8 +40,21 @@ def whole(path: Path, top: float) -> tuple[bytes, list[list[float]]]:
             resampling_method="bilinear",
             reproject_method="bilinear",
         )
-    picture = heat.png(heat.colour(image.data[0], _valid(image), top))
+    picture = heat.png(heat.colour(_values(image), _valid(image), top))
     return picture, [[south, west], [north, east]]
+
+
+def _values(image: Any) -> NDArray[np.float64]:
+    """Return what is coloured: the one band, or found per inspected kilometre of a surface with effort.
+
+    From afar pixels are averages: the rate is that of the sums, not the mean of rates.
+    """
+    bands = np.asarray(image.data, dtype=np.float64)
+    if len(bands) == 1:
+        return np.asarray(bands[0])
+    _, effort, count = bands
+    looked = effort > 0
+    return np.where(looked, 1000.0 * count / np.where(looked, effort, 1.0), 0.0)
 
 
 def _valid(image: Any) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from map_app.pages.gate import visitor
 from map_app.pages.service import analyst, site
 from map_app.words import Choice
 
+SHOWS = ("rate", "counts")
 FIELDS = ("from", "until", "category", "district")
 # Beyond this a list to choose from is no help; narrower levels are then left out
 _MOST_DISTRICTS = 400
@@ -49,6 +50,7 @@ class Form:
     last_day: str
     periods: list[tuple[int, str]]
     streams: list[tuple[str, str]] = field(default_factory=list)
+    shows: list[tuple[str, str]] = field(default_factory=list)
 
 
 def parse(arguments: Mapping[str, str]) -> Choice:
@@ -67,7 +69,10 @@ def parse(arguments: Mapping[str, str]) -> Choice:
     stream = arguments.get("stream") or STREAMS[0]
     if stream not in STREAMS:
         raise InvalidError("%(given)s is no stream of findings", field="stream", given=stream[:40])
-    return Choice(seen_by(visitor(), wanted), first, last, stream)
+    show = arguments.get("show") or SHOWS[0]
+    if show not in SHOWS:
+        raise InvalidError("%(given)s is nothing that a heat map shows", field="show", given=show[:40])
+    return Choice(seen_by(visitor(), wanted), first, last, stream, show)
 
 
 def form(arguments: Mapping[str, str]) -> Form:
@@ -88,6 +93,12 @@ def form_of_hotspots(arguments: Mapping[str, str]) -> Form:
     """Return the form of hotspots: whose findings in place of where, for effort knows no districts."""
     streams = [("patrol", gettext("Found on patrol")), ("public", gettext("Reported by the public"))]
     return replace(form(arguments), districts=[], streams=streams)
+
+
+def form_of_heat(arguments: Mapping[str, str]) -> Form:
+    """Return the form of the heat map: rates or counts."""
+    shows = [("rate", gettext("Found per inspected km")), ("counts", gettext("Counts, not corrected"))]
+    return replace(form(arguments), shows=shows)
 
 
 def _day(arguments: Mapping[str, str], name: str) -> date | None:

@@ -9,9 +9,10 @@ import shapely
 from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from layers.analysis import hotspot_places
+from layers.analysis import heat_rate, hotspot_files, hotspot_places, hotspots
 from layers.analysis.hotspot_places import Place
 from layers.analysis.hotspots import Asked
+from layers.errors import NotFoundError
 from layers.field import findings
 from layers.field.asking import FindingFilter
 from layers.language import gettext
@@ -32,6 +33,31 @@ _PHOTOS = 12
 def forecasts() -> Response:
     """Return how hotspots and simpler forecasts did on periods that they had not seen."""
     return json.answer({"rows": hotspot_words.forecasts(analyst(), filters.parse(request.args))})
+
+
+@blueprint.get("/files/hotspots.gpkg")
+def geopackage() -> Response:
+    """Send every block with found, expected, ratio, interval and q, and the stretches."""
+    choice = filters.parse(request.args)
+    content = hotspot_files.geopackage(analyst(), Asked.of(choice.wanted, choice.stream))
+    return _attached(content, "application/geopackage+sqlite3", "hotspots.gpkg")
+
+
+@blueprint.get("/files/heat.tif")
+def heat_file() -> Response:
+    """Send the surface of findings per inspected metre with effort and count, nodata where nobody looked."""
+    asked = Asked.of(filters.parse(request.args).wanted)
+    if hotspots.find(analyst(), asked).declared:
+        raise NotFoundError("There are no tracks, so there are no rates")
+    _, path = heat_rate.file(analyst(), asked, now())
+    return _attached(
+        path.read_bytes(), "image/tiff; application=geotiff; profile=cloud-optimized", "heat.tif"
+    )
+
+
+def _attached(content: bytes, kind: str, name: str) -> Response:
+    """Send bytes as a file to keep."""
+    return Response(content, mimetype=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @blueprint.get("/hotspots/<block_id>")

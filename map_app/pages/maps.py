@@ -6,13 +6,14 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from layers.language import gettext
 from map_app import answering, cards, grounds, hotspot_words, subjects
 from map_app.answering import Asked
 from map_app.maps import base, coverage, density, findings, heat, hotspots, school_zones
 from map_app.maps.base import CityMap, Ground, Source
 from map_app.pages import filters, json
 from map_app.pages.gate import visitor
-from map_app.pages.service import analyst, now
+from map_app.pages.service import analyst, now, site
 from map_app.pages.speech import asset
 
 blueprint = Blueprint("maps", __name__)
@@ -32,13 +33,24 @@ def page(name: str) -> ResponseReturnValue:
         parts=base.parts(_build(name, ground(), source)),
         subject=subjects.subject(name),
         filter=_form(name),
+        files=_files(name) if site().network_or_none() else [],
     )
 
 
 def _form(name: str) -> filters.Form | None:
     if name == "coverage":
         return None
-    return filters.form_of_hotspots(request.args) if name == "hotspots" else filters.form(request.args)
+    forms = {"hotspots": filters.form_of_hotspots, "heat": filters.form_of_heat}
+    return forms.get(name, filters.form)(request.args)
+
+
+def _files(name: str) -> list[tuple[str, str]]:
+    """Return what can be taken home from a map: addresses and names."""
+    if name == "hotspots":
+        return [(url_for("pages.hotspots.geopackage"), gettext("Blocks and stretches as GeoPackage"))]
+    if name == "heat":
+        return [(url_for("pages.hotspots.heat_file"), gettext("Rate, effort and count as GeoTIFF"))]
+    return []
 
 
 @blueprint.get("/data/maps/<name>")

@@ -16,14 +16,14 @@
       map.streets.rerenderTiles();
     });
     return xuncha.dataLayer(map, options.source, (answer) => {
-      const { tiles, image, bounds, top, colours } = answer.layer;
+      const { tiles, image, bounds, top, colours, unit } = answer.layer;
       if (shown) shown.remove();
       shown = null;
       if (tiles) shown = L.tileLayer(tiles, { maxNativeZoom: 16, maxZoom: 19, opacity: 0.85 });
       else if (image) shown = L.imageOverlay(image, bounds, { opacity: 0.85, pane: "tilePane" });
       // streets and their names stay on top: the surface shows between them
       if (shown) shown.setZIndex(0).addTo(map);
-      xuncha.panel.ramp(colours, top);
+      xuncha.panel.ramp(colours, top, unit);
     });
   };
 })();

@@ -64,12 +64,12 @@
   };
 
   // A continuous scale; the colours follow the root of the value, so the middle is a quarter of the top
-  panel.ramp = function (colours, top) {
+  panel.ramp = function (colours, top, unit) {
     const legend = part("legend");
     if (!legend) return;
     const ramp = xuncha.element("span", { class: "ramp", style: { background: `linear-gradient(90deg, ${colours.join(", ")})` } });
     const ends = [0, top / 4, top].map((value) => xuncha.element("span", {}, xuncha.number(value, value < 10 ? 2 : 0)));
-    legend.replaceChildren(ramp, xuncha.element("div", { class: "ramp-ends" }, ...ends));
+    legend.replaceChildren(ramp, xuncha.element("div", { class: "ramp-ends" }, ...ends), xuncha.element("small", {}, unit || ""));
   };
 
   panel.list = function (items) {
@@ -101,9 +101,16 @@
     if (sheet && window.matchMedia("(max-width: 760px)").matches) sheet.classList.remove("open");
   }
 
+  // What can be taken home is of what is shown
+  function addressFiles() {
+    const query = panel.query();
+    for (const link of document.querySelectorAll("[data-file]")) link.href = link.dataset.file + (query ? `?${query}` : "");
+  }
+
   function submit() {
     const query = panel.query();
     if (query === shown) return;
+    addressFiles();
     shown = query;
     window.history.replaceState(null, "", `${window.location.pathname}${query ? `?${query}` : ""}${window.location.hash}`);
     for (const layer of xuncha.layers) layer.reload(query);
@@ -113,6 +120,7 @@
     const form = part("filter");
     if (form) {
       shown = panel.query();
+      addressFiles();
       form.addEventListener("change", submit);
       form.addEventListener("submit", (event) => {
         event.preventDefault();

@@ -108,3 +108,29 @@ def test_the_test_of_forecasts_stands_beside_the_map(client: FlaskClient) -> Non
     assert 'data-part="extra"' in page
     rows = client.get("/data/hotspots/forecasts").json["rows"]
     assert rows == [["Not tested", "too few days with tracks, or nothing found on them"]]
+
+
+def test_heat_is_per_inspected_km_with_a_switch_to_counts_and_a_reason_where_it_cannot_be(
+    client: FlaskClient, town: Site
+) -> None:
+    assert 'name="show"' in client.get("/maps/heat").get_data(as_text=True)
+    rate, counts = (client.get(f"/data/maps/heat?show={show}").json for show in ("rate", "counts"))
+    assert rate["headline"] == "40 findings on 8.0 inspected km"
+    assert rate["layer"]["unit"] == "Found per inspected km"
+    assert "Effort" in dict(rate["basis"])
+    assert (counts["headline"], counts["layer"]["unit"]) == ("41 findings", "Findings per hectare")
+    picture = client.get(rate["layer"]["tiles"].format(z=9, x=422, y=194))
+    assert picture.status_code in (200, 204)
+    west = int(town.districts.frame["fid"].iloc[0])
+    part = client.get(f"/data/maps/heat?district={west}").json
+    assert part["layer"]["unit"] == "Findings per hectare"
+    assert "Of a part of the city only counts" in str(part["basis"])
+    assert client.get("/data/maps/heat?show=rumours").status_code == 400
+
+
+def test_files_to_take_home_are_of_what_is_shown(client: FlaskClient) -> None:
+    assert 'data-file="/files/hotspots.gpkg"' in client.get("/maps/hotspots").get_data(as_text=True)
+    blocks, raster = client.get("/files/hotspots.gpkg"), client.get("/files/heat.tif")
+    assert blocks.data[:6] == b"SQLite"
+    assert raster.data[:2] == b"II"
+    assert "hotspots.gpkg" in blocks.headers["Content-Disposition"]

@@ -76,7 +76,7 @@ def test_each_map_says_what_it_is_based_on(client: FlaskClient, name: str) -> No
 
 
 def test_counts_are_never_called_hotspots_and_say_that_effort_is_not_in_them(client: FlaskClient) -> None:
-    for path in ("/maps/density", "/maps/heat"):
+    for path in ("/maps/density", "/maps/heat?show=counts"):
         # the head of every page leads to the hotspots
         text = client.get(path).get_data(as_text=True).split("<main", 1)[1].split("<script", 1)[0]
         assert "not corrected for patrol effort" in text
