@@ -16,8 +16,8 @@ from layers.analysis.hotspots import Asked as HotspotsAsked
 from layers.analysis.questions import Analyst
 from layers.city import taxonomy
 from layers.language import gettext, ngettext
-from map_app import basis, hotspot_words, legend
-from map_app.maps import coverage, density, findings, heat, hotspots, pictures, school_zones
+from map_app import basis, hotspot_words, legend, parking_words
+from map_app.maps import coverage, density, findings, heat, hotspots, parking, pictures, school_zones
 from map_app.style import Entry
 from map_app.words import Choice, number
 
@@ -156,6 +156,17 @@ def _coverage(asked: Asked) -> Answer:
     }
 
 
+def _parking(asked: Asked) -> Answer:
+    found = parking_words.ask(asked.analyst, asked.choice)
+    items = parking_words.stretches(asked.analyst, found)
+    numbers = asked.analyst.block_numbers()
+    return {
+        "headline": parking_words.headline(found),
+        "layer": parking.layer(found.blocks, numbers, items, gettext, texts=asked.inside),
+        "basis": parking_words.basis_of(asked.analyst, asked.choice, found, asked.now),
+    }
+
+
 def _school_zones(asked: Asked) -> Answer:
     chosen, entries = _chosen(asked)
     radius_m = asked.analyst.site.settings.school_radius_m
@@ -188,6 +199,7 @@ _ANSWERS: dict[str, Callable[[Asked], Answer]] = {
     "density": _density,
     "heat": _heat,
     "coverage": _coverage,
+    "parking": _parking,
     "school_zones": _school_zones,
 }
 

@@ -19,7 +19,7 @@ from layers.language import current, gettext, ngettext
 from layers.site import Site
 from map_app import answering, assets, grounds, icons, subjects
 from map_app.answering import Asked
-from map_app.maps import base, coverage, density, findings, heat, hotspots, school_zones
+from map_app.maps import base, coverage, density, findings, heat, hotspots, parking, school_zones
 from map_app.maps.base import Ground, Source
 from map_app.words import Choice
 
@@ -29,6 +29,7 @@ _BUILD = {
     "density": density.build,
     "heat": heat.build,
     "coverage": coverage.build,
+    "parking": parking.build,
     "school_zones": school_zones.build,
 }
 

@@ -78,6 +78,24 @@ RATIOS = (
     RatioClass(3, "2 to 3 times as much", "#dd6a33"),
     RatioClass(float("inf"), "3 times as much or more", "#8f1f2f"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceClass:
+    """A class of the map of parked vehicles: what is advised for a block."""
+
+    key: str
+    label: str
+    colour: str
+    wider: float = 1.3
+
+
+ADVICE = (
+    AdviceClass("tow", "Tow: a school gate", "#8f1f2f", 1.6),
+    AdviceClass("paint", "Paint bays: no room in reach", "#dd6a33"),
+    AdviceClass("guide", "Guide: room in reach", "#3a83c3"),
+    AdviceClass("none", "Nothing was seen", "#cdc8bb", 1.0),
+)
 HOT_OUTLINE = "#1c1020"
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from layers.language import gettext
 
-NAMES = ("findings", "hotspots", "density", "heat", "coverage", "school_zones")
+NAMES = ("findings", "hotspots", "density", "heat", "coverage", "parking", "school_zones")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,19 @@ def _coverage() -> Subject:
     )
 
 
+def _parking() -> Subject:
+    return Subject(
+        short=gettext("Parking"),
+        title=gettext("Vehicles parked wrongly, and room for them"),
+        lead=gettext(
+            "What stands there per pass, against the bays within walking distance: where to paint, "
+            "tow or guide."
+        ),
+        legend=gettext("Advice, number of blocks"),
+        list=gettext("Stretches, most vehicles per pass first"),
+    )
+
+
 def _school_zones() -> Subject:
     return Subject(
         short=gettext("School zones"),
@@ -106,5 +119,6 @@ _SUBJECTS = {
     "density": _density,
     "heat": _heat,
     "coverage": _coverage,
+    "parking": _parking,
     "school_zones": _school_zones,
 }

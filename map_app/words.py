@@ -18,6 +18,8 @@ class Choice:
     stream: str = "patrol"
     # what a heat map shows: "rate" per inspected kilometre, or "counts"
     show: str = "rate"
+    # what a map of parking is of: "car" or "bicycle"
+    vehicle: str = "car"
 
 
 # What two findings of one thing are to each other

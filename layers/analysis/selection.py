@@ -29,6 +29,7 @@ _COLUMNS = (
     "ambiguous",
     "outside",
     "s_used_m",
+    "n_items",
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from layers.analysis.hotspots import STREAMS
+from layers.analysis.parking import VEHICLES
 from layers.city import taxonomy
 from layers.city.taxonomy import Taxonomy
 from layers.errors import InvalidError
@@ -18,6 +19,7 @@ from map_app.pages.gate import visitor
 from map_app.pages.service import analyst, site
 from map_app.words import Choice
 
+VEHICLE_KINDS = tuple(VEHICLES)
 SHOWS = ("rate", "counts")
 FIELDS = ("from", "until", "category", "district")
 # Beyond this a list to choose from is no help; narrower levels are then left out
@@ -51,6 +53,7 @@ class Form:
     periods: list[tuple[int, str]]
     streams: list[tuple[str, str]] = field(default_factory=list)
     shows: list[tuple[str, str]] = field(default_factory=list)
+    vehicles: list[tuple[str, str]] = field(default_factory=list)
 
 
 def parse(arguments: Mapping[str, str]) -> Choice:
@@ -72,7 +75,10 @@ def parse(arguments: Mapping[str, str]) -> Choice:
     show = arguments.get("show") or SHOWS[0]
     if show not in SHOWS:
         raise InvalidError("%(given)s is nothing that a heat map shows", field="show", given=show[:40])
-    return Choice(seen_by(visitor(), wanted), first, last, stream, show)
+    vehicle = arguments.get("vehicle") or VEHICLE_KINDS[0]
+    if vehicle not in VEHICLE_KINDS:
+        raise InvalidError("%(given)s is no kind of vehicle", field="vehicle", given=vehicle[:40])
+    return Choice(seen_by(visitor(), wanted), first, last, stream, show, vehicle)
 
 
 def form(arguments: Mapping[str, str]) -> Form:
@@ -99,6 +105,12 @@ def form_of_heat(arguments: Mapping[str, str]) -> Form:
     """Return the form of the heat map: rates or counts."""
     shows = [("rate", gettext("Found per inspected km")), ("counts", gettext("Counts, not corrected"))]
     return replace(form(arguments), shows=shows)
+
+
+def form_of_parking(arguments: Mapping[str, str]) -> Form:
+    """Return the form of the map of parked vehicles: cars or bicycles, of any period."""
+    vehicles = [("car", gettext("Cars")), ("bicycle", gettext("Bicycles"))]
+    return replace(form(arguments), categories=[], districts=[], vehicles=vehicles)
 
 
 def _day(arguments: Mapping[str, str], name: str) -> date | None:

@@ -1,5 +1,6 @@
 """The maps: a page each, the data that each page asks for, and the cards that a click opens."""
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -7,9 +8,9 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from layers.language import gettext
-from map_app import answering, cards, grounds, hotspot_words, subjects
+from map_app import answering, cards, grounds, hotspot_words, parking_words, subjects
 from map_app.answering import Asked
-from map_app.maps import base, coverage, density, findings, heat, hotspots, school_zones
+from map_app.maps import base, coverage, density, findings, heat, hotspots, parking, school_zones
 from map_app.maps.base import CityMap, Ground, Source
 from map_app.pages import filters, json
 from map_app.pages.gate import visitor
@@ -24,6 +25,7 @@ blueprint = Blueprint("maps", __name__)
 @blueprint.get("/maps/density", endpoint="density", defaults={"name": "density"})
 @blueprint.get("/maps/heat", endpoint="heat", defaults={"name": "heat"})
 @blueprint.get("/maps/coverage", endpoint="coverage", defaults={"name": "coverage"})
+@blueprint.get("/maps/parking", endpoint="parking", defaults={"name": "parking"})
 @blueprint.get("/maps/school-zones", endpoint="school_zones", defaults={"name": "school_zones"})
 def page(name: str) -> ResponseReturnValue:
     """Show a map; its data is asked for by the page itself, by the same filter."""
@@ -40,7 +42,11 @@ def page(name: str) -> ResponseReturnValue:
 def _form(name: str) -> filters.Form | None:
     if name == "coverage":
         return None
-    forms = {"hotspots": filters.form_of_hotspots, "heat": filters.form_of_heat}
+    forms = {
+        "hotspots": filters.form_of_hotspots,
+        "heat": filters.form_of_heat,
+        "parking": filters.form_of_parking,
+    }
     return forms.get(name, filters.form)(request.args)
 
 
@@ -96,6 +102,13 @@ def hotspot_card(number: int) -> Response:
     return json.answer(hotspot_words.block_card(analyst(), number, choice, _list_address))
 
 
+@blueprint.get("/data/parking/blocks/<int:number>")
+def parking_card(number: int) -> Response:
+    """Return what the map of parked vehicles says about one block."""
+    choice = filters.parse(request.args)
+    return json.answer(parking_words.block_card(analyst(), number, choice, _list_address))
+
+
 def ground() -> Ground:
     """Return the ground of a map on this server."""
     pending = None if analyst().streets_are_ready() else url_for("pages.maps.streets")
@@ -124,15 +137,17 @@ def _list_address(block_id: str) -> str:
 def _build(name: str, ground: Ground, source: Source) -> CityMap:
     card = url_for("pages.maps.finding_card", number=0)
     block = url_for("pages.maps.block_card", number=0)
-    if name == "findings":
-        return findings.build(ground, source, details=card)
-    if name == "density":
-        return density.build(ground, source, details=block)
     if name == "hotspots":
         card, tested = url_for("pages.maps.hotspot_card", number=0), url_for("pages.hotspots.forecasts")
         return hotspots.build(ground, source, details=card, forecasts=tested)
-    if name == "coverage":
-        return coverage.build(ground, source, details=block)
     if name == "heat":
         return heat.build(ground, source)
-    return school_zones.build(ground, source, details=card)
+    builders: dict[str, tuple[Callable[..., CityMap], str]] = {
+        "findings": (findings.build, card),
+        "density": (density.build, block),
+        "coverage": (coverage.build, block),
+        "parking": (parking.build, url_for("pages.maps.parking_card", number=0)),
+        "school_zones": (school_zones.build, card),
+    }
+    build, details = builders[name]
+    return build(ground, source, details=details)

@@ -33,7 +33,7 @@ def test_pages_load_without_complaint_and_ask_no_foreign_host(visit: Visit, lang
     options = {"viewport": PHONE, "has_touch": True, "device_scale_factor": 2} if size == "phone" else {}
     watched = visit("supervisor", language, **options)
     watched.shot(f"start-{size}-{language}")
-    for name in ("findings", "hotspots", "density", "heat", "coverage", "school-zones"):
+    for name in ("findings", "hotspots", "density", "heat", "coverage", "parking", "school-zones"):
         watched.open(f"/maps/{name}")
         expect(watched.page.locator("[data-part=status]")).not_to_be_empty()
         expect(watched.page.locator("[data-part=basis] dd").first).not_to_be_empty()

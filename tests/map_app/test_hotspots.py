@@ -134,3 +134,21 @@ def test_files_to_take_home_are_of_what_is_shown(client: FlaskClient) -> None:
     assert blocks.data[:6] == b"SQLite"
     assert raster.data[:2] == b"II"
     assert "hotspots.gpkg" in blocks.headers["Content-Disposition"]
+
+
+def test_the_map_of_parked_vehicles_advises_and_says_what_is_assumed(
+    client: FlaskClient, town: Site, inspector: Account, now: datetime
+) -> None:
+    cars = [report(n, 500, 403, now, code="0409") for n in range(601, 606)]
+    findings.put_many(town, inspector, cars, now=now)
+    assert 'name="vehicle"' in client.get("/maps/parking").get_data(as_text=True)
+    answer = client.get("/data/maps/parking").json
+    assert answer["headline"] == "1 stretch with vehicles parked wrongly"
+    stretch = answer["layer"]["stretches"][0]
+    assert "paint bays" in stretch["note"]
+    assert dict(stretch["rows"])["Vehicles seen per pass"] == "4.98"
+    assert any(text.startswith("Bays are assumed") for _, text in answer["basis"])
+    rows = dict(client.get("/data/parking/blocks/0").json["rows"])
+    assert rows["Advice"] in {"nothing was seen", "paint bays: there is no room in reach"}
+    assert client.get("/data/maps/parking?vehicle=boat").status_code == 400
+    assert client.get("/data/maps/parking?vehicle=bicycle").json["layer"]["stretches"] == []
