@@ -34,6 +34,7 @@ from layers.site import Site
 HANDLERS: Mapping[str, str] = {
     "derive": "layers.importing.city:derive_again",
     "export": "layers.exporting.orders:make",
+    "undo import": "layers.importing.undoing:undo_ordered",
     "webhooks": "layers.webhooks.deliveries:deliver",
 }
 # What is done now and then while there is nothing else to do

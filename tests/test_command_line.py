@@ -220,6 +220,25 @@ def test_the_site_may_be_the_folder_one_is_in_or_a_variable(
     assert "street network 1: 40 blocks" in out
 
 
+def test_an_import_is_read_by_a_profile_and_taken_back(
+    home: Path, tmp_path: Path, say: Callable[..., tuple[int, str, str]]
+) -> None:
+    lon, lat = at(90, 205)
+    path = reports(tmp_path, f"1,{lon},{lat},2026-01-05 10:00,a\n")
+    words = ("import", "findings", path, "--home", home)
+    how = ("--frame", "wgs84", "--set", CODE, "--key", "number", "--save-profile", "hotline")
+    assert say(*words, *how)[0] == 0
+    assert say("import", "profiles", "--home", home)[1].startswith("hotline\tfindings")
+    _, out, _ = say("import", "list", "--home", home)
+    assert "\treports.csv\t1 new" in out
+    _, out, _ = say("import", "undo", out.splitlines()[0].split("\t")[0], "--home", home)
+    assert "is undone: 1 records" in out
+    assert say("import", "list", "--home", home)[1].splitlines()[0].endswith("undone")
+    code, out, _ = say(*words, "--profile", "hotline")
+    assert (code, "1 rows, 1 new" in out) == (0, True)
+    assert say(*words, "--profile", "other")[0] == 1
+
+
 def test_findings_come_in_with_a_file_of_refused_rows_that_can_be_mended(
     home: Path, tmp_path: Path, say: Callable[..., tuple[int, str, str]]
 ) -> None:

@@ -47,7 +47,7 @@ def import_findings(
         Read and check every row, write nothing.
     """
     done = Done("findings", facts={"n_date_only": 0})
-    with _run(site, account, path, options, done, now=now, dry_run=dry_run) as intake:
+    with _run(site, account, [path], options, done, now=now, dry_run=dry_run) as intake:
         for batch in findings.read(
             path, options, taxonomy=site.taxonomy, local=site.settings.zone, progress=progress
         ):
@@ -69,7 +69,7 @@ def import_tracks(
     found = tracks.read(path, options, now=now, local=site.settings.zone, progress=progress)
     done = Done("tracks", n_read=found.n_read, refused=found.refused, columns=found.columns)
     done.facts["n_tracks"] = len(found.tracks)
-    with _run(site, account, path, options, done, now=now, dry_run=dry_run) as intake:
+    with _run(site, account, [path], options, done, now=now, dry_run=dry_run) as intake:
         for at, track in enumerate(found.tracks, start=1):
             intake.take_track(track)
             progress("taking tracks", at, len(found.tracks))
@@ -88,14 +88,14 @@ def import_photos(
 ) -> Done:
     """Import geotagged photos as findings, each with its photo; see `photos.read`."""
     done = Done("photos", n_read=len(paths))
-    intake = _Intake(site, account, now, done, None, dry_run=dry_run)
     taxonomy = site.taxonomy
-    for at, path in enumerate(paths, start=1):
-        try:
-            intake.take_photo(photos.read(path, options, taxonomy=taxonomy, settings=site.settings))
-        except XunchaError as error:
-            done.refused.append(Refusal(at, error, {"file": str(path)}))
-        progress("taking photos", at, len(paths))
+    with _run(site, account, paths, options, done, now=now, dry_run=dry_run) as intake:
+        for at, path in enumerate(paths, start=1):
+            try:
+                intake.take_photo(photos.read(path, options, taxonomy=taxonomy, settings=site.settings))
+            except XunchaError as error:
+                done.refused.append(Refusal(at, error, {"file": str(path)}))
+            progress("taking photos", at, len(paths))
     return done
 
 
@@ -103,7 +103,7 @@ def import_photos(
 def _run(
     site: Site,
     account: Account,
-    path: Path,
+    paths: Sequence[Path],
     options: ImportOptions,
     done: Done,
     *,
@@ -114,7 +114,7 @@ def _run(
     if dry_run:
         yield _Intake(site, account, now, done, None, dry_run=True)
         return
-    run = runs.begin(site, done.kind, path, options, account_id=account.id, now=now)
+    run = runs.begin(site, done.kind, paths, options, account_id=account.id, now=now)
     ended: datetime | None = None
     try:
         yield _Intake(site, account, now, done, run, dry_run=False)
@@ -168,7 +168,12 @@ class _Intake:
             reports.check(photo.report, self.site.taxonomy, now=self.now, bounds=self.site.bounds())
             self._count(Outcome.CREATED)
             return
-        outcome, _ = finding_store.put(self.site, self.account, photo.report, now=self.now)
+        told = finding_store.put_many(
+            self.site, self.account, [photo.report], now=self.now, import_run_id=self.run
+        )[0]
+        if isinstance(told, XunchaError):
+            raise told
+        outcome = told[0]
         photo_store.attach(self.site, self.account, photo.report.uuid, photo.data, now=self.now)
         self._count(outcome)
 

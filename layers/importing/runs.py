@@ -1,6 +1,7 @@
 """What a run of an import did, told to the person and kept in the site."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +37,28 @@ class Done:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What is kept of a run."""
+
+    id: int
+    kind: str
+    file_name: str
+    account_name: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    n_read: int
+    n_added: int
+    n_same: int
+    n_refused: int
+    undone_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Any) -> "Run":
+        """Return the run of a row that has all these columns."""
+        return cls(**{name: getattr(row, name) for name in cls.__slots__})
+
+
 def digest_of(path: Path) -> str:
     """Return the SHA-256 of a file."""
     digest = hashlib.sha256()
@@ -48,17 +71,22 @@ def digest_of(path: Path) -> str:
 def begin(
     site: Site,
     kind: str,
-    path: Path,
+    files: Path | Sequence[Path],
     options: ImportOptions,
     *,
     account_id: int | None,
     now: datetime,
 ) -> int:
     """Note that a run begins; return its id, which findings and tracks carry."""
+    paths = [files] if isinstance(files, Path) else list(files)
+    digests = [digest_of(path) for path in paths if path.is_file()]
+    more = f" +{len(paths) - 1}" if len(paths) > 1 else ""
     row = {
         "kind": kind,
-        "file_name": path.name,
-        "content_hash": digest_of(path),
+        "file_name": (paths[0].name if paths else "") + more,
+        "content_hash": digests[0]
+        if len(paths) == 1 and digests
+        else hashlib.sha256("".join(digests).encode()).hexdigest(),
         "options": {name: value for name, value in asdict(options).items() if value},
         "account_id": account_id,
         "started_at": now,

@@ -1,7 +1,6 @@
 """The database's errors, translated once into ours."""
 
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -11,6 +10,7 @@ import psycopg
 from psycopg import errors as postgres
 from sqlalchemy import exc
 
+from layers import interrupts
 from layers.errors import BusyError, ConflictError, NoSpaceError, XunchaError
 
 _POSTGRES: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], type[XunchaError]], ...] = (
@@ -42,8 +42,6 @@ _MESSAGES = {
     ConflictError: "The same record is there already",
 }
 Function = TypeVar("Function", bound=Callable[..., Any])
-# only the main thread is interrupted, so that one mark is enough
-_interrupted = threading.Event()
 
 
 def _of_sqlite(error: sqlite3.Error) -> type[XunchaError] | None:
@@ -82,7 +80,7 @@ def noticing(function: Function) -> Function:
         try:
             return function(*given)
         except KeyboardInterrupt:
-            _interrupted.set()
+            interrupts.noticed.set()
             raise
 
     return called  # type: ignore[return-value]
@@ -94,8 +92,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except exc.DBAPIError as error:
-        if _interrupted.is_set():
-            _interrupted.clear()
+        if interrupts.noticed.is_set():
+            interrupts.noticed.clear()
             raise KeyboardInterrupt from error
         ours = explain(error.orig)
         if ours is None:

@@ -152,6 +152,14 @@ def tell_others(conn: Connection) -> None:
     add_tables(conn, schema.webhook, schema.webhook_delivery)
 
 
+def undo_imports(conn: Connection) -> None:
+    """Let whole imports be undone, and keep how their files are read."""
+    kind = schema.import_run.c.undone_at.type.compile(conn.dialect)
+    conn.execute(text(f"ALTER TABLE import_run ADD COLUMN undone_at {kind}"))
+    conn.execute(text("ALTER TABLE import_run ADD COLUMN undone_by INTEGER REFERENCES account(id)"))
+    add_tables(conn, schema.import_profile)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -165,6 +173,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(9, "chained history", chain_history),
     Migration(10, "more roles", know_more_roles),
     Migration(11, "webhooks", tell_others),
+    Migration(12, "undone imports", undo_imports),
 )
 
 

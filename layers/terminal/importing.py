@@ -11,7 +11,7 @@ from geo.assign import ACCURACY_KINDS
 from layers import people
 from layers.city.taxonomy import DISTRICT_LEVELS, KEY_POINT_KINDS
 from layers.errors import InvalidError, NotFoundError
-from layers.importing import city, field, osm_tags, refusals
+from layers.importing import city, field, osm_tags, profiles, refusals
 from layers.importing.options import FRAMES, UNITS_M, ImportOptions
 from layers.importing.osm_tags import AreaLevels
 from layers.importing.progress import Progress
@@ -21,10 +21,11 @@ from layers.people import Account
 from layers.settings import SOURCE_ERRORS
 from layers.site import Site
 from layers.terminal import place, progress, telling
-from layers.terminal.wording import Command, Group, Known, option, pairs, together
+from layers.terminal.wording import Command, Entry, Group, Known, option, pairs, together
 
 # Imported records without another owner are this account's; nobody can log in with it
 IMPORTER = "import"
+_LATER = "Afterwards"
 
 _PATH = click.Path(path_type=Path)
 _files = click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILES")
@@ -55,6 +56,8 @@ _records = together(
     option("--time-zone", help="Of times without one; the site's unless you say."),
     option("--date-format", help="Of times that are not year first, as in strftime."),
     option("--account", help="Whose records these are; an account made for imports unless you say."),
+    option("--profile", help="Read as this profile says; what you say beside it goes first."),
+    option("--save-profile", help="Keep under this name how the files are read."),
 )
 
 
@@ -63,6 +66,15 @@ _records = together(
     cls=Group,
     section="Bring data in",
     help="Bring streets, places, findings, tracks and photos in.",
+    contents={
+        "list": Entry(_LATER, "List what was imported, the newest first.", "layers.terminal.undoing:list_"),
+        "undo": Entry(
+            _LATER, "Take a whole import back; the history keeps it.", "layers.terminal.undoing:undo"
+        ),
+        "profiles": Entry(
+            _LATER, "List the profiles by which files are read.", "layers.terminal.undoing:profiles"
+        ),
+    },
 )
 def import_() -> None:
     """Hold the imports."""
@@ -282,7 +294,10 @@ def photos(
 
 def _import_records(importing: Callable[..., Done], files: Sequence[Path], given: Mapping[str, Any]) -> None:
     options = _options(given, constants=_constants(given))
+    kind = importing.__name__.removeprefix("import_")
     with place.opened(given["home"]) as site:
+        if given["profile"]:
+            options = profiles.joined(profiles.get(site, kind, given["profile"]), options)
         account = _account(site, given["account"], dry_run=given["dry_run"])
         for file in files:
             with progress.shown() as shown:
@@ -290,6 +305,8 @@ def _import_records(importing: Callable[..., Done], files: Sequence[Path], given
                     site, account, file, options, now=place.now(), dry_run=given["dry_run"], progress=shown
                 )
             _finish(file, done, given)
+        if given["save_profile"]:
+            profiles.keep(site, kind, given["save_profile"], options, by=None, now=place.now())
 
 
 def _constants(given: Mapping[str, Any]) -> dict[str, str | None]:

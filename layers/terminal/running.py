@@ -10,7 +10,7 @@ from types import TracebackType
 import click
 
 from geo.errors import Explained
-from layers import language
+from layers import interrupts, language
 from layers.language import explain, gettext
 from layers.terminal import log
 from layers.terminal.wording import Entry, Group, Known, in_our_words, option
@@ -108,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     homes: list[Path] = []
     sys.excepthook = partial(_unforeseen, homes)
     language.choose(_spoken())
+    interrupts.notice()
     sys.exit(run(arguments, homes))
 
 

@@ -19,6 +19,7 @@ from map_app.pages import (
     findings,
     gate,
     hotspots,
+    imports,
     jobs,
     maps,
     speech,
@@ -65,6 +66,7 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         jobs,
         exports,
         webhooks,
+        imports,
     )
     for screen in screens:
         pages.register_blueprint(screen.blueprint)

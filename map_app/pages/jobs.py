@@ -69,6 +69,7 @@ def kind_name(kind: str) -> str:
     names = {
         "derive": gettext("Derive places and surroundings anew"),
         "export": gettext("Export findings"),
+        "undo import": gettext("Undo an import"),
         "webhooks": gettext("Tell other programs"),
     }
     return names.get(kind, kind)

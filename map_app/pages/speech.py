@@ -58,6 +58,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     )
     report = ("pages.field.page", gettext("Report"))
     work = ("pages.jobs.page", gettext("Background work"))
+    imports = ("pages.imports.page", gettext("Imports"))
     told = ("pages.webhooks.page", gettext("Webhooks"))
     accounts = ("pages.accounts.listed", gettext("Accounts"))
     groups = [
@@ -71,7 +72,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
         (gettext("Schools"), [*_for("overview", around), rules]),
-        (gettext("Site"), [*_for("jobs", work, told), *_for("accounts", accounts)]),
+        (gettext("Site"), [*_for("jobs", imports, work, told), *_for("accounts", accounts)]),
     ]
     return [(name, entries) for name, entries in groups if entries]
 

@@ -106,6 +106,8 @@ import_run = Table(
     Column("n_added", Integer, nullable=False),
     Column("n_same", Integer, nullable=False),
     Column("n_refused", Integer, nullable=False),
+    Column("undone_at", Instant),
+    Column("undone_by", ForeignKey("account.id")),
 )
 
 # Categories of this site: names of its own for shipped codes, or schemes of its own
@@ -379,6 +381,7 @@ from layers.store.schema.account_scope import account_scope as account_scope  # 
 from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402
 from layers.store.schema.finding_link import finding_link as finding_link  # noqa: E402
 from layers.store.schema.history_head import history_head as history_head  # noqa: E402
+from layers.store.schema.import_profile import import_profile as import_profile  # noqa: E402
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402

@@ -27,7 +27,8 @@ webhook_delivery = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("webhook_id", ForeignKey("webhook.id"), nullable=False),
-    Column("history_id", ForeignKey("history.id"), nullable=False),
+    # a line of the history, which is never deleted
+    Column("history_id", Key, nullable=False),
     Column("not_before", Instant, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("delivered_at", Instant),

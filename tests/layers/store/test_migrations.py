@@ -188,3 +188,20 @@ def test_the_index_of_a_geopackage_agrees_with_its_rows(tmp_path: Path, now: dat
         indexed = set(conn.exec_driver_sql("SELECT id FROM rtree_finding_geom").scalars())
     assert kept == indexed
     store.close()
+
+
+def test_imports_of_an_older_version_can_be_undone(store: Store, now: datetime) -> None:
+    number = next(step.number for step in MIGRATIONS if step.name == "undone imports")
+    with store.write() as conn:
+        conn.execute(text("DROP TABLE import_profile"))
+        if conn.dialect.name == "sqlite":
+            # SQLite drops no column that refers to another table
+            conn.execute(text("DROP TABLE import_run"))
+            conn.execute(text("CREATE TABLE import_run (id INTEGER PRIMARY KEY, kind TEXT)"))
+        else:
+            conn.execute(text("ALTER TABLE import_run DROP COLUMN undone_at, DROP COLUMN undone_by"))
+        conn.execute(schema.migration.delete().where(schema.migration.c.number >= number))
+    assert store.migrate(now=now, steps=MIGRATIONS[:number]) == [number]
+    with store.read() as conn:
+        assert conn.execute(select(schema.import_run.c.undone_at, schema.import_run.c.undone_by)).all() == []
+        assert conn.execute(select(schema.import_profile)).all() == []
