@@ -34,6 +34,8 @@ from layers.site import Site
 HANDLERS: Mapping[str, str] = {
     "derive": "layers.importing.city:derive_again",
     "export": "layers.exporting.orders:make",
+    "import": "layers.importing.uploads:bring",
+    "look at import": "layers.importing.uploads:look",
     "undo import": "layers.importing.undoing:undo_ordered",
     "webhooks": "layers.webhooks.deliveries:deliver",
 }
@@ -42,6 +44,7 @@ DUTIES: tuple[tuple[timedelta, str], ...] = (
     (timedelta(seconds=1), "layers.webhooks.deliveries:look"),
     (timedelta(hours=1), "layers.jobs:forget_old"),
     (timedelta(hours=1), "layers.exporting.orders:forget_old"),
+    (timedelta(hours=1), "layers.importing.uploads:forget_old"),
 )
 # Trying again would bring the same
 _FOR_GOOD = (

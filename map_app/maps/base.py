@@ -24,6 +24,7 @@ SCRIPTS = (
     "heat.js",
     "zones.js",
     "one-finding.js",
+    "import-preview.js",
     "surroundings.js",
     "stretch.js",
 )

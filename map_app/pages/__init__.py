@@ -27,6 +27,7 @@ from map_app.pages import (
     surroundings,
     tiles,
     tour,
+    uploads,
     webhooks,
 )
 from map_app.pages.service import Service
@@ -67,6 +68,7 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         exports,
         webhooks,
         imports,
+        uploads,
     )
     for screen in screens:
         pages.register_blueprint(screen.blueprint)

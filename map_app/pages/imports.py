@@ -3,7 +3,8 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from layers.importing import undoing
+from layers.importing import profiles, undoing, uploads
+from layers.importing.options import FRAMES
 from layers.language import gettext
 from map_app.pages.gate import allow, visitor
 from map_app.pages.service import now, site
@@ -16,7 +17,13 @@ def page() -> ResponseReturnValue:
     """List the runs of imports, the newest first."""
     allow("jobs")
     return render_template(
-        "map_app/imports.html", runs=undoing.every(site()), kind_name=kind_name, undoable=undoing.UNDOABLE
+        "map_app/imports.html",
+        runs=undoing.every(site()),
+        kind_name=kind_name,
+        undoable=undoing.UNDOABLE,
+        profiles=[one.name for one in profiles.every(site()) if one.kind == "findings"],
+        frames=FRAMES,
+        suffixes=",".join(uploads.SUFFIXES),
     )
 
 

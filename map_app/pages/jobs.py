@@ -69,6 +69,8 @@ def kind_name(kind: str) -> str:
     names = {
         "derive": gettext("Derive places and surroundings anew"),
         "export": gettext("Export findings"),
+        "import": gettext("Import a file"),
+        "look at import": gettext("Look at a file"),
         "undo import": gettext("Undo an import"),
         "webhooks": gettext("Tell other programs"),
     }

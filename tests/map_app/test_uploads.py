@@ -1,0 +1,109 @@
+"""A file of findings from a browser: looked at, its columns named, imported, taken back."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from io import BytesIO
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from layers.field.asking import FindingFilter
+from layers.field.findings import page
+from layers.importing import profiles, undoing, uploads
+from layers.people import Account
+from layers.site import Site
+from layers.worker import Worker, ticking
+from tests.conftest import at
+from tests.map_app.conftest import HOSTILE
+
+Enter = Callable[[Account], FlaskClient]
+LON, LAT = at(90, 205)
+TABLE = (
+    f"编号,东经,北纬,何时,问题\n1,{LON},{LAT},2026-08-22 10:00,占道\n"
+    f"2,999,{LAT},2026-08-22 11:00,{HOSTILE!r}\n"
+)
+COLUMNS = {"column_lon": "东经", "column_lat": "北纬", "column_observed_at": "何时", "column_note": "问题"}
+REST = {"frame": "wgs84", "all_code": "gbt30428-2013-event.0406", "key": "编号", "save_as": "热线"}
+
+
+@pytest.fixture
+def client(enter: Enter, supervisor: Account, town: Site) -> FlaskClient:
+    return enter(supervisor)
+
+
+def token(client: FlaskClient) -> str:
+    return client.get("/imports").get_data(as_text=True).split('name="csrf_token" value="')[1].split('"')[0]
+
+
+def send(client: FlaskClient, name: str = "热线.csv", text: str = TABLE, **more: str) -> TestResponse:
+    data = {"csrf_token": token(client), "file": (BytesIO(text.encode()), name), **more}
+    return client.post("/imports/upload", data=data, content_type="multipart/form-data")
+
+
+def work(site: Site, now: datetime) -> None:
+    Worker(site, ticking(now)).run_all()
+
+
+def test_a_file_is_looked_at_mapped_imported_and_taken_back(
+    client: FlaskClient, town: Site, now: datetime
+) -> None:
+    there = send(client).headers["Location"]
+    assert "upload.js" in client.get(there).get_data(as_text=True)
+    work(town, now)
+    text = client.get(there).get_data(as_text=True)
+    assert "Nothing in the file says" in text or "Nothing says in which frame" in text
+    assert "<option>东经</option>" in text
+    said = {"csrf_token": token(client), **COLUMNS, **REST, "act": "look"}
+    there = client.post(there, data=said).headers["Location"]
+    work(town, now)
+    text = client.get(there).get_data(as_text=True)
+    assert "2 rows: 1 new, 0 there already, 1 refused." in text
+    assert "importPreview" in text
+    assert "<img src=x" not in text
+    assert page(town, FindingFilter()).findings == []
+    assert profiles.get(town, "findings", "热线").columns["note"] == "问题"
+    there = client.post(there, data={**said, "act": "import"}).headers["Location"]
+    work(town, now)
+    assert "1 new" in client.get(there).get_data(as_text=True)
+    (found,) = page(town, FindingFilter()).findings
+    assert (found.note, found.account_name) == ("占道", "Wang")
+    run = undoing.every(town)[0]
+    assert run.file_name == "热线.csv"
+    assert undoing.undo(town, run.id, by=None, now=now) == 1
+    assert page(town, FindingFilter()).findings == []
+
+
+def test_a_profile_reads_the_next_file(client: FlaskClient, town: Site, now: datetime) -> None:
+    first = send(client).headers["Location"]
+    client.post(first, data={"csrf_token": token(client), **COLUMNS, **REST, "act": "look"})
+    there = send(client, profile="热线").headers["Location"]
+    work(town, now)
+    assert "1 new" in client.get(there).get_data(as_text=True)
+
+
+@pytest.mark.parametrize("name", ["x.exe", "x", "../../etc/passwd", "x.csv.gz", "x.vrt"])
+def test_other_files_are_not_taken(client: FlaskClient, town: Site, name: str) -> None:
+    assert send(client, name=name).status_code == 400
+    folder = town.settings.home / uploads.FOLDER
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_a_file_that_is_not_what_it_says_fails_with_a_reason(
+    client: FlaskClient, town: Site, now: datetime
+) -> None:
+    there = send(client, name="x.gpkg", text="not a database", frame="wgs84").headers["Location"]
+    work(town, now)
+    assert client.get(there).status_code == 200
+    assert "x.gpkg" in client.get(there).get_data(as_text=True)
+
+
+def test_files_of_others_and_old_ones_are_not_there(
+    client: FlaskClient, enter: Enter, town: Site, inspector: Account, now: datetime
+) -> None:
+    there = send(client).headers["Location"]
+    assert enter(inspector).get(there).status_code == 403
+    assert uploads.forget_old(town, now=datetime.now(now.tzinfo) + timedelta(hours=23)) == 0
+    assert uploads.forget_old(town, now=datetime.now(now.tzinfo) + timedelta(hours=25)) == 1
+    said = {"csrf_token": token(client), "act": "import", "frame": "wgs84"}
+    assert client.post(there, data=said).status_code == 404
