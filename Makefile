@@ -1,11 +1,11 @@
-# make run | test | prove | prove-short | chicago | check | clean
+# make run | test | prove | prove-short | chicago | chicago-hotspots | check | clean
 PYTHON ?= python3
 BIN := .venv/bin
 SITE ?= $(if $(OSM),site/$(basename $(basename $(notdir $(OSM)))),site/demo)
 PORT ?= 8737
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check prove prove-short chicago assets constraints clean
+.PHONY: run test check prove prove-short chicago chicago-hotspots assets constraints clean
 
 run: .venv/run.stamp map_app/static/vendor/.stamp
 	@$(BIN)/xuncha open $(SITE) $(if $(OSM),--osm "$(OSM)") --port $(PORT)
@@ -26,6 +26,9 @@ prove-short: .venv/test.stamp map_app/static/vendor/.stamp
 
 chicago: .venv/test.stamp map_app/static/vendor/.stamp
 	@$(BIN)/python -m tests.chicago
+
+chicago-hotspots: .venv/test.stamp map_app/static/vendor/.stamp
+	@$(BIN)/python -m tests.chicago_hotspots
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Xuncha needs Python 3.11 or newer")'

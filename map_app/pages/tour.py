@@ -119,7 +119,7 @@ def _planner(*, is_demo: bool) -> list[Step]:
             "A trap: in one part of this city nothing is worse than elsewhere, patrols only go there again "
             "and again. Counts alone cannot tell it from the places that are truly bad."
         )
-        steps.insert(2, Step(trap))
+        steps.insert(2, Step(trap, url_for("pages.maps.hotspots"), gettext("Hotspots")))
     return steps
 
 
