@@ -167,8 +167,8 @@ def test_compressed_xml_under_a_bare_ending_reads_the_same(tmp_path: Path) -> No
     ("name", "content"),
     [
         ("empty.osm", b""),
-        ("empty.osm.gz", gzip.compress(b"")),
-        ("cut.osm.gz", gzip.compress(b"<osm>" * 1000)[:40]),
+        ("empty.osm.gz", gzip.compress(b"", mtime=0)),
+        ("cut.osm.gz", gzip.compress(b"<osm>" * 1000, mtime=0)[:40]),
         ("text.osm.pbf", b"this is no protocol buffer"),
         ("broken.osm", b'<osm version="0.6"><node id="1" lat="39" lon="117"'),
         ("huge.osm", b'<osm version="0.6"><node id="1" lat="abc" lon="117"/></osm>'),
