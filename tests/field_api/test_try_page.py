@@ -14,6 +14,7 @@ from tests.field_api.test_server import Server, server
 __all__ = ["server"]
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("api server")]
 WAIT_MS = 60_000
+VERBS = {"get", "put", "post", "patch", "delete"}
 
 
 @pytest.fixture
@@ -49,7 +50,9 @@ def test_every_call_is_shown_and_can_be_tried_without_a_foreign_host(server: Ser
     page.on("pageerror", lambda error: told.append(str(error)))
     page.goto(f"{origin}{V1}/docs")
     page.locator(".opblock").first.wait_for(timeout=WAIT_MS)
-    assert page.locator(".opblock").count() == 17
+    described = page.request.get(f"{origin}{V1}/openapi.json").json()["paths"]
+    calls = {(path, verb) for path, verbs in described.items() for verb in verbs if verb in VERBS}
+    assert page.locator(".opblock").count() == len(calls) >= 17
 
     page.locator("button.authorize").first.click()
     page.locator(".auth-container input").fill(server.token)
