@@ -2,10 +2,26 @@
 
 from geo.clearance.audit import VERDICTS, audit
 from geo.clearance.distance import p_inside, pairs_within
-from geo.clearance.rules import Rule, concerns, in_force, protects, read_rules
+from geo.clearance.rules import (
+    DAYS,
+    MEASURE,
+    MEASURED_FROM,
+    MEASURED_TO,
+    STATUS,
+    Rule,
+    concerns,
+    in_force,
+    protects,
+    read_rules,
+)
 from geo.clearance.spacing import spacing
 
 __all__ = [
+    "DAYS",
+    "MEASURE",
+    "MEASURED_FROM",
+    "MEASURED_TO",
+    "STATUS",
     "VERDICTS",
     "Rule",
     "audit",

@@ -9,14 +9,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
-from shapely.ops import substring
 
 from geo import clearance
 from geo.clearance import protects
 from geo.crs import LonLat
 from geo.footways import FootNetwork, foot_network
-from layers.analysis import coverage, school_zones
+from layers.analysis import school_zones, zone_streets
 from layers.analysis.questions import Analyst
 from layers.city import clearance_rules, key_points
 from layers.city.clearance_rules import Kept
@@ -32,7 +30,8 @@ VENDORS = frozenset(
         ("xuncha-ext", "X311"),
     )
 )
-STATUSES = ("breached", "unverified", "clear")
+# Known to be wrong, looked at and open, not looked at, looked at in part, well
+STATUSES = ("breached", "to_measure", "undecided", "unverified", "partly", "clear")
 ALL_ROUND = 0.95
 """Share of the length of street in a zone that must have been inspected for it to count as all of it."""
 
@@ -41,7 +40,8 @@ ALL_ROUND = 0.95
 class Surroundings:
     """`schools`: a row each with `status`; `verdicts`: a row per school, finding or premises, and rule.
 
-    `stretches`: a row per school and block in its zone: `fid`, `block_id`, `length_m`, `last_at`, `seen`.
+    `stretches`: a row per school and stretch of a block in its zone: `fid`, `block_id`, `name`, `length_m`,
+    `last_at`, `seen`.
     """
 
     schools: gpd.GeoDataFrame
@@ -66,10 +66,12 @@ def audit(
     -------
     GeoDataFrame, EPSG:4326
         What `geo.clearance.audit` tells, and `what` (finding or premises), `lon`, `lat`, `rule_version` and
-        `rule_source`; `premises_id` is the fid of the finding or key point.
+        `rule_source`; `premises_id` is the fid of the finding or key point.  For people: `uuid`, `scheme`,
+        `code` and `observed_at` of a finding, `name` and `kind` of premises, `gate_name`, `gate_kind`.
     """
     zone, kept = analyst.site.settings.zone, rules(analyst)
     places, gates, premises = _places(analyst, analyst.schools() if schools is None else schools)
+    named = premises.set_index("premises_id")[["name", "kind"]]
     foot = _foot(analyst)
     found = analyst.findings(chosen)
     pairs = zip(found["scheme"], found["code"], strict=True)
@@ -84,8 +86,22 @@ def audit(
         parts.append(
             _judged(places, gates, _stalls(group), [by_key[key] for key in keys], at, foot, "finding")
         )
-    table = pd.concat(parts, ignore_index=True)
+    table = _described(pd.concat(parts, ignore_index=True), stalls, named, gates)
     return gpd.GeoDataFrame(table, geometry="path", crs=4326)
+
+
+def _described(
+    verdicts: pd.DataFrame, stalls: pd.DataFrame, premises: pd.DataFrame, gates: pd.DataFrame
+) -> pd.DataFrame:
+    """Add what people call the thing that was judged and the gate it was measured from."""
+    is_finding = verdicts["what"].eq("finding").to_numpy()
+    ids = verdicts["premises_id"].to_numpy()
+    found = stalls.set_index("fid")[["uuid", "scheme", "code", "observed_at"]]
+    of_finding = found.reindex(np.where(is_finding, ids, -1)).set_axis(verdicts.index)
+    of_premises = premises.reindex(np.where(is_finding, -1, ids)).set_axis(verdicts.index)
+    doors = gates.set_index("gate_id")[["name", "role"]].set_axis(["gate_name", "gate_kind"], axis=1)
+    of_gate = doors.reindex(verdicts["gate_id"].to_numpy()).set_axis(verdicts.index)
+    return pd.concat([verdicts, of_finding, of_premises, of_gate], axis=1)
 
 
 def _keys(kept: Iterable[Kept]) -> list[tuple[str, int]]:
@@ -102,12 +118,24 @@ def _places(
         {"place_id": schools["fid"], "kind": schools["kind"]}, geometry=schools.geometry, crs=4326
     )
     doors = gpd.GeoDataFrame(
-        {"place_id": gates["key_point_id"], "gate_id": gates["fid"], "role": gates["kind"]},
+        {
+            "place_id": gates["key_point_id"],
+            "gate_id": gates["fid"],
+            "role": gates["kind"],
+            "name": gates["name"],
+        },
         geometry=gates.geometry,
         crs=4326,
     )
     shops = gpd.GeoDataFrame(
-        {"premises_id": trade["fid"], "activity": trade["kind"]}, geometry=trade.geometry, crs=4326
+        {
+            "premises_id": trade["fid"],
+            "activity": trade["kind"],
+            "kind": trade["kind"],
+            "name": trade["name"],
+        },
+        geometry=trade.geometry,
+        crs=4326,
     )
     return places, doors, shops
 
@@ -167,32 +195,44 @@ def reach_m(kept: Iterable[Kept], kind: str) -> float:
 
 
 def status(analyst: Analyst, now: datetime, within_days: int) -> Surroundings:
-    """Return every school with the status of its surroundings, the worst first.
+    """Return every school with the status of its surroundings, the worst first; made once a day and version.
 
-    Breached: a breach by premises of today or by a finding of the last `within_days` days. Clear: none, no
-    verdict is open, and the streets all round were inspected in that time. Otherwise unverified.
+    Breached: a breach by premises of today or by a finding of the last `within_days` days.  Otherwise nobody
+    looked (unverified), or somebody did: then something is to be measured on site (to_measure), a verdict
+    lacks what decides it (undecided), streets are left (partly), or none of this (clear).
     """
-    site = analyst.site
-    recent = FindingFilter(observed_from=now - timedelta(days=within_days), observed_until=now)
-    today = pd.Timestamp(now.astimezone(site.settings.zone)).tz_localize(None)
+    today = pd.Timestamp(now.astimezone(analyst.site.settings.zone)).tz_localize(None)
     held = clearance_rules.holding(rules(analyst), today)
+    asked: dict[str, object] = {"day": str(today.date()), "days": within_days, "rules": tuple(_keys(held))}
+    return analyst.kept("surroundings", asked, lambda: _status(analyst, now, held, within_days))
+
+
+def _status(analyst: Analyst, now: datetime, held: list[Kept], within_days: int) -> Surroundings:
+    # from midnight there, so that the answer is the same all day
+    begin = now.astimezone(analyst.site.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    since = begin - timedelta(days=within_days)
     schools = analyst.schools()
-    verdicts = audit(analyst, recent, now, schools)
+    verdicts = audit(analyst, FindingFilter(observed_from=since), now, schools)
     reach = np.array([reach_m(held, kind) for kind in schools["kind"]], dtype=float)
-    stretches = _stretches(analyst, schools, reach, now, within_days)
-    hit = verdicts[verdicts["verdict"].eq("breach") & ~verdicts["tolerated"].astype(bool)]
-    doubt = verdicts[verdicts["verdict"].isin(["indeterminate", "measure_on_site"])]
-    fid = schools["fid"]
-    n_breach = fid.map(hit.groupby("place_id")["premises_id"].nunique()).fillna(0).astype(int)
-    n_open = fid.map(doubt.groupby("place_id")["premises_id"].nunique()).fillna(0).astype(int)
+    stretches = zone_streets.read(analyst, schools, reach, since, now)
+    fid, hit = schools["fid"], verdicts[~verdicts["tolerated"].astype(bool)]
+
+    def counted(verdict: str) -> "pd.Series[int]":
+        each = hit[hit["verdict"].eq(verdict)].groupby("place_id")["premises_id"].nunique()
+        number: pd.Series[int] = fid.map(each).fillna(0).astype(int)
+        return number
+
+    n_breach, n_measure = counted("breach"), counted("measure_on_site")
+    n_open = n_measure + counted("indeterminate")
     by_school = stretches.assign(seen_m=stretches["length_m"] * stretches["seen"]).groupby("fid")
     total, seen = by_school["length_m"].sum(), by_school["seen_m"].sum()
     share = fid.map(seen / total).fillna(0.0)
-    judged = np.select(
-        [n_breach > 0, (n_open == 0) & (share >= ALL_ROUND)], ["breached", "clear"], "unverified"
-    )
     table = schools.assign(
-        status=judged,
+        status=np.select(
+            [n_breach > 0, share == 0, n_measure > 0, n_open > 0, share < ALL_ROUND],
+            ["breached", "unverified", "to_measure", "undecided", "partly"],
+            "clear",
+        ),
         n_breach=n_breach,
         n_open=n_open,
         share_seen=share,
@@ -205,41 +245,6 @@ def status(analyst: Analyst, now: datetime, within_days: int) -> Surroundings:
         ["rank", "n_breach", "share_seen", "fid"], ascending=[True, False, True, True]
     )
     return Surroundings(worst.drop(columns="rank").reset_index(drop=True), verdicts, stretches)
-
-
-def _stretches(
-    analyst: Analyst, schools: gpd.GeoDataFrame, reach: NDArray[np.float64], now: datetime, days: int
-) -> pd.DataFrame:
-    """Return the stretches of street in each zone, and when each was last inspected."""
-    columns = ["fid", "block_id", "name", "length_m", "last_at", "seen"]
-    network = analyst.site.network_or_none()
-    if network is None or not len(schools):
-        return pd.DataFrame(columns=columns).astype({"length_m": float, "seen": bool})
-    cut = coverage.stretches(analyst, None, now)
-    whole = network.blocks.set_index("block_id")
-    of = whole.loc[cut["block_id"].to_numpy()]
-    ends = zip(of.geometry, cut["from_m"].tolist(), cut["to_m"].tolist(), strict=True)
-    lines = np.array([substring(line, start, end) for line, start, end in ends], dtype=object)
-    blocks = cut.assign(name=of["name"].to_numpy())
-    tree, parts = shapely.STRtree(lines), []
-    for number, geometry, metres in zip(schools["fid"], schools.geometry, reach, strict=True):
-        if metres <= 0:
-            continue
-        drawn = shapely.transform(school_zones.zone(geometry, float(metres)), network.projection.to_metres)
-        near = np.sort(tree.query(drawn, predicate="intersects"))
-        length = shapely.length(shapely.intersection(lines[near], drawn))
-        parts.append(
-            blocks.iloc[near][["block_id", "name", "inspected_at"]].assign(fid=number, length_m=length)
-        )
-    found = (
-        pd.concat(parts)
-        if parts
-        else pd.DataFrame(columns=["fid", "block_id", "name", "inspected_at", "length_m"])
-    )
-    last = pd.to_datetime(found["inspected_at"], utc=True)
-    table = found.assign(last_at=last.array, seen=(last >= now - timedelta(days=days)).to_numpy(dtype=bool))
-    kept: pd.DataFrame = table[table["length_m"] > 0.5][columns].reset_index(drop=True)
-    return kept
 
 
 BELLS = ("07:30", "11:40", "13:30", "16:30")

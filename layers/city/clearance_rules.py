@@ -5,7 +5,8 @@ a new version; what was judged by the old one can still be judged by it.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from sqlalchemy import Connection, insert, select, update
 
-from geo.clearance import Rule, in_force, read_rules
+from geo.clearance import DAYS, Rule, in_force, read_rules
 from geo.errors import GeoError
 from layers import history
 from layers.errors import InvalidError, NotFoundError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from layers.site import Site
 
 SITE_RULE = "SITE-SCHOOLS"
+_HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 _SITE_KINDS = ("kindergarten", "primary", "secondary", "school")
 _SITE_ACTIVITIES = (
     "street_vendor",
@@ -162,11 +164,34 @@ def checked(content: Mapping[str, Any]) -> dict[str, Any]:
     given = _said(content)
     if not str(given.get("id") or "").strip():
         raise InvalidError("A rule needs an id", field="id")
+    _check_shapes(given)
     try:
         read_rules([{**given, "minus_rule": None}])
     except GeoError as error:
         raise InvalidError("%(reason)s", field="content", reason=error) from error
     return given
+
+
+def _check_shapes(given: Mapping[str, Any]) -> None:
+    """Refuse what the geometry would only trip over: lists that are none, hours that are no hours."""
+    for key in ("activity", "protected_kinds", "exclude_gates"):
+        texts = given.get(key, [])
+        if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
+            raise InvalidError("%(field)s must be a list of words", field=key)
+    for key in ("inclusive", "same_street_only"):
+        if not isinstance(given.get(key, True), bool):
+            raise InvalidError("%(field)s must be true or false", field=key)
+    for key in ("source", "assumed", "time_window", "measured_from_by_kind", "distance_m_by_variant"):
+        if not isinstance(given.get(key, {}), dict):
+            raise InvalidError("%(field)s must be an object", field=key)
+    window = given.get("time_window", {})
+    hours = window.get("hours") or []
+    pairs = isinstance(hours, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in hours)
+    if not pairs or not all(_HOUR.fullmatch(str(hour)) for pair in hours for hour in pair):
+        raise InvalidError("Hours are pairs like 07:30-08:30", field="time_window")
+    days = window.get("days") or []
+    if not isinstance(days, list) or not set(map(str, days)) <= {*DAYS, *"1234567"}:
+        raise InvalidError("Days are mon to sun", field="time_window")
 
 
 def _said(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,47 +227,3 @@ def _tell(conn: Connection, action: str, kept: Kept, now: datetime, account_id: 
         noun_id=kept.rule_id,
         version=kept.version,
     )
-
-
-def to_table(kept: Sequence[Kept]) -> pd.DataFrame:
-    """Return rules as a spreadsheet: a column per field, lists and objects as JSON."""
-    rows = [
-        {"in_use": one.in_use, "version": one.version}
-        | {
-            key: json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
-            for key, value in one.content.items()
-        }
-        for one in kept
-    ]
-    return pd.DataFrame(rows)
-
-
-def from_table(table: pd.DataFrame) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
-    """Return the rules of a spreadsheet as `to_table` writes it, and its refused rows: number and reason."""
-    good: list[dict[str, Any]] = []
-    refused: list[tuple[int, str]] = []
-    for number, row in enumerate(table.to_dict("records"), start=2):
-        try:
-            good.append(checked(_content(row)))
-        except InvalidError as error:
-            refused.append((number, str(error)))
-    return good, refused
-
-
-def _content(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the content of one row; an empty cell says nothing."""
-    return {str(key): _cell(value) for key, value in row.items() if key not in ("in_use", "version")}
-
-
-def _cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return None if pd.isna(value) else value
-    text = value.strip()
-    if text[:1] in ("[", "{"):
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise InvalidError("%(given)s cannot be read", field="content", given=text) from error
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    return text or None

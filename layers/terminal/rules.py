@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import click
-import pandas as pd
 
-from layers.city import clearance_rules
-from layers.errors import InvalidError, UnreadableFileError
+from layers.city import clearance_rules, rule_sheets
+from layers.errors import InvalidError
 from layers.language import gettext
 from layers.terminal import place
 from layers.terminal.wording import Command, Group
@@ -17,16 +16,15 @@ def rules() -> None:
     """Hold the commands about rules."""
 
 
-@rules.command(cls=Command, help="Write every rule into FILE, a CSV spreadsheet.")
+@rules.command(cls=Command, help="Write every rule into FILE, a spreadsheet (.csv or .xlsx).")
 @click.argument("file", type=click.Path(path_type=Path))
 @place.home_option
 def export(file: Path, home: Path | None) -> None:
     """Write the newest version of every rule."""
     with place.opened(home) as site, site.store.read() as conn:
         kept = clearance_rules.newest(clearance_rules.versions(conn, site.settings.school_radius_m))
-    table = clearance_rules.to_table(list(kept.values()))
-    table.to_csv(file, index=False, encoding="utf-8-sig")
-    click.echo(gettext("%(n)s rules in %(file)s", n=len(table), file=file))
+    n = rule_sheets.write(list(kept.values()), file)
+    click.echo(gettext("%(n)s rules in %(file)s", n=n, file=file))
 
 
 @rules.command("import", cls=Command, help="Read rules from FILE; a changed rule is a new version.")
@@ -34,14 +32,9 @@ def export(file: Path, home: Path | None) -> None:
 @place.home_option
 def import_(file: Path, home: Path | None) -> None:
     """Keep the rules of a spreadsheet; refused rows are named and the others go in."""
-    try:
-        table = pd.read_csv(file)
-    except (OSError, ValueError) as error:
-        raise UnreadableFileError("%(path)s cannot be read: %(reason)s", path=file, reason=error) from error
-    good, refused = clearance_rules.from_table(table)
+    good, refused = rule_sheets.from_table(rule_sheets.read(file))
     with place.opened(home) as site:
-        for content in good:
-            clearance_rules.change(site, content, now=place.now())
+        rule_sheets.keep(site, good, now=place.now())
     for number, reason in refused:
         click.echo(gettext("Row %(row)s refused: %(reason)s", row=number, reason=reason))
     click.echo(gettext("%(n)s rules read, %(refused)s refused", n=len(good), refused=len(refused)))

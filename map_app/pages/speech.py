@@ -50,7 +50,7 @@ def said_on_every_page() -> dict[str, Any]:
 
 def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the groups of pages that the head of every page leads to; a page is named by its endpoint."""
-    rules = ("pages.surroundings.rules", gettext("Distance rules"))
+    rules = ("pages.rules.listed", gettext("Distance rules"))
     around = ("pages.surroundings.listed", gettext("Surroundings of schools"))
     decided = (
         ("pages.arbitration.page", gettext("Arbitration")),

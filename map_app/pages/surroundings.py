@@ -1,23 +1,24 @@
-"""The list of schools with the status of their surroundings, a page per school, and the rules in use."""
+"""The list of schools with the status of their surroundings, and a page per school."""
 
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from layers import people
-from layers.analysis import school_zones, surroundings
+from layers.analysis import school_zones, surroundings, zone_streets
 from layers.analysis.surroundings import Surroundings
 from layers.city import clearance_rules, taxonomy
+from layers.city.clearance_rules import Kept
+from layers.city.taxonomy import Taxonomy
 from layers.errors import NotFoundError
 from layers.language import gettext
-from map_app import basis
+from map_app import basis, rule_words
 from map_app.maps import base
 from map_app.maps import surroundings as drawing
-from map_app.pages.gate import allow, visitor
+from map_app.pages.gate import allow
 from map_app.pages.maps import ground
 from map_app.pages.service import analyst, now, site
 from map_app.words import local_time, number
@@ -25,13 +26,6 @@ from map_app.words import local_time, number
 blueprint = Blueprint("surroundings", __name__)
 
 WITHIN_DAYS = 14
-_STATUS = {"breached": "breached", "unverified": "unverified: nobody looked", "clear": "clear"}
-_VERDICT = {
-    "breach": "breach",
-    "clear": "clear of the rule",
-    "indeterminate": "indeterminate",
-    "measure_on_site": "measure on site",
-}
 _COLOUR = {"breach": "#b3261e", "measure_on_site": "#b26a00", "indeterminate": "#5f6b76", "clear": "#2e7d32"}
 
 
@@ -42,11 +36,18 @@ def listed() -> ResponseReturnValue:
     found = _status()
     wanted = request.args.get("status")
     counts = Counter(found.schools["status"])
-    chosen = found.schools[found.schools["status"].eq(wanted)] if wanted in _STATUS else found.schools
+    chosen = (
+        found.schools[found.schools["status"].eq(wanted)]
+        if wanted in surroundings.STATUSES
+        else found.schools
+    )
     return render_template(
         "map_app/surroundings.html",
         schools=[_school(row) for row in chosen.to_dict("records")],
-        counts=[(name, gettext(_STATUS[name]), counts.get(name, 0)) for name in surroundings.STATUSES],
+        counts=[
+            (name, rule_words.word(rule_words.STATUS, name), counts.get(name, 0))
+            for name in surroundings.STATUSES
+        ],
         wanted=wanted,
         days=WITHIN_DAYS,
         basis=_basis(),
@@ -70,8 +71,8 @@ def one(fid: int) -> ResponseReturnValue:
     return render_template(
         "map_app/surrounding.html",
         school=_school(dict(school)),
-        verdicts=[_verdict(row) for row in verdicts.sort_values("distance_m").to_dict("records")],
-        stretches=[_stretch(row) for row in stretches.sort_values("seen").to_dict("records")],
+        verdicts=_verdicts(verdicts),
+        streets=[_street(row) for row in zone_streets.by_street(stretches).to_dict("records")],
         days=WITHIN_DAYS,
         months=months.to_dict("records"),
         bells=", ".join(surroundings.BELLS),
@@ -80,41 +81,18 @@ def one(fid: int) -> ResponseReturnValue:
     )
 
 
-@blueprint.route("/rules", methods=["GET", "POST"])
-def rules() -> ResponseReturnValue:
-    """List the distance rules; a supervisor puts them into use and out of it."""
-    if request.method == "POST":
-        allow("rules")
-        clearance_rules.use(
-            site(),
-            request.form.get("rule", ""),
-            request.form.get("use") == "1",
-            now=now(),
-            account_id=visitor().id,
-        )
-        return redirect(url_for(".rules"), code=303)
-    kept = clearance_rules.newest(surroundings.rules(analyst())).values()
-    return render_template(
-        "map_app/rules.html",
-        rules=sorted(kept, key=lambda rule: (not rule.in_use, rule.rule_id)),
-        may_change=people.may(visitor(), "rules"),
-    )
-
-
-@blueprint.get("/rules.csv")
-def rules_csv() -> Response:
-    """Send every rule as a spreadsheet."""
-    kept = list(clearance_rules.newest(surroundings.rules(analyst())).values())
-    text = "\ufeff" + clearance_rules.to_table(kept).to_csv(index=False)
-    return Response(
-        text, mimetype="text/csv", headers={"Content-Disposition": "attachment; filename=rules.csv"}
-    )
-
-
 def _status() -> Surroundings:
-    at, who = now(), analyst()
-    asked: dict[str, object] = {"minute": at.strftime("%Y-%m-%dT%H:%M"), "days": WITHIN_DAYS}
-    return who.kept("surroundings", asked, lambda: surroundings.status(who, at, WITHIN_DAYS))
+    return surroundings.status(analyst(), now(), WITHIN_DAYS)
+
+
+def _verdicts(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return verdicts for the page, what is worst first."""
+    kept = {(rule.rule_id, rule.version): rule for rule in surroundings.rules(analyst())}
+    with site().store.read() as conn:
+        named = taxonomy.of_site(conn)
+    rank = verdicts["verdict"].map({name: k for k, name in enumerate(rule_words.VERDICT)})
+    worst = verdicts.assign(rank=rank.replace(1, len(rule_words.VERDICT))).sort_values(["rank", "distance_m"])
+    return [_verdict(row, kept, named) for row in worst.to_dict("records")]
 
 
 def _school(row: dict[str, Any]) -> dict[str, Any]:
@@ -122,8 +100,9 @@ def _school(row: dict[str, Any]) -> dict[str, Any]:
         "fid": int(row["fid"]),
         "name": row["name"] or gettext("(no name)"),
         "kind": taxonomy.kind_name(str(row["kind"])),
+        "reach": number(float(row["reach_m"])),
         "status": row["status"],
-        "status_name": gettext(_STATUS[str(row["status"])]),
+        "status_name": rule_words.word(rule_words.STATUS, row["status"]),
         "n_breach": int(row["n_breach"]),
         "n_open": int(row["n_open"]),
         "share": f"{100 * float(row['share_seen']):.0f} %",
@@ -131,26 +110,59 @@ def _school(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _verdict(row: dict[str, Any]) -> dict[str, Any]:
-    walked = row["walked_m"]
-    what = gettext("finding") if row["what"] == "finding" else gettext("licensed premises")
-    network = row["network_version"]
+def _verdict(row: Mapping[Any, Any], kept: Mapping[tuple[str, int], Kept], named: Taxonomy) -> dict[str, Any]:
+    walked, network, rule = row["walked_m"], row["network_version"], kept[row["rule_id"], row["rule_version"]]
     return {
-        "what": f"{what} {row['premises_id']}",
-        "verdict": gettext(_VERDICT[str(row["verdict"])]),
+        **_subject(row, named),
+        "verdict": rule_words.word(rule_words.VERDICT, row["verdict"]),
+        "bad": row["verdict"] != "clear" and not row["tolerated"],
+        "tolerated": _tolerated(row),
         "straight": number(float(row["straight_m"]), 1),
         "walked": "" if pd.isna(walked) else number(float(walked), 1),
         "limit": number(float(row["limit_m"])),
         "p": f"{float(row['p_inside']):.2f}",
-        "gate": "" if row["gate_id"] is None else str(row["gate_id"]),
-        "rule": f"{row['rule_id']} · {row['rule_version']} · {row['rule_source']}",
-        "ruler": f"{row['measured_from']} → {row['measured_to']}, {row['measure']}",
+        "gate": _gate(row),
+        "rule": rule_words.title(rule),
+        "rule_id": rule.rule_id,
+        "version": rule.version,
+        "source": rule_words.source(rule),
+        "ruler": rule_words.ruler(row),
         "assumed": bool(row["assumed"]),
+        "notes": [rule_words.word(rule_words.NOTES, note) for note in row["notes"] if ":" not in note],
         "network": "" if network is None else str(network),
     }
 
 
-def _mark(row: dict[str, Any]) -> dict[str, Any]:
+def _subject(row: Mapping[Any, Any], named: Taxonomy) -> dict[str, Any]:
+    """Return what was judged: a finding, with its page, or premises by name."""
+    if row["what"] == "finding":
+        category = named.category(str(row["scheme"]), str(row["code"])).name()
+        seen = local_time(row["observed_at"], site().settings.zone)
+        return {"what": category, "when": seen, "url": url_for("pages.findings.one", uuid=row["uuid"])}
+    kind, name = taxonomy.kind_name(str(row["kind"])), row["name"]
+    title = gettext("%(kind)s without a name", kind=kind) if pd.isna(name) else str(name)
+    return {"what": title, "when": kind, "url": None}
+
+
+def _gate(row: Mapping[Any, Any]) -> str:
+    """Return the gate that a distance was measured from, by its name or what it is; none without one."""
+    if row["gate_id"] is None:
+        return ""
+    if isinstance(row["gate_name"], str):
+        return row["gate_name"]
+    return rule_words.word(rule_words.GATES, row["gate_kind"]) if isinstance(row["gate_kind"], str) else ""
+
+
+def _tolerated(row: Mapping[Any, Any]) -> str:
+    if not row["tolerated"]:
+        return ""
+    until = row["tolerated_until"]
+    if pd.isna(until):
+        return gettext("tolerated: licensed before the rule")
+    return gettext("tolerated until %(day)s", day=pd.Timestamp(until).date())
+
+
+def _mark(row: Mapping[Any, Any]) -> dict[str, Any]:
     path = row["path"]
     return {
         "lon": round(float(row["lon"]), 6),
@@ -159,21 +171,24 @@ def _mark(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _stretch(row: Mapping[Any, Any]) -> dict[str, Any]:
-    last = row["last_at"]
+def _street(row: Mapping[Any, Any]) -> dict[str, Any]:
+    zone = site().settings.zone
     return {
         "name": row["name"] or gettext("(no name)"),
         "length": number(float(row["length_m"])),
-        "last": gettext("never") if pd.isna(last) else local_time(last, site().settings.zone),
-        "seen": bool(row["seen"]),
+        "unseen": number(float(row["unseen_m"])),
+        "never": number(float(row["never_m"])),
+        "oldest": "" if pd.isna(row["oldest_at"]) else local_time(row["oldest_at"], zone, with_time=False),
+        "newest": "" if pd.isna(row["newest_at"]) else local_time(row["newest_at"], zone),
+        "seen": float(row["unseen_m"]) < 1,
     }
 
 
 def _basis() -> basis.Rows:
     held = clearance_rules.newest(one for one in surroundings.rules(analyst()) if one.in_use)
-    said = "; ".join(f"{one.rule_id} · {one.version} · {one.source}" for one in held.values())
+    said = [f"{rule_words.source(one)} ({one.rule_id} · {one.version})" for one in held.values()]
     return [
-        (gettext("Rules in use"), said or gettext("none")),
+        (gettext("Rules in use"), "; ".join(said) or gettext("none")),
         *basis.of_streets(analyst(), now()),
         (
             gettext("Missing or assumed"),

@@ -1,8 +1,10 @@
 """The pages of schools and rules, as HTTP answers."""
 
+import io
 from collections.abc import Callable
 from datetime import datetime
 
+import pandas as pd
 from flask.testing import FlaskClient
 
 from layers.city import clearance_rules, key_points
@@ -24,7 +26,7 @@ def test_the_list_names_each_school_with_its_status(
 ) -> None:
     client = enter(supervisor)
     page = client.get("/school-surroundings").text
-    assert "普育小学" in page and "unverified: nobody looked: 1" in page and "site setting" in page
+    assert "普育小学" in page and "unverified: nobody looked: 1" in page and "Setting of this site" in page
     findings.put_many(town, inspector, [report(1, 70, 130, now)], now=now)
     assert "breached: 1" in client.get("/school-surroundings").text
     assert "普育小学" not in client.get("/school-surroundings?status=clear").text
@@ -35,7 +37,8 @@ def test_the_page_of_a_school_says_what_each_verdict_is_based_on(
 ) -> None:
     findings.put_many(town, inspector, [report(1, 70, 130, now)], now=now)
     page = enter(supervisor).get(f"/school-surroundings/{school(town)}").text
-    assert "SITE-SCHOOLS · 1 · site setting" in page and "boundary → point, euclidean" in page
+    assert "SITE-SCHOOLS · version 1" in page and "boundary to mapped point, straight line" in page
+    assert f'/findings/{report(1, 70, 130, now).uuid}">trading on the road' in page
     # 07:00 UTC is 15:00 there: outside 45 minutes of every bell
     assert "<td>2026-08</td><td>1</td><td>0</td>" in page
     assert "北仓道" in page and "not seen" in page and "xuncha.surroundings(" in page
@@ -63,3 +66,77 @@ def test_inspectors_see_the_rules_but_not_what_others_found(
     form = {"csrf_token": token, "rule": "SITE-SCHOOLS", "use": "0"}
     assert client.post("/rules", data=form).status_code == 403
     assert client.get("/school-surroundings").status_code == 403
+
+
+def test_the_words_of_rules_are_chinese_on_the_chinese_page(
+    town: Site, enter: Enter, supervisor: Account
+) -> None:
+    client = enter(supervisor)
+    with client.session_transaction() as session:
+        session["language"] = "zh"
+    page = client.get("/rules").text
+    assert "步行距离" in page and "天津市电子烟零售点布局规划" in page
+    words = ("euclidean", "network_walk", "published", "boundary", "gate to", "unspecified", "Tianjin")
+    assert [word for word in words if word in page.split("<main")[1]] == []
+
+
+def test_a_rule_is_changed_by_its_form_and_its_versions_are_listed(
+    town: Site, enter: Enter, supervisor: Account, inspector: Account
+) -> None:
+    client = enter(supervisor)
+    page = client.get("/rules/CN-TJ-ECIG-200").text
+    assert "Tianjin layout plan" in page and "as shipped" in page
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    form = {
+        "csrf_token": token,
+        "distance_m": "150",
+        "inclusive": "0",
+        "measured_from": "boundary",
+        "measured_to": "premises",
+        "measure": "euclidean",
+        "status": "published",
+        "valid_from": "2026-01-01",
+        "valid_to": "",
+        "hours": "07:00-08:30, 16:00-18:00",
+        "days": ["mon", "fri"],
+        "exclude_gates": ["fire_exit"],
+        "source": "文件",
+    }
+    assert client.post("/rules/CN-TJ-ECIG-200", data=form).status_code == 303
+    page = client.get("/rules/CN-TJ-ECIG-200").text
+    assert "less than 150 m" in page and "Mon Fri 07:00–08:30 16:00–18:00" in page and "fire exit" in page
+    assert "from 2022-05-20" in page and "from 2026-01-01" in page
+    wrong = client.post("/rules/CN-TJ-ECIG-200", data={**form, "hours": "soon"})
+    assert wrong.status_code == 422 and "Hours are pairs" in wrong.text and 'value="soon"' in wrong.text
+    assert client.post("/rules/CN-TJ-ECIG-200", data={**form, "distance_m": "far"}).status_code == 422
+    assert client.get("/rules/nowhere").status_code == 404
+    assert "Save as a new version" not in enter(inspector).get("/rules/CN-TJ-ECIG-200").text
+
+
+def test_an_edited_spreadsheet_is_taken_and_its_refused_rows_are_named(
+    town: Site, enter: Enter, supervisor: Account
+) -> None:
+    client = enter(supervisor)
+    token = client.get("/rules").text.split('name="csrf_token" value="')[1].split('"')[0]
+    for ending in ("csv", "xlsx"):
+        sent = {
+            "csrf_token": token,
+            "file": (io.BytesIO(client.get(f"/rules.{ending}").data), f"r.{ending}"),
+        }
+        answer = client.post("/rules/upload", data=sent)
+        assert "32 rules read, 0 changed, 0 refused." in answer.text
+    table = pd.read_csv(io.BytesIO(client.get("/rules.csv").data))
+    table.loc[0, "distance_m"], table.loc[1, "measure"] = 77, "by ear"
+    sent = {"csrf_token": token, "file": (io.BytesIO(table.to_csv(index=False).encode()), "r.csv")}
+    answer = client.post("/rules/upload", data=sent)
+    assert answer.status_code == 422
+    assert "31 rules read, 1 changed, 1 refused." in answer.text and "Row 3 refused" in answer.text
+    sent = {"csrf_token": token, "file": (io.BytesIO(b"x"), "r.pdf")}
+    assert client.post("/rules/upload", data=sent).status_code == 422
+    assert client.post("/rules/upload", data={"csrf_token": token}).status_code == 422
+
+
+def test_every_shipped_rule_has_its_page(town: Site, enter: Enter, supervisor: Account) -> None:
+    client = enter(supervisor)
+    for rule in clearance_rules.shipped():
+        assert client.get(f"/rules/{rule['id']}").status_code == 200, rule["id"]

@@ -9,8 +9,9 @@ from babel.messages.pofile import read_po
 
 import map_app
 from layers import analysis, language
+from layers.city import clearance_rules
 from layers.people import ROLES
-from map_app import basis, cards, grounds, style, subjects, words
+from map_app import basis, cards, grounds, rule_words, style, subjects, words
 from map_app.pages import errors, speech
 
 KEYWORDS = {"gettext": None, "ngettext": (1, 2), "_": None, "say": None}
@@ -28,6 +29,9 @@ def said() -> set[str]:
         "by point",
     }
     found |= {age.label for age in (*style.AGES, style.NEVER)}
+    for rule in clearance_rules.shipped():
+        found |= {rule["jurisdiction"], rule["source"]["title"]}
+    found |= rule_words.texts()
     with language.using("en"):
         found |= set(grounds.texts()) | {speech.role_name(role) for role in ROLES}
     for package in (map_app, analysis):

@@ -11,7 +11,7 @@ import shapely
 
 from layers.analysis import surroundings
 from layers.analysis.questions import Analyst
-from layers.city import clearance_rules, key_points
+from layers.city import clearance_rules, key_points, taxonomy
 from layers.field import findings, tracks
 from layers.field.asking import FindingFilter
 from layers.field.tracks import Track
@@ -117,3 +117,57 @@ def test_a_school_is_clear_only_while_somebody_has_been_all_round(
     later = surroundings.status(Analyst(town), now + timedelta(days=20), 14)
     assert later.schools["status"].tolist() == ["unverified"]
     assert pd.notna(later.schools["last_at"].iloc[0])
+
+
+def test_every_shipped_rule_can_be_used_and_judged(town: Site, inspector: Account, now: datetime) -> None:
+    kinds = sorted({kind for rule in clearance_rules.shipped() for kind in rule["activity"]})
+    known = [kind for kind in kinds if kind in taxonomy.KEY_POINT_KINDS]
+    shops = gpd.GeoDataFrame(
+        {"source_id": known, "kind": known},
+        geometry=in_town([shapely.Point(100 + 5 * k, -20) for k in range(len(known))]),
+        crs=4326,
+    )
+    key_points.replace(town, "shops", shops, now=now)
+    findings.put_many(town, inspector, [report(1, 70, 130, now)], now=now)
+    analyst = Analyst(town)
+    clearance_rules.use(town, clearance_rules.SITE_RULE, False, now=now)
+    judged = set()
+    for rule in clearance_rules.shipped():
+        clearance_rules.use(town, rule["id"], True, now=now)
+        judged |= set(surroundings.audit(analyst, ALL, now)["rule_id"])
+        clearance_rules.use(town, rule["id"], False, now=now)
+    silent = {rule["id"] for rule in clearance_rules.shipped()} - judged
+    assert not {one for one in silent if one.startswith(("CN-NET", "CN-GD-ENT-200", "CN-HUB", "CN-CQ"))}
+    for rule in clearance_rules.shipped():
+        clearance_rules.use(town, rule["id"], True, now=now)
+    assert set(surroundings.audit(analyst, ALL, now)["rule_id"]) == judged
+    assert surroundings.status(analyst, now, 14).schools["status"].tolist() == ["breached"]
+
+
+def test_a_school_with_open_verdicts_that_somebody_looked_at_does_not_say_nobody_looked(
+    town: Site, inspector: Account, now: datetime
+) -> None:
+    shop = gpd.GeoDataFrame(
+        {"source_id": ["a"], "kind": ["internet_cafe"]},
+        geometry=in_town([shapely.Point(100, -20)]),
+        crs=4326,
+    )
+    key_points.replace(town, "shops", shop, now=now)
+    clearance_rules.use(town, clearance_rules.SITE_RULE, False, now=now)
+    clearance_rules.use(town, "CN-NET-200-gate-walk", True, now=now)
+    analyst = Analyst(town)
+    assert surroundings.status(analyst, now, 14).schools["status"].tolist() == ["unverified"]
+    patrol(town, inspector, now)
+    found = surroundings.status(analyst, now, 14)
+    assert found.schools["status"].tolist() == ["undecided"]
+    assert found.schools["n_open"].tolist() == [1]
+
+
+def test_the_status_is_made_once_a_day_and_again_when_something_came(
+    town: Site, inspector: Account, now: datetime
+) -> None:
+    analyst = Analyst(town)
+    first = surroundings.status(analyst, now, 14)
+    assert surroundings.status(analyst, now + timedelta(minutes=5), 14) is first
+    findings.put_many(town, inspector, [report(1, 70, 130, now)], now=now)
+    assert surroundings.status(analyst, now + timedelta(minutes=5), 14) is not first

@@ -2,14 +2,15 @@
 
 import io
 from datetime import datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from layers import history
-from layers.city import clearance_rules
+from layers.city import clearance_rules, rule_sheets
 from layers.city.clearance_rules import SITE_RULE, Kept
-from layers.errors import InvalidError, NotFoundError
+from layers.errors import InvalidError, NotFoundError, UnreadableFileError
 from layers.people import Account
 from layers.site import Site
 
@@ -70,8 +71,8 @@ def test_a_rule_without_a_length_is_refused_by_name(site: Site, now: datetime) -
 
 def test_all_rules_go_through_a_spreadsheet_and_come_back_the_same(site: Site) -> None:
     rules = list(clearance_rules.newest(kept(site)).values())
-    text = clearance_rules.to_table(rules).to_csv(index=False)
-    good, refused = clearance_rules.from_table(pd.read_csv(io.StringIO(text)))
+    text = rule_sheets.to_table(rules).to_csv(index=False)
+    good, refused = rule_sheets.from_table(pd.read_csv(io.StringIO(text)))
     assert refused == []
     for before, after in zip(rules, good, strict=True):
         known = {key: value for key, value in before.content.items() if value is not None}
@@ -79,8 +80,50 @@ def test_all_rules_go_through_a_spreadsheet_and_come_back_the_same(site: Site) -
 
 
 def test_refused_rows_of_a_spreadsheet_are_named(site: Site) -> None:
-    table = clearance_rules.to_table(list(clearance_rules.newest(kept(site)).values())[:3])
+    table = rule_sheets.to_table(list(clearance_rules.newest(kept(site)).values())[:3])
     table.loc[1, "measure"] = "as the crow walks"
-    good, refused = clearance_rules.from_table(table)
+    good, refused = rule_sheets.from_table(table)
     assert (len(good), [number for number, _ in refused]) == (2, [3])
     assert "as the crow walks" in refused[0][1]
+
+
+@pytest.mark.parametrize("name", ["rules.csv", "rules.xlsx"])
+def test_a_spreadsheet_written_and_read_again_changes_no_rule(
+    site: Site, tmp_path: Path, now: datetime, name: str
+) -> None:
+    before = list(clearance_rules.newest(kept(site)).values())
+    assert rule_sheets.write(before, tmp_path / name) == 32
+    good, refused = rule_sheets.from_table(rule_sheets.read(tmp_path / name))
+    assert refused == []
+    assert rule_sheets.keep(site, good, now=now) == 0
+    good[3]["distance_m"] = 120
+    assert rule_sheets.keep(site, good, now=now) == 1
+
+
+def test_a_file_that_is_no_spreadsheet_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rules.xlsx"
+    path.write_bytes(b"not a workbook")
+    with pytest.raises(UnreadableFileError):
+        rule_sheets.read(path)
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(InvalidError, match="no column id"):
+        rule_sheets.from_table(rule_sheets.read(path))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"time_window": {"hours": [["7", "9"]]}},
+        {"time_window": {"days": ["Funday"]}},
+        {"activity": "tobacco"},
+        {"inclusive": "perhaps"},
+        {"source": "a book"},
+    ],
+)
+def test_a_field_of_the_wrong_shape_is_refused_before_it_is_kept(
+    site: Site, now: datetime, wrong: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidError) as refused:
+        clearance_rules.change(site, {**clearance_rules.shipped()[0], **wrong}, now=now)
+    assert refused.value.field in wrong
