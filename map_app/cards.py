@@ -7,15 +7,24 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from geo.compass import facing
 from layers.analysis.questions import Analyst
+from layers.city.networks import Network
 from layers.field import access
 from layers.field.findings import Finding
 from layers.language import gettext
 from layers.people import Account
-from map_app.words import Choice, local_time, number
+from map_app.words import Choice, local_time, number, probability
 
 Card = dict[str, Any]
-_SIDES = {"left": "left side", "right": "right side"}
+_SIDES = {
+    "left": "left side",
+    "right": "right side",
+    "north": "north side",
+    "east": "east side",
+    "south": "south side",
+    "west": "west side",
+}
 
 
 def finding(analyst: Analyst, account: Account, fid: int, address: Callable[..., str]) -> Card:
@@ -35,7 +44,7 @@ def finding_rows(analyst: Analyst, found: Finding) -> list[tuple[str, str]]:
     """Return the first facts of a finding: when, where, what was noted."""
     rows = [
         (gettext("Observed"), local_time(found.observed_at, analyst.site.settings.zone)),
-        (gettext("Street"), street(found)),
+        (gettext("Street"), street(analyst, found)),
         (gettext("Note"), found.note or ""),
         (gettext("Reported by"), found.account_name),
     ]
@@ -45,7 +54,7 @@ def finding_rows(analyst: Analyst, found: Finding) -> list[tuple[str, str]]:
     return rows
 
 
-def street(found: Finding) -> str:
+def street(analyst: Analyst, found: Finding) -> str:
     """Return where a finding lies, with how sure that is."""
     placed = found.placement
     if placed is None:
@@ -53,12 +62,22 @@ def street(found: Finding) -> str:
     if placed.outside or placed.block_id is None:
         return gettext("outside the streets")
     parts = [placed.street_name or gettext("(no name)")]
-    if placed.side in _SIDES:
-        parts.append(gettext(_SIDES[placed.side]))
-    parts.append(f"p = {placed.p_block:.2f}")
+    if placed.side in {"left", "right"} and placed.chainage_m is not None:
+        network = analyst.site.network_or_none()
+        of_now = network if network is not None and network.version == placed.network_version else None
+        parts.append(side_name(of_now, placed.block_id, placed.chainage_m, placed.side))
+    if placed.p_block is not None:
+        parts.append(probability(placed.p_block))
     if placed.ambiguous:
         parts.append(gettext("ambiguous"))
     return " · ".join(parts)
+
+
+def side_name(network: Network | None, block_id: str, chainage_m: float, side: str) -> str:
+    """Return a side of a block as a person in the street calls it; where the streets are gone, as drawn."""
+    if network is None:
+        return gettext(_SIDES[side])
+    return gettext(_SIDES[facing(network.line(block_id), chainage_m, side)])
 
 
 def block(

@@ -35,6 +35,17 @@ def number(value: float, digits: int = 0) -> str:
     return f"{value:,.{digits}f}"
 
 
+def probability(p: float) -> str:
+    """Return a probability in two digits; what is neither sure nor excluded is never printed as if it were.
+
+    >>> probability(0.874), probability(0.9991), probability(0.0004)
+    ('p = 0.87', 'p > 0.99', 'p < 0.01')
+    """
+    if p > 0.99:
+        return "p > 0.99"
+    return "p < 0.01" if p < 0.01 else f"p = {p:.2f}"
+
+
 def local_time(instant: datetime | None, zone: ZoneInfo, *, with_time: bool = True) -> str:
     """Return an instant as the people of a zone write it.
 

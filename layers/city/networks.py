@@ -43,6 +43,11 @@ class Network:
     projection: Projection
     bounds: tuple[float, float, float, float]
 
+    def line(self, block_id: str) -> shapely.LineString:
+        """Return the line of a block, in metres."""
+        line: shapely.LineString = self.index.tree.geometries[self.index.code_of[block_id]]
+        return line
+
 
 def content_hash(streets: gpd.GeoDataFrame) -> str:
     """Return a hash of the rows of a frame, whatever their order."""

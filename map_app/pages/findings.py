@@ -1,6 +1,7 @@
 """The list of findings, and the page of one."""
 
 import math
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -49,7 +50,7 @@ def listed() -> ResponseReturnValue:
         filter=filters.form(request.args),
         exports=[(kind.upper(), url_for("pages.exports.export", kind=kind, **_kept())) for kind in FORMATS],
         name_of=lambda found: legend.name(site().taxonomy, found.scheme, found.code),
-        street_of=cards.street,
+        street_of=partial(cards.street, analyst()),
     )
 
 

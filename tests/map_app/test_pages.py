@@ -18,6 +18,7 @@ from layers.field import findings, photos
 from layers.people import Account
 from layers.site import Site
 from map_app import subjects
+from map_app.words import probability
 from tests.conftest import at, report
 from tests.field_api.test_photos import jpeg
 from tests.map_app.conftest import HOSTILE
@@ -123,10 +124,11 @@ def test_the_page_of_a_finding_tells_where_how_sure_and_what_happened(
 ) -> None:
     uuid = report(1, 0, 0, now).uuid
     _, photo = photos.attach(town, inspector, uuid, jpeg(), now=now)
-    text = client.get(f"/findings/{uuid}").get_data(as_text=True)
+    text = unescape(client.get(f"/findings/{uuid}").get_data(as_text=True))
     placed = findings.get(town, uuid).placement
     assert placed is not None
-    for expected in ("北仓道", f"p = {placed.p_block:.2f}", "普育小学", "西社区", "Zhang", photo.sha256):
+    assert placed.p_block is not None
+    for expected in ("北仓道", probability(placed.p_block), "普育小学", "西社区", "Zhang", photo.sha256):
         assert expected in text
     picture = client.get(f"/findings/{uuid}/photos/{photo.sha256}")
     assert (picture.status_code, picture.mimetype) == (200, "image/jpeg")
