@@ -19,6 +19,8 @@ COLUMNS = (
     "frame",
     "frame_guess",
     "shifted",
+    "frame_ahead",
+    "suspected",
     "n_fixes",
     "n_places",
     "n_stretches",
@@ -64,6 +66,7 @@ def find_shifted(
     counts stretches of 300 m, because a whole street shifted onto its neighbour is one coincidence, not
     many.  A device is called shifted if another frame than the declared one is ahead by at least 30
     nats, 0.2 a place, and 2.5 standard errors, on 25 places and 6 stretches; otherwise the declared stands.
+    It is suspected if only the first two hold: worth a look at the map, and no more.
 
     Parameters
     ----------
@@ -81,8 +84,9 @@ def find_shifted(
     Returns
     -------
     DataFrame, by device and frame
-        `frame_guess, shifted`; the evidence: `n_fixes, n_places, n_stretches, log_odds` of the guess against
-        the declared frame (its sum over places), `z` (in standard errors), `near_share` and
+        `frame_guess, shifted`; `frame_ahead`, sure or not, and whether it makes the device `suspected` (every
+        shifted one is); the evidence: `n_fixes, n_places, n_stretches, log_odds` of the frame ahead against
+        the declared one (its sum over places), `z` (in standard errors), `near_share` and
         `near_share_guess` (share of places within 20 m of a street, as declared and as guessed),
         `n_references, reference_gap_m, reference_gap_guess_m` (median distance to the truth), and
         `east_m, north_m`, the median correction that the guess means.
@@ -145,6 +149,8 @@ def _examined(
     return {
         "frame_guess": guess,
         "shifted": guess != frame,
+        "frame_ahead": best,
+        "suspected": guess != frame or (best != frame and against[best].much),
         "n_fixes": len(own),
         "n_places": len(stretch),
         "n_stretches": len(set(stretch.tolist())),
@@ -166,6 +172,7 @@ class _Against:
 
     log_odds: float
     z: float
+    much: bool
     sure: bool
 
 
@@ -176,10 +183,10 @@ def _against(
     by_stretch = np.bincount(stretch, weights=ahead - ahead.mean())
     error = float(np.sqrt((by_stretch**2).sum()))
     z = float(ahead.sum()) / error if error > 0 else 0.0
+    much = float(ahead.mean()) >= _MIN_MEAN_LOG_ODDS and float(ahead.sum()) >= _MIN_LOG_ODDS
     enough = len(ahead) >= _MIN_PLACES and len(by_stretch) >= _MIN_STRETCHES
-    enough &= float(ahead.mean()) >= _MIN_MEAN_LOG_ODDS and float(ahead.sum()) >= _MIN_LOG_ODDS
-    sure = enough and z >= _MIN_Z
-    return _Against(float(ahead.sum()) + _reference_odds(gaps, one, frame), z, sure)
+    sure = much and enough and z >= _MIN_Z
+    return _Against(float(ahead.sum()) + _reference_odds(gaps, one, frame), z, much, sure)
 
 
 def _read(index: BlockIndex, raw: Floats, frame: str) -> Floats:

@@ -18,6 +18,8 @@ from layers.city.nearness import KeyPoints
 from layers.city.networks import Network
 from layers.city.taxonomy import Taxonomy
 from layers.errors import ConflictError, NotFoundError
+from layers.field import corrections
+from layers.field.corrections import Corrections
 from layers.settings import FILE_NAME, Settings
 from layers.store import Store
 
@@ -194,6 +196,21 @@ class Site:
     def districts(self) -> Districts:
         """Return the areas in force."""
         return self.districts_as_of(self.facts())
+
+    def corrections_as_of(self, facts: Mapping[str, Any]) -> Corrections:
+        """Return the corrections of devices' frames as of these facts."""
+
+        def load() -> Corrections:
+            with self.store.read() as conn:
+                return corrections.load(conn)
+
+        kept: Corrections = self._keep("corrections", facts["datum"], load)
+        return kept
+
+    @property
+    def corrections(self) -> Corrections:
+        """Return the corrections of devices' frames in force."""
+        return self.corrections_as_of(self.facts())
 
     def taxonomy_as_of(self, facts: Mapping[str, Any]) -> Taxonomy:
         """Return the categories that this site knew as of these facts."""

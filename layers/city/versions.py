@@ -1,7 +1,8 @@
 """Small facts of a site, among them the counters by which others notice that something is new.
 
-Whoever changes streets, key points, districts or categories raises their counter in the same
-transaction; whoever derives from them reads the counters, and reads them again, locked, before writing.
+Whoever changes streets, key points, districts, categories or the frames of devices raises their counter
+in the same transaction; whoever derives from them reads the counters, and reads them again, locked, before
+writing.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from layers.store.schema import site
 
-COUNTERS = ("network", "key_points", "districts", "categories")
+COUNTERS = ("network", "key_points", "districts", "categories", "datum")
 
 
 def read(conn: Connection, *, lock: bool = False) -> dict[str, Any]:

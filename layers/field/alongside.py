@@ -5,7 +5,7 @@ inspector on one of two streets, the finding is on that street more probably too
 itself is never counted twice: fixes within five seconds of a finding are left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Select, Text, and_, bindparam, literal, or_, select, update
+from sqlalchemy import Connection, Select, Text, and_, bindparam, literal, or_, select, update
 
 from geo import matching
 from geo.assign import Track
@@ -61,7 +61,8 @@ def place(site: "Site", fid: int, *, now: datetime, followed: Trace | None = Non
         return 0
     placed = _placed(site, streets, followed or course(site, streets.version, row), found)
     with site.store.write() as conn:
-        if versions.read(conn, lock=True)["network"] != facts["network"]:
+        found_now = versions.read(conn, lock=True)
+        if any(found_now[name] != facts[name] for name in ("network", "datum")):
             return 0
         _write(conn, placed, streets.version, row, now)
     return len(placed.fid)
@@ -89,6 +90,20 @@ def _made_by(account_id: Any, device: Any, started_at: Any, ended_at: Any) -> An
         finding.c.position_source == "phone",
         or_(finding.c.device.is_(None), device.is_(None), finding.c.device == device),
     )
+
+
+def findings_on(conn: Connection, track_fids: Sequence[int]) -> list[int]:
+    """Return the findings made on any of some tracks, by key."""
+    made = _made_by(track.c.account_id, track.c.device, track.c.started_at, track.c.ended_at)
+    chosen = select(finding.c.fid).join(track, made).where(track.c.fid.in_(track_fids)).distinct()
+    return sorted(conn.execute(chosen).scalars())
+
+
+def tracks_of(conn: Connection, finding_fids: Sequence[int]) -> list[int]:
+    """Return the tracks on which any of some findings were made, by key."""
+    made = _made_by(track.c.account_id, track.c.device, track.c.started_at, track.c.ended_at)
+    chosen = select(track.c.fid).join(finding, made).where(finding.c.fid.in_(finding_fids)).distinct()
+    return sorted(conn.execute(chosen).scalars())
 
 
 def _made_on(row: Any) -> Select[Any]:

@@ -21,7 +21,7 @@ def course(site: "Site", version: int, row: Any) -> Trace:
     mode = row["mode"] or "vehicle"
     streets = site.network_of(version)
     ready = site.matching_network(version, on_foot=not recordings.mode_named(mode).with_traffic)
-    fixes = fixes_of(row)
+    fixes = fixes_of(row, site.corrections)
     sd_m = np.where(np.isnan(fixes.sd_m), site.settings.source_errors["phone"].sd_m, fixes.sd_m)
     metres = streets.projection.to_metres(fixes.lonlat)
     given = gpd.GeoDataFrame(

@@ -72,6 +72,15 @@ def covered(site: "Site", version: int, row: Any, followed: Trace) -> pd.DataFra
     return found
 
 
+def replace(conn: Connection, fid: int, version: int, found: pd.DataFrame) -> None:
+    """Store what a track covers on one version of the streets in place of what was there."""
+    own = (coverage_run.c.track_id == fid) & (coverage_run.c.network_version == version)
+    own &= coverage_run.c.method_version == METHOD_VERSION
+    conn.execute(interval.delete().where(interval.c.run_id.in_(select(coverage_run.c.id).where(own))))
+    conn.execute(coverage_run.delete().where(own))
+    _insert(conn, fid, version, found)
+
+
 def _insert(conn: Connection, fid: int, version: int, found: pd.DataFrame) -> None:
     run = {"track_id": fid, "network_version": version, "method_version": METHOD_VERSION}
     run_id = conn.execute(insert(coverage_run).values(**run).returning(coverage_run.c.id)).scalar_one()

@@ -213,7 +213,8 @@ def _batch(
     around: Surroundings, account: Account, fresh: Sequence[tuple[Report, str]], run: int | None
 ) -> _Batch:
     columns = _columns([report for report, _ in fresh])
-    lonlat = placements.lonlat_of(columns["raw_x"], columns["raw_y"], columns["frame"])
+    frame_of = around.corrections.frames(columns["device"], columns["observed_at"], columns["frame"])
+    lonlat = placements.lonlat_of(columns["raw_x"], columns["raw_y"], frame_of)
     of = placements.positions(around.settings, columns, lonlat)
     n = len(fresh)
     own = {

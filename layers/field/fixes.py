@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from geo.assign import sd_of
 from geo.crs import LonLat
 from geo.datum import to_wgs84
+from layers.field.corrections import Corrections
 
 Floats = NDArray[np.float64]
 
@@ -23,10 +24,11 @@ class Fixes:
     sd_m: Floats
 
 
-def fixes_of(row: Any) -> Fixes:
-    """Return the fixes of a row of the table (a mapping)."""
+def fixes_of(row: Any, corrections: Corrections) -> Fixes:
+    """Return the fixes of a row of the table (a mapping), read in their true frame."""
     raw = unpack(row["fixes"])
-    lonlat = to_wgs84(raw[:, :2], row["frame"])
+    frame = corrections.frame(row["device"], row["started_at"], row["frame"])
+    lonlat = to_wgs84(raw[:, :2], frame)
     return Fixes(LonLat(lonlat), raw[:, 2], sd_of(raw[:, 3], row["accuracy_kind"]))
 
 

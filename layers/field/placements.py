@@ -21,6 +21,7 @@ from geo.datum import to_wgs84
 from layers.city.districts import Districts
 from layers.city.nearness import KeyPoints, Near
 from layers.city.networks import Network
+from layers.field.corrections import Corrections
 from layers.settings import Settings
 from layers.store import frames
 from layers.store.schema import finding, finding_district, finding_key_point, placement
@@ -44,10 +45,12 @@ class Surroundings:
     network: Network | None
     key_points: KeyPoints | None
     districts: Districts
+    corrections: Corrections
 
     def is_still(self, facts: Mapping[str, Any]) -> bool:
-        """Tell whether streets, key points and districts are those of `facts`."""
-        return all(self.facts[name] == facts[name] for name in ("network", "key_points", "districts"))
+        """Tell whether streets, key points, districts and corrections are those of `facts`."""
+        counters = ("network", "key_points", "districts", "datum")
+        return all(self.facts[name] == facts[name] for name in counters)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +88,7 @@ def surroundings(site: "Site", facts: Mapping[str, Any] | None = None) -> Surrou
         site.network_or_none(facts),
         site.key_points_as_of(facts),
         site.districts_as_of(facts),
+        site.corrections_as_of(facts),
     )
 
 
@@ -176,6 +180,21 @@ def insert(
     if derived.placement is not None and around.network is not None:
         _insert_placements(conn, derived.placement, keys, around.network.version, now)
     insert_surroundings(conn, derived, keys)
+
+
+def replace_all(
+    conn: Connection, derived: Derived, fids: Sequence[int], around: Surroundings, now: datetime
+) -> None:
+    """Write what was derived anew for findings that are there; placements on older streets stay."""
+    version = 0 if around.network is None else around.network.version
+    conn.execute(
+        placement.delete()
+        .where(placement.c.finding_id.in_(fids), placement.c.network_version == version)
+        .where(placement.c.method_version == METHOD_VERSION)
+    )
+    for pairs in (finding_key_point, finding_district):
+        conn.execute(pairs.delete().where(pairs.c.finding_id.in_(fids)))
+    insert(conn, derived, fids, around, now)
 
 
 def _insert_placements(

@@ -7,7 +7,7 @@ provisional.
 
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,17 +17,18 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import Connection, LargeBinary, Select, func, insert, select
+from sqlalchemy import Connection, LargeBinary, Select, func, insert, select, update
 
 from geo.assign import ACCURACY_KINDS
 from geo.crs import check_lonlat
-from geo.datum import to_wgs84
 from geo.errors import CoordinateError
+from geo.matching import Trace
 from layers import history
 from layers.city import versions
 from layers.city.networks import Network
 from layers.errors import BusyError, ConflictError, InvalidError, NotFoundError
-from layers.field import outings
+from layers.field import coverage, outings
+from layers.field.courses import course
 from layers.field.findings import Outcome
 from layers.field.fixes import Fixes, fixes_of
 from layers.field.reports import CLOCK_AHEAD, LONGEST, check_frame, check_text, check_uuid
@@ -152,18 +153,25 @@ def put(
             if _is_known(conn, account, sent.uuid, digest):
                 return Outcome.SAME
         facts = site.facts()
-        found = passes_on(site.network_or_none(facts), fixes_of(values), site.settings, sent.mode)
+        fixes = fixes_of(values, site.corrections_as_of(facts))
+        found = passes_on(site.network_or_none(facts), fixes, site.settings, sent.mode)
         try:
             with site.store.write() as conn:
-                if versions.read(conn, lock=True)["network"] != facts["network"]:
+                if not _is_still(facts, versions.read(conn, lock=True)):
                     continue
-                fid = _insert(conn, values, found, int(facts["network"]), now)
+                geom = {"geom": shapely.LineString(fixes.lonlat)}
+                fid = _insert(conn, {**values, **geom}, found, int(facts["network"]), now)
         except ConflictError:
             # its twin came in between; look again
             continue
         outings.follow(site, fid, now=now)
         return Outcome.CREATED
     raise BusyError("Streets or key points are being changed; try again later")
+
+
+def _is_still(facts: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Tell whether streets and corrections are still those that a track was read by."""
+    return all(facts[name] == found[name] for name in ("network", "datum"))
 
 
 def _is_known(conn: Connection, account: Account, uuid: str, digest: str) -> bool:
@@ -180,7 +188,6 @@ def _values(
     sent: Track, digest: str, account: Account, import_run_id: int | None, now: datetime
 ) -> dict[str, Any]:
     fixes = sent.in_order()
-    wgs84 = to_wgs84(fixes[:, :2], sent.frame)
     return {
         "uuid": sent.uuid,
         "content_hash": digest,
@@ -195,7 +202,6 @@ def _values(
         "received_at": now,
         "n_fixes": len(fixes),
         "fixes": zlib.compress(np.ascontiguousarray(fixes.T, dtype="<f8").tobytes()),
-        "geom": shapely.LineString(wgs84),
     }
 
 
@@ -285,11 +291,54 @@ def add_passes_for(
     for done, fid in enumerate(fids, start=1):
         with site.store.read() as conn:
             row = conn.execute(select(track).where(track.c.fid == fid)).mappings().one()
-        found = passes_on(streets, fixes_of(row), site.settings, row["mode"])
+        found = passes_on(streets, fixes_of(row, site.corrections), site.settings, row["mode"])
         with site.store.write() as conn:
             _insert_passes(conn, fid, found, network_version)
         progress(done, len(fids))
     return len(fids)
+
+
+def rederive(
+    site: "Site", fid: int, *, account_id: int, details: Mapping[str, Any], now: datetime
+) -> Trace | None:
+    """Read a stored track anew: its line, and on the newest streets its passes, coverage and course.
+
+    Returns
+    -------
+    Trace or None
+        The course; None without streets.  What was read on older streets stays as it was.
+    """
+    for _ in range(_ATTEMPTS):
+        facts = site.facts()
+        with site.store.read() as conn:
+            row = conn.execute(select(track).where(track.c.fid == fid)).mappings().one()
+        streets, version = site.network_or_none(facts), int(facts["network"])
+        fixes = fixes_of(row, site.corrections_as_of(facts))
+        found = passes_on(streets, fixes, site.settings, row["mode"])
+        followed = course(site, version, row) if streets else None
+        covered = coverage.covered(site, version, row, followed) if followed else None
+        with site.store.write() as conn:
+            if not _is_still(facts, versions.read(conn, lock=True)):
+                continue
+            conn.execute(
+                update(track).where(track.c.fid == fid).values(geom=shapely.LineString(fixes.lonlat))
+            )
+            own = (block_pass.c.track_id == fid) & (block_pass.c.network_version == version)
+            conn.execute(block_pass.delete().where(own))
+            _insert_passes(conn, fid, found, version)
+            if covered is not None:
+                coverage.replace(conn, fid, version, covered)
+            history.append(
+                conn,
+                at=now,
+                account_id=account_id,
+                action="rederive",
+                noun="track",
+                noun_id=row["uuid"],
+                details=details,
+            )
+        return followed
+    raise BusyError("Streets or key points are being changed; try again later")
 
 
 def get(site: "Site", uuid: str) -> dict[str, Any]:

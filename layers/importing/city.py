@@ -12,7 +12,7 @@ from layers.city import key_points as key_point_store
 from layers.city import networks
 from layers.city.layer import Changes
 from layers.errors import InvalidError
-from layers.field import alongside, coverage, placements, tracks
+from layers.field import alongside, coverage, datum, placements, tracks
 from layers.importing import districts, key_points, osm, runs, streets
 from layers.importing.features import Layer
 from layers.importing.options import ImportOptions
@@ -226,6 +226,9 @@ def derive_anew(
     def following(done: int, total: int) -> None:
         progress("placing findings by the tracks on which they were made", done, total)
 
+    def correcting(done: int, total: int) -> None:
+        progress("reading a device's positions in their true frame", done, total)
+
     version = int(site.facts()["network"])
     # reading the whole network takes seconds: only where there is something to place on it
     if version and checking.n_unplaced(site):
@@ -235,6 +238,7 @@ def derive_anew(
     if version and checking.count(site, "tracks"):
         coverage.derive(site, version, progress=passing)
         alongside.place_all(site, now=now, progress=following)
+    datum.finish(site, now=now, progress=correcting)
     if around and checking.count(site, "findings"):
         placements.refresh_surroundings(site, progress=looking)
 

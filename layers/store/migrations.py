@@ -160,6 +160,12 @@ def undo_imports(conn: Connection) -> None:
     add_tables(conn, schema.import_profile)
 
 
+def correct_datums(conn: Connection) -> None:
+    """Let people correct the frame of a device's positions; a counter tells that one was corrected."""
+    add_tables(conn, schema.datum_correction)
+    conn.execute(insert(schema.site).values(key="datum", value=0))
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -174,6 +180,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(10, "more roles", know_more_roles),
     Migration(11, "webhooks", tell_others),
     Migration(12, "undone imports", undo_imports),
+    Migration(13, "datum corrections", correct_datums),
 )
 
 

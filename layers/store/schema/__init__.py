@@ -384,6 +384,7 @@ from layers.store.schema.history_head import history_head as history_head  # noq
 from layers.store.schema.import_profile import import_profile as import_profile  # noqa: E402
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
+from layers.store.schema.datum_correction import datum_correction as datum_correction  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
 from layers.store.schema.webhook import webhook as webhook  # noqa: E402
 from layers.store.schema.webhook import webhook_delivery as webhook_delivery  # noqa: E402

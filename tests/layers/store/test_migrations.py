@@ -123,6 +123,18 @@ def test_accounts_of_an_older_version_may_be_of_the_new_roles(store: Store, now:
         conn.execute(insert(schema.account).values(**{**unit, "login": "k", "role": "king"}))
 
 
+def test_an_older_store_learns_to_count_corrections_of_devices(store: Store, now: datetime) -> None:
+    number = next(step.number for step in MIGRATIONS if step.name == "datum corrections")
+    with store.write() as conn:
+        conn.execute(text("DROP TABLE datum_correction"))
+        conn.execute(schema.site.delete().where(schema.site.c.key == "datum"))
+        conn.execute(schema.migration.delete().where(schema.migration.c.number >= number))
+    assert store.migrate(now=now, steps=MIGRATIONS[:number]) == [number]
+    with store.read() as conn:
+        assert conn.execute(select(schema.datum_correction)).all() == []
+        assert conn.execute(select(schema.site.c.value).where(schema.site.c.key == "datum")).scalar() == 0
+
+
 def test_a_step_may_not_leave_rows_that_refer_to_nothing(tmp_path: Path, now: datetime) -> None:
     def forget_accounts(conn: Connection) -> None:
         conn.execute(schema.account.delete())
