@@ -28,16 +28,27 @@ _MAY: Mapping[str, frozenset[str]] = MappingProxyType(
         "inspector": frozenset({"report"}),
         "desk": frozenset({"report", "see all", "originals", "decide"}),
         "supervisor": frozenset(
-            {"report", "see all", "originals", "decide", "correct", "overview", "rules", "jobs"}
+            {"report", "see all", "originals", "decide", "correct", "overview", "rules", "jobs", "datum"}
         ),
         "unit": frozenset({"see all"}),
         "viewer": frozenset({"see all"}),
         "admin": frozenset(
-            {"report", "see all", "originals", "decide", "correct", "overview", "rules", "jobs", "accounts"}
+            {
+                "report",
+                "see all",
+                "originals",
+                "decide",
+                "correct",
+                "overview",
+                "rules",
+                "jobs",
+                "datum",
+                "accounts",
+            }
         ),
     }
 )
-_OF_ALL = frozenset({"overview", "rules", "jobs", "accounts"})
+_OF_ALL = frozenset({"overview", "rules", "jobs", "datum", "accounts"})
 _LOGIN = re.compile(r"[\w.@+-]{1,64}")
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 8, 256
 # a token's last use is noted no more often than this, so that reading stays reading

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, insert, or_, select, update
 
 from geo.datum import FRAMES
-from layers import history
+from layers import history, people
 from layers.city import versions
-from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from layers.errors import ConflictError, InvalidError, NotFoundError
 from layers.field import rederiving
 from layers.field.corrections import Correction
 from layers.field.rederiving import Affected, Progress
@@ -26,7 +26,6 @@ from layers.store.schema import datum_correction, finding, track
 if TYPE_CHECKING:
     from layers.site import Site
 
-_DOCTORS = ("supervisor", "admin")
 _LONGEST_REASON = 500
 
 
@@ -92,7 +91,7 @@ def apply(
     ConflictError
         A correction of the same device and declared frame is in force at some time of the period.
     """
-    _may(account)
+    people.demand(account, "datum")
     why = _checked(what, reason)
     with site.store.write() as conn:
         # the counter is the lock: of two corrections at once the second sees the first
@@ -125,7 +124,7 @@ def withdraw(
     progress: Progress = lambda done, total: None,
 ) -> Affected:
     """Take a correction back; every result is again what it was without it."""
-    _may(account)
+    people.demand(account, "datum")
     with site.store.write() as conn:
         versions.raise_one(conn, "datum")
         done = conn.execute(
@@ -147,11 +146,6 @@ def finish(site: "Site", *, now: datetime, progress: Progress = lambda done, tot
     for key in keys:
         _follow(site, key, now, progress)
     return len(keys)
-
-
-def _may(account: Account) -> None:
-    if account.role not in _DOCTORS:
-        raise ForbiddenError("Only supervisors and administrators correct the frame of a device")
 
 
 def _checked(what: Prescription, reason: str) -> str:

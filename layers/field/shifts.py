@@ -43,7 +43,7 @@ class Shift:
     Where `sure` is false there is too little to say so: few places, or all of them on a few streets.
 
     `frame` is as declared; `read_in` differs from it where a correction is in force, which then is what the
-    evidence speaks against.  Shares are of places, in [0, 1]; `n_days_for` counts days on which more
+    evidence speaks against.  Shares are of positions, in [0, 1]; `n_days_for` counts days on which more
     positions lie near a street as guessed than as read.
     """
 

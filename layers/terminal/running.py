@@ -60,6 +60,9 @@ _CONTENTS = {
         "Other programs that are told of every change.",
         "layers.terminal.webhooks:webhook",
     ),
+    "datum": Entry(
+        "Look after the site", "Devices whose positions are shifted.", "layers.terminal.datum:datum"
+    ),
     "status": Entry("Look after the site", "What the site holds.", "layers.terminal.sites:status"),
     "check": Entry(
         "Look after the site", "Check store, history, placements and photos.", "layers.terminal.sites:check"

@@ -27,6 +27,7 @@ SCRIPTS = (
     "import-preview.js",
     "surroundings.js",
     "stretch.js",
+    "shifts.js",
 )
 STYLES = ("map.css",)
 

@@ -60,6 +60,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     work = ("pages.jobs.page", gettext("Background work"))
     imports = ("pages.imports.page", gettext("Imports"))
     told = ("pages.webhooks.page", gettext("Webhooks"))
+    doctor = ("pages.datum_doctor.page", gettext("Datum doctor"))
     accounts = ("pages.accounts.listed", gettext("Accounts"))
     groups = [
         (gettext("Maps"), [(f"pages.maps.{name}", subjects.subject(name).short) for name in map_names()]),
@@ -72,7 +73,10 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
         (gettext("Schools"), [*_for("overview", around), rules]),
-        (gettext("Site"), [*_for("jobs", imports, work, told), *_for("accounts", accounts)]),
+        (
+            gettext("Site"),
+            [*_for("jobs", imports, work, told), *_for("datum", doctor), *_for("accounts", accounts)],
+        ),
     ]
     return [(name, entries) for name, entries in groups if entries]
 

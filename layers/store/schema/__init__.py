@@ -379,12 +379,12 @@ block_pass = Table(
 
 from layers.store.schema.account_scope import account_scope as account_scope  # noqa: E402
 from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402
+from layers.store.schema.datum_correction import datum_correction as datum_correction  # noqa: E402
 from layers.store.schema.finding_link import finding_link as finding_link  # noqa: E402
 from layers.store.schema.history_head import history_head as history_head  # noqa: E402
 from layers.store.schema.import_profile import import_profile as import_profile  # noqa: E402
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
-from layers.store.schema.datum_correction import datum_correction as datum_correction  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
 from layers.store.schema.webhook import webhook as webhook  # noqa: E402
 from layers.store.schema.webhook import webhook_delivery as webhook_delivery  # noqa: E402

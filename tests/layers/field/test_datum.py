@@ -308,7 +308,7 @@ def test_intake_notices_a_correction_that_came_in_between(
     assert sent.corrections.frame(None, now, "wgs84") == "wgs84"
 
 
-def _wander(now: datetime, rng: np.random.Generator) -> list[tuple[float, float]]:
+def wander(now: datetime, rng: np.random.Generator) -> list[tuple[float, float]]:
     """Return places along every street of the town."""
     steps = np.arange(20.0, 800.0, 25.0)
     fixed = np.arange(5) * 200.0
@@ -321,8 +321,8 @@ def test_the_doctor_names_the_shifted_phone_and_no_other(
 ) -> None:
     rng = np.random.default_rng(4)
     assert shifts.find(town) == []
-    tracks.put(town, inspector, drive(1, _wander(now, rng), now), now=now)
-    honest = walk(_wander(now, rng), now, 2, device="honest")
+    tracks.put(town, inspector, drive(1, wander(now, rng), now), now=now)
+    honest = walk(wander(now, rng), now, 2, device="honest")
     tracks.put(town, inspector, honest, now=now)
     (one,) = shifts.find(town)
     assert (one.device, one.frame, one.read_in, one.guess, one.sure) == (
@@ -350,7 +350,7 @@ def test_the_doctor_names_the_shifted_phone_and_no_other(
 def test_the_doctor_speaks_against_a_wrong_correction(
     town: Site, inspector: Account, supervisor: Account, now: datetime
 ) -> None:
-    sent = walk(_wander(now, np.random.default_rng(4)), now, 2, device="honest")
+    sent = walk(wander(now, np.random.default_rng(4)), now, 2, device="honest")
     tracks.put(town, inspector, sent, now=now)
     wrong = replace(WHOLE, device="honest")
     datum.apply(town, supervisor, wrong, reason="x", now=now)
