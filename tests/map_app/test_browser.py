@@ -81,17 +81,23 @@ def test_a_click_opens_the_right_finding_and_its_hostile_note_stays_text(visit: 
     watched.check()
 
 
+def shows(watched: Watched, n: int) -> None:
+    """Wait until the map shows n findings; it draws a moment after it was told."""
+    watched.page.wait_for_function(f"({COUNT})() === {n}")
+
+
 def test_a_category_can_be_hidden_and_shown_again(visit: Visit) -> None:
     watched = visit("supervisor", "en")
     watched.open("/maps/findings")
-    everything = watched.page.evaluate(COUNT)
-    assert everything == 81
+    everything = 81
+    shows(watched, everything)
     entry = watched.page.locator("[data-part=legend] .entry").first
     hidden = int(entry.locator("b").inner_text())
+    assert 0 < hidden < everything
     entry.locator("input").uncheck()
-    assert watched.page.evaluate(COUNT) == everything - hidden
+    shows(watched, everything - hidden)
     entry.locator("input").check()
-    assert watched.page.evaluate(COUNT) == everything
+    shows(watched, everything)
     watched.check()
 
 
