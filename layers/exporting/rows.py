@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 
 from layers import language
+from layers.city.taxonomy import Taxonomy
 from layers.errors import InvalidError
 from layers.field import findings, in_force
 from layers.field.asking import FindingFilter
@@ -87,16 +88,17 @@ def _rows(site: Site, found: Sequence[Finding]) -> list[Values]:
     with site.store.read() as conn:
         rows = conn.execute(in_force.decisions().where(made.finding_id.in_([one.fid for one in found]))).all()
     decided = {row.finding_id: row for row in rows}
-    return [_row(site, one, decided.get(one.fid)) for one in found]
+    known = site.taxonomy
+    return [_row(known, one, decided.get(one.fid)) for one in found]
 
 
-def _row(site: Site, found: Finding, decided: Row[Any] | None) -> Values:
+def _row(known: Taxonomy, found: Finding, decided: Row[Any] | None) -> Values:
     values: Values = {
         "id": found.uuid,
         "observed_at": found.observed_at,
         "received_at": found.received_at,
         "category": f"{found.scheme}.{found.code}",
-        "category_name": _category(site, found),
+        "category_name": _category(known, found),
         "note": found.note,
         "n_items": found.n_items,
         "lon": round(found.lon, 7),
@@ -118,9 +120,9 @@ def _row(site: Site, found: Finding, decided: Row[Any] | None) -> Values:
     return {name: values.get(name) for name in NAMES}
 
 
-def _category(site: Site, found: Finding) -> str | None:
+def _category(known: Taxonomy, found: Finding) -> str | None:
     try:
-        return site.taxonomy.category(found.scheme, found.code).name()
+        return known.category(found.scheme, found.code).name()
     except InvalidError:
         return None
 

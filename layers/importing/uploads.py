@@ -6,10 +6,11 @@ GDAL reads what strangers made, so a worker does it and never the process that a
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -100,7 +101,8 @@ def look(site: "Site", work: Work) -> dict[str, Any]:
         done = field.import_findings(
             site, account, path, options, now=work.clock(), dry_run=True, progress=work.progress
         )
-        told |= {**_told(done), "points": _points(site, path, options)}
+        bad = {one.row for one in done.refused}
+        told |= {**_told(done), "points": _points(site, path, options, bad)}
     except (InvalidError, UnreadableFileError, GeoError) as error:
         # what is missing is said on the page, where it can be chosen
         told["error"] = jobs.told(error)
@@ -158,9 +160,9 @@ def _refused(one: Refusal) -> dict[str, Any]:
     }
 
 
-def _points(site: "Site", path: Path, options: ImportOptions) -> list[list[float]]:
+def _points(site: "Site", path: Path, options: ImportOptions, bad: Collection[int]) -> list[list[float]]:
     """Return where some of the good rows lie, in WGS 84."""
-    places = list(_places(site, path, options))
+    places = list(islice(_places(site, path, options, bad), _POINTS_SHOWN))
     if not places:
         return []
     x, y, frame = zip(*places, strict=True)
@@ -168,14 +170,13 @@ def _points(site: "Site", path: Path, options: ImportOptions) -> list[list[float
     return found
 
 
-def _places(site: "Site", path: Path, options: ImportOptions) -> Iterator[tuple[float, float, str]]:
-    n = 0
+def _places(
+    site: "Site", path: Path, options: ImportOptions, bad: Collection[int]
+) -> Iterator[tuple[float, float, str]]:
     for batch in findings.read(path, options, taxonomy=site.taxonomy, local=site.settings.zone):
-        for report in batch.reports:
-            if n == _POINTS_SHOWN:
-                return
-            n += 1
-            yield report.position.x, report.position.y, report.position.frame
+        for row, report in zip(batch.rows.index, batch.reports, strict=True):
+            if int(row) not in bad:
+                yield report.position.x, report.position.y, report.position.frame
 
 
 def forget_old(site: "Site", *, now: datetime) -> int:

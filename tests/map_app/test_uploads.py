@@ -59,7 +59,9 @@ def test_a_file_is_looked_at_mapped_imported_and_taken_back(
     work(town, now)
     text = client.get(there).get_data(as_text=True)
     assert "2 rows: 1 new, 0 there already, 1 refused." in text
-    assert "importPreview" in text
+    points = text.split('"points": ')[1].split("]]")[0]
+    assert points.startswith("[[117.")
+    assert points.count("[") == 2
     assert "<img src=x" not in text
     assert page(town, FindingFilter()).findings == []
     assert profiles.get(town, "findings", "热线").columns["note"] == "问题"
