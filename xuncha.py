@@ -6,14 +6,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, Response
 
 import field_api
 import map_app
 from geo import assign, matching
 from layers import language
+from layers.certificates import Served
 from layers.site import Site
-from layers.terminal import log, main
+from layers.terminal import log, main, securing
 from layers.terminal.following import follow_server
 from layers.terminal.place import VARIABLE
 
@@ -21,14 +22,19 @@ __all__ = ["create_app", "main", "serve_app"]
 
 # Forms of the pages are small; the interface sets its own limit for each operation
 _FORM_BYTES = 1 << 20
+# Long enough for phones in daily use; not so long that a name cannot be given to another server
+_ENCRYPTED_FOR_S = 30 * 24 * 3600
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(site: Site, clock: Callable[[], datetime] = _now) -> Flask:
-    """Return the app that serves a site: pages at `/`, the HTTP interface under `/api/v1`."""
+def create_app(site: Site, clock: Callable[[], datetime] = _now, served: Served | None = None) -> Flask:
+    """Return the app that serves a site: pages at `/`, the HTTP interface under `/api/v1`.
+
+    `served` tells how it is reached where it has certificates of its own.
+    """
     app = Flask("xuncha", static_folder=None)
     app.config.update(
         SECRET_KEY=site.settings.secret_key(),
@@ -36,12 +42,21 @@ def create_app(site: Site, clock: Callable[[], datetime] = _now) -> Flask:
         MAX_FORM_MEMORY_SIZE=_FORM_BYTES,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=served is not None,
     )
+    if served:
+        app.after_request(_only_encrypted)
     language.choose(site.settings.language)
     # the pages first: they protect forms, and the interface tells them which paths are not forms
-    map_app.register(app, site, clock=clock)
+    map_app.register(app, site, clock=clock, served=served)
     field_api.register(app, site, clock)
     return app
+
+
+def _only_encrypted(response: Response) -> Response:
+    """Let a browser that has been here come by HTTPS only."""
+    response.headers["Strict-Transport-Security"] = f"max-age={_ENCRYPTED_FOR_S}"
+    return response
 
 
 def serve_app() -> Flask:
@@ -55,7 +70,7 @@ def serve_app() -> Flask:
     assign.warm_up()
     matching.warm_up()
     site.network_or_none()
-    return create_app(site)
+    return create_app(site, served=securing.served(site.settings.home))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from layers import certificates
 from layers.errors import ConflictError, NotFoundError, UnreadableFileError
 from layers.field import photos
 from layers.settings import FILE_NAME, SECRET_NAME, Settings
@@ -50,6 +51,7 @@ def back_up(site: Site, folder: Path, *, now: datetime, progress: Progress) -> K
     home = site.settings.home
     _put(home / SECRET_NAME, folder / SECRET_NAME)
     _put(home / FILE_NAME, folder / FILE_NAME)
+    _copy_root(home, folder)
     progress("store", 0, None)
     draft = _draft(folder / "store")
     dumping.dump(site.store, draft)
@@ -102,6 +104,7 @@ def restore(folder: Path, home: Path, *, store_url: str | None = None, progress:
     (home / _PHOTOS).mkdir(exist_ok=True)
     n, n_new = _copy_photos(folder / _PHOTOS, home / _PHOTOS, progress)
     _put(folder / SECRET_NAME, home / SECRET_NAME)
+    _copy_root(folder, home)
     progress("store", 0, None)
     if in_database:
         dumping.restore(source, str(settings.store_url))
@@ -123,6 +126,15 @@ def _note(folder: Path) -> dict[str, str]:
         return {"store": Path(note["store"]).name, "sha256": note["sha256"]}
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableFileError("%(path)s cannot be read: %(reason)s", path=path, reason=error) from error
+
+
+def _copy_root(source: Path, target: Path) -> None:
+    """Copy the root certificate that phones trust, where there is one; the server's is made anew."""
+    if not all((source / certificates.FOLDER / name).exists() for name in certificates.ROOT_FILES):
+        return
+    (target / certificates.FOLDER).mkdir(mode=0o700, exist_ok=True)
+    for name in certificates.ROOT_FILES:
+        _put(source / certificates.FOLDER / name, target / certificates.FOLDER / name)
 
 
 def _copy_photos(source: Path, target: Path, progress: Progress) -> tuple[int, int]:

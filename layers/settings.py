@@ -27,6 +27,8 @@ SOURCE_ERRORS: Mapping[str, SourceError] = MappingProxyType(
         "exif": SOURCES["exif"],
     }
 )
+# This computer alone
+HERE = "127.0.0.1"
 _PARTS = {one.name for one in fields(SourceError)}
 _AT_KERB = "kerb"
 
@@ -41,8 +43,9 @@ class Settings:
     time_zone: str = "Asia/Shanghai"
     tile_url: str | None = None
     tile_attribution: str | None = None
-    host: str = "127.0.0.1"
+    host: str = HERE
     port: int = 8737
+    tls_names: tuple[str, ...] = ()
     max_upload_bytes: int = 20_000_000
     max_photo_pixels: int = 60_000_000
     busy_timeout_s: float = 10.0
@@ -154,6 +157,10 @@ def _text_or_none(value: object) -> bool:
     return value is None or (isinstance(value, str) and bool(value))
 
 
+def _are_texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(one, str) and bool(one) for one in value)
+
+
 def _is_zone(value: object) -> bool:
     try:
         return isinstance(value, str) and bool(ZoneInfo(value))
@@ -180,6 +187,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "tile_attribution": (_text_or_none, "a text"),
     "host": (lambda value: isinstance(value, str) and bool(value), "an address such as 127.0.0.1"),
     "port": (lambda value: _count(value) and value < 65536, "a whole number from 1 to 65535"),  # type: ignore[operator]
+    "tls_names": (_are_texts, "a list of names and addresses"),
     "max_upload_bytes": (_count, "a whole number above 0"),
     "max_photo_pixels": (_count, "a whole number above 0"),
     "busy_timeout_s": (_positive, "a number of seconds above 0"),
@@ -200,6 +208,8 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
     """Return what the constructor takes; an unknown key is named."""
     for name in given.keys() - _NAMES:
         raise SettingError("Setting %(name)s is not known", field=name, name=name)
+    if isinstance(given.get("tls_names"), list):
+        given = {**given, "tls_names": tuple(given["tls_names"])}
     if "source_errors" not in given:
         return given
     return {**given, "source_errors": _source_errors(given["source_errors"])}

@@ -5,11 +5,13 @@ import os
 import secrets
 import socket
 from pathlib import Path
+from typing import Any
 
 import click
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from granian.server.common import AbstractServer
 
 from layers import first_accounts, people
 from layers.errors import SettingError
@@ -17,10 +19,12 @@ from layers.first_accounts import FirstAccount
 from layers.importing import city
 from layers.language import gettext
 from layers.people import ROLES
-from layers.settings import FILE_NAME
+from layers.settings import FILE_NAME, HERE
 from layers.site import Site
-from layers.terminal import demo, place, progress, telling
+from layers.terminal import demo, place, progress, securing, telling
+from layers.terminal.doorstep import PAGE
 from layers.terminal.following import SERVER
+from layers.terminal.securing import EVERYWHERE, Listening
 from layers.terminal.wording import Command, option
 from layers.terminal.working import Watched
 
@@ -36,6 +40,16 @@ _PORT = option(
     "--port",
     type=click.IntRange(1, 65535),
     help="Port; the site's unless you say, which is 8737 at first.",
+)
+_TLS = option(
+    "--tls",
+    is_flag=True,
+    help="Serve HTTPS with a certificate of the site's own, on all addresses unless you say: phones need it.",
+)
+_DOOR = option(
+    "--install-port",
+    type=click.IntRange(1, 65535),
+    help="Port where phones get the certificate; with --tls, the next one unless you say.",
 )
 _WORKER = option(
     "--worker/--no-worker", default=True, help="Do jobs beside the answers, as unless you say; or not."
@@ -99,46 +113,80 @@ def _ensure_accounts(site: Site) -> None:
     cls=Command,
     section="Begin",
     help="Serve pages, maps and the HTTP interface.",
-    epilog="xuncha serve beichen --port 9000",
+    epilog="xuncha serve beichen --port 9000\nxuncha serve beichen --tls",
 )
 @click.argument("home", type=click.Path(path_type=Path, file_okay=False), required=False)
 @_HOST
 @_PORT
 @_WORKER
-def serve(home: Path | None, host: str | None, port: int | None, *, worker: bool) -> None:
+@_TLS
+@_DOOR
+def serve(
+    home: Path | None,
+    host: str | None,
+    port: int | None,
+    *,
+    worker: bool,
+    tls: bool,
+    install_port: int | None,
+) -> None:
     """Serve a site."""
-    _serve(place.find(home), host, port, worker=worker)
+    _serve(place.find(home), host, port, worker=worker, tls=tls, door=install_port)
 
 
-def _serve(home: Path, host: str | None, port: int | None, *, worker: bool = True) -> None:
+def _serve(
+    home: Path,
+    host: str | None,
+    port: int | None,
+    *,
+    worker: bool = True,
+    tls: bool = False,
+    door: int | None = None,
+) -> None:
     """Answer until Ctrl-C: one process, several threads, and one beside it that does the jobs."""
     site = Site.open(home, now=place.now())
-    address, number = host or site.settings.host, port or site.settings.port
+    settings = site.settings
     site.close()
+    # phones are elsewhere: with certificates, this computer alone has to be asked for
+    unless_said = EVERYWHERE[0] if tls and settings.host == HERE else settings.host
+    address, number = host or unless_said, port or settings.port
     _check_free(address, number)
     os.environ |= {place.VARIABLE: str(home.resolve()), SERVER: str(os.getpid())}
+    secured = securing.listening(settings, address, number, door) if tls else None
+    if secured:
+        _check_free(address, secured.served.door)
+        os.environ[securing.VARIABLE] = f"{number} {secured.served.door}"
     # a fork after OpenMP has run ends in a crash: the worker starts from nothing
     multiprocessing.set_start_method("spawn", force=True)
-    server = Granian(
+    server = _server(address, number, secured)
+    server.on_startup(lambda: _announce(home, address, number, secured))
+    beside: list[Watched | securing.Kept] = [Watched(home)] if worker else []
+    if secured:
+        beside.append(securing.Kept(secured))
+    for one in beside:
+        one.start()
+    try:
+        server.serve()
+    finally:
+        for one in beside:
+            one.stop()
+    click.echo(gettext("stopped"))
+
+
+def _server(address: str, port: int, secured: Listening | None) -> AbstractServer[Any]:
+    files = secured.ensure() if secured else None
+    return Granian(
         "xuncha:serve_app",
         address=address,
-        port=number,
+        port=port,
         interface=Interfaces.WSGI,
         factory=True,
         workers=1,
         blocking_threads=_THREADS_PER_CORE * (os.cpu_count() or 1),
         log_level=LogLevels.warning,
+        ssl_cert=files.server if files else None,
+        ssl_key=files.key if files else None,
     )
-    server.on_startup(lambda: _announce(home, address, number))
-    beside = Watched(home) if worker else None
-    if beside:
-        beside.start()
-    try:
-        server.serve()
-    finally:
-        if beside:
-            beside.stop()
-    click.echo(gettext("stopped"))
 
 
 def _check_free(address: str, port: int) -> None:
@@ -157,12 +205,21 @@ def _check_free(address: str, port: int) -> None:
             ) from error
 
 
-def _announce(home: Path, address: str, port: int) -> None:
-    shown = f"[{address}]" if ":" in address else address
-    click.echo(gettext("Xuncha is at %(address)s (Ctrl-C ends it)", address=f"http://{shown}:{port}/"))
+def _announce(home: Path, address: str, port: int, secured: Listening | None) -> None:
+    hosts = securing.shown(secured) if secured else [address]
+    scheme = "https" if secured else "http"
+    urls = [f"{scheme}://{_in_url(host)}:{port}/" for host in hosts]
+    click.echo(gettext("Xuncha is at %(address)s (Ctrl-C ends it)", address=", ".join(urls)))
+    if secured:
+        page = f"http://{_in_url(hosts[0])}:{secured.served.door}{PAGE}"
+        click.echo(gettext("phones get the certificate at %(address)s", address=page))
     accounts = first_accounts.kept(home)
     if accounts:
         file = home / first_accounts.FILE_NAME
         click.echo(gettext("first accounts, with their passwords (%(file)s):", file=file))
     for one in accounts:
         click.echo(f"  {one.login:<12} {one.password:<14} {gettext(_TRY.get(one.post, one.post))}")
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Flask
 
 from layers.analysis.questions import Analyst
+from layers.certificates import Served
 from layers.site import Site
 from map_app import assets
 from map_app.pages import (
@@ -23,6 +24,7 @@ from map_app.pages import (
     imports,
     jobs,
     maps,
+    phone,
     rules,
     speech,
     start,
@@ -40,10 +42,16 @@ def prepare(site: Site) -> None:
     Analyst(site).prepare()
 
 
-def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+def register(
+    app: Flask,
+    site: Site,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    served: Served | None = None,
+) -> None:
     """Add the pages of `site` to `app`."""
     assets.warn_when_missing()
-    app.extensions["map_app"] = Service(site, Analyst(site), clock)
+    app.extensions["map_app"] = Service(site, Analyst(site), clock, served)
     if not app.secret_key:
         app.secret_key = site.settings.secret_key()
     pages = Blueprint(
@@ -62,6 +70,7 @@ def register(app: Flask, site: Site, *, clock: Callable[[], datetime] = lambda: 
         hotspots,
         findings,
         field,
+        phone,
         surroundings,
         rules,
         tour,

@@ -21,6 +21,8 @@ OPEN = frozenset(
         "pages.account.enter",
         "pages.account.choose_language",
         "pages.field.worker",
+        "pages.phone.page",
+        "pages.phone.root",
     }
 )
 # An answer for a script is refused in its own way: a redirect to a form would only confuse it

@@ -7,16 +7,18 @@ from datetime import datetime
 from flask import current_app
 
 from layers.analysis.questions import Analyst
+from layers.certificates import Served
 from layers.site import Site
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the pages of one app share."""
+    """What the pages of one app share; `served` is None where there are no certificates of our own."""
 
     site: Site
     analyst: Analyst
     clock: Callable[[], datetime]
+    served: Served | None = None
 
 
 def service() -> Service:

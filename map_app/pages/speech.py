@@ -56,7 +56,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
         ("pages.arbitration.page", gettext("Arbitration")),
         ("pages.duplicates.page", gettext("Duplicates")),
     )
-    report = ("pages.field.page", gettext("Report"))
+    report = (("pages.field.page", gettext("Report")), ("pages.phone.page", gettext("On a phone")))
     work = ("pages.jobs.page", gettext("Background work"))
     imports = ("pages.imports.page", gettext("Imports"))
     told = ("pages.webhooks.page", gettext("Webhooks"))
@@ -68,7 +68,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
             gettext("Records"),
             [
                 ("pages.findings.listed", gettext("List")),
-                *_for("report", report),
+                *_for("report", *report),
                 *_for("decide", *decided),
             ],
         ),

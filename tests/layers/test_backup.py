@@ -11,7 +11,7 @@ import geopandas as gpd
 import pytest
 from sqlalchemy import select
 
-from layers import backup, checking
+from layers import backup, certificates, checking
 from layers.city import networks
 from layers.errors import ConflictError, NotFoundError, SettingError, UnreadableFileError
 from layers.field import findings, photos
@@ -214,3 +214,14 @@ def test_without_its_programs_a_database_is_not_kept_and_the_line_says_what_to_i
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SettingError, match="postgresql-client"):
         backup.back_up(live, folder, now=now, progress=silent)
+
+
+def test_phones_trust_the_site_that_was_brought_back(
+    live: Site, sender: Account, folder: Path, tmp_path: Path, now: datetime
+) -> None:
+    root = certificates.ensure(live.settings.home, ["localhost"], now=now).root.read_bytes()
+    backup.back_up(live, folder, now=now, progress=silent)
+    assert (folder / "tls" / "root.key").stat().st_mode & 0o077 == 0
+    back = brought_back(live, folder, tmp_path / "again", now)
+    assert certificates.ensure(back.settings.home, ["localhost"], now=now).root.read_bytes() == root
+    back.close()

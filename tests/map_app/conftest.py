@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
@@ -73,23 +73,28 @@ def enter(app: Flask) -> Callable[[Account], FlaskClient]:
     return entered
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Give a headless Chromium; in CI there must be one."""
+def chromium_path() -> str:
+    """Return where Chromium is; in CI there must be one."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         if IN_CI:
             pytest.fail("no Chromium on this machine")
         pytest.skip("no Chromium on this machine")
+    return path
+
+
+def chromium_arguments() -> list[str]:
+    return ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Give a headless Chromium."""
+    path = chromium_path()
     with sync_playwright() as playwright:
-        browser = _launched(playwright, path)
+        browser = playwright.chromium.launch(executable_path=path, args=chromium_arguments())
         yield browser
         browser.close()
-
-
-def _launched(playwright: Playwright, path: str) -> Browser:
-    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    return playwright.chromium.launch(executable_path=path, args=arguments)
 
 
 @dataclass

@@ -85,7 +85,7 @@ def test_what_is_reported_without_a_network_is_kept_and_sent_later_once(
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(jpeg("maroon"))
     page = phone.page
-    _wait_until_kept(page)
+    wait_until_kept(page)
     phone.context.set_offline(True)
     report(page, "没有网络", photo)
     report(page, HOSTILE + " offline")
@@ -107,7 +107,7 @@ def test_what_is_reported_without_a_network_is_kept_and_sent_later_once(
     assert page.title() != "taken"
 
 
-def _wait_until_kept(page: Page) -> None:
+def wait_until_kept(page: Page) -> None:
     """Wait until the service worker has put away the page and the streets."""
     page.evaluate(
         """async () => {
