@@ -4,6 +4,7 @@
 and how much of what was walked the passes of the tracks cover.
 """
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from layers.field import findings, tracks
 from layers.field.asking import FindingFilter
 from layers.site import Site
 
-_ASKED = ("uuid", "channel", "block_id", "side", "chainage_m", "p_block", "geom")
+_ASKED = ("uuid", "channel", "device", "block_id", "side", "chainage_m", "p_block", "geom")
 _ROWS = (
     ("n", "findings of inspectors", "{:,.0f}"),
     ("block_right", "on the right block", "{:.1%}"),
@@ -33,15 +34,19 @@ _ROWS = (
 )
 
 
-def measure(site: Site, truth: Path) -> tuple[Scores, Scores]:
+def measure(site: Site, truth: Path, devices: Collection[str] | None = None) -> tuple[Scores, Scores]:
     """Return the scores of the site's placements and passes, and those of the nearest block.
 
-    Complaints are left out: what the public calls in is not where an inspector stood.
+    Complaints are left out: what the public calls in is not where an inspector stood.  With `devices` only
+    findings made with these phones are scored; the passes are those of everybody.
     """
     network = site.network
     blocks = network.blocks[["block_id", "geometry"]]
     reported = findings.frame(site, FindingFilter(), _ASKED)
-    reported = reported[reported["channel"] != "public"].reset_index(drop=True)
+    reported = reported[reported["channel"] != "public"]
+    if devices is not None:
+        reported = reported[reported["device"].isin(devices)]
+    reported = reported.reset_index(drop=True)
     walked = tracks.passes(site)[["block_id", "from_m", "to_m"]]
     placed = reported[["uuid", "block_id", "side", "chainage_m", "p_block"]]
     metres = shapely.transform(reported.geometry.to_numpy(), network.projection.to_metres)

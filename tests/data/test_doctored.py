@@ -1,7 +1,6 @@
 """The datum doctor on the small demo city, against the truth beside it."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 import pytest
@@ -10,7 +9,8 @@ from data.demo.measuring import measure
 from data.demo.opening import open_city
 from data.demo.sizes import SMALL
 from layers import people
-from layers.field import alongside, datum, shifts
+from layers.field import alongside, datum, findings, shifts
+from layers.field.asking import FindingFilter
 from layers.field.datum import Prescription
 from layers.people import Account
 from layers.site import Site
@@ -40,8 +40,8 @@ def supervisor(site: Site) -> Account:
         return next(one for one in people.all_accounts(conn) if one.role == "supervisor")
 
 
-def right_share(site: Site, truth: Path) -> float:
-    return measure(site, truth)[0].placement["block_right"]
+def right_share(site: Site, devices: Collection[str]) -> float:
+    return measure(site, site.settings.home / "truth", devices)[0].placement["block_right"]
 
 
 def test_every_shifted_phone_is_named_with_its_frame_and_no_honest_one(
@@ -53,9 +53,19 @@ def test_every_shifted_phone_is_named_with_its_frame_and_no_honest_one(
     assert named
 
 
-def test_corrected_more_findings_are_right_and_taken_back_all_is_as_before(site: Site) -> None:
-    truth = site.settings.home / "truth"
-    before, right = derived(site), right_share(site, truth)
+def raw(site: Site) -> pd.DataFrame:
+    """Return what the devices said of their findings: positions, frames and their accuracy."""
+    said = ["uuid", "raw_x", "raw_y", "frame", "accuracy_m", "accuracy_kind", "version"]
+    return pd.DataFrame(findings.frame(site, FindingFilter(), said).drop(columns="geom"))
+
+
+def test_corrected_more_findings_are_right_and_taken_back_all_is_as_before(
+    site: Site, phones: pd.DataFrame
+) -> None:
+    shifted = phones.index[phones["true_frame"] != phones["declared_frame"]]
+    honest = phones.index.difference(shifted)
+    said, before = raw(site), derived(site)
+    right, right_of_others = right_share(site, shifted), right_share(site, honest)
     who, keys = supervisor(site), []
     for one in shifts.find(site):
         what = Prescription(
@@ -66,8 +76,13 @@ def test_corrected_more_findings_are_right_and_taken_back_all_is_as_before(site:
             evidence=one.evidence(),
         )
         keys.append(datum.apply(site, who, what, reason="fits the streets", now=NOW))
-    assert right_share(site, truth) > right + 0.01
+    corrected = right_share(site, shifted)
+    assert corrected > right + 0.4
+    assert corrected > right_of_others - 0.1
+    assert right_share(site, honest) == right_of_others
+    pd.testing.assert_frame_equal(raw(site), said)
     assert shifts.find(site) == []
     for key in keys:
         datum.withdraw(site, who, key, now=NOW)
     assert derived(site) == before
+    pd.testing.assert_frame_equal(raw(site), said)
