@@ -17,7 +17,7 @@ from geo import blocks
 from geo.assign import BlockIndex, Model, SourceError, sd_of
 from geo.datum import in_mainland_china
 from layers.errors import InvalidError
-from layers.importing import osm, passing, positions, streets, vector
+from layers.importing import fitting, osm, passing, positions, streets, vector
 from layers.importing.options import ImportOptions
 from layers.importing.passing import Rows
 from layers.importing.progress import Progress, silent
@@ -110,6 +110,7 @@ class Summary:
 
     error: SourceError
     source: str
+    fitted: bool = False
     n_rows: int = 0
     n_clear: int = 0
     n_ambiguous: int = 0
@@ -128,6 +129,7 @@ def assign_file(
     accuracy: Accuracy,
     *,
     prefix: str = "",
+    fit: bool = True,
     progress: Progress = silent,
 ) -> Summary:
     """Write `path` to `out` with ten more columns; the endings of the names tell the formats.
@@ -144,6 +146,9 @@ def assign_file(
         `street_hint`.
     accuracy : Accuracy
         Of positions that have no accuracy of their own.
+    fit : bool
+        Let the first rows of a geocoder's or a register's positions say how they lie about the streets,
+        unless an accuracy or a setting of the site says so.
     prefix : str
         Put before the names of the added columns, for files that have such columns.
 
@@ -156,12 +161,22 @@ def assign_file(
     with passing.writer(out) as write:
         for part in passing.read(path, options, EVIDENCE, progress):
             _check_names(part.frame, prefix)
+            if fit and not summary.n_rows and accuracy.accuracy_m is None:
+                _fit(part, on, accuracy, summary)
             added = _placed(part, on, accuracy, summary)
             write(part, added.add_prefix(prefix))
             summary.columns = part.columns
             if not (options.frame or options.crs):
                 summary.in_china |= bool(in_mainland_china(part.lonlat[:_SAMPLE]).any())
     return summary
+
+
+def _fit(part: Rows, on: Streets, accuracy: Accuracy, summary: Summary) -> None:
+    """Let the positions of these rows that have no accuracy of their own say how their source errs."""
+    if fitting.may_fit(accuracy.source, on.source_errors):
+        own, _ = _errors(part, accuracy, summary)
+        error = fitting.fit(on.index, part.lonlat[~own])
+        summary.error, summary.fitted = error or summary.error, error is not None
 
 
 def _check_names(frame: pd.DataFrame, prefix: str) -> None:

@@ -1,7 +1,7 @@
 """What a map says about itself: period, counts, doubts, assumed errors, streets, moment."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 import pandas as pd
@@ -89,6 +89,19 @@ def _errors(findings: pd.DataFrame) -> str:
 def source_name(source: str) -> str:
     """Return what a source of positions is called."""
     return gettext(_SOURCES.get(source, source))
+
+
+def fitted(errors: Mapping[str, Mapping[str, float]] | None) -> list[str]:
+    """Return what the addresses of a file were found to be like, a sentence for each source."""
+    return [
+        gettext(
+            "Position error fitted: %(source)s, %(offset)s ± %(spread)s m from the centre line",
+            source=source_name(source),
+            offset=number(one["offset_m"], 1),
+            spread=number(one["offset_sd_m"], 1),
+        )
+        for source, one in (errors or {}).items()
+    ]
 
 
 def _streets(analyst: Analyst) -> str:

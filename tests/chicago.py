@@ -1,8 +1,9 @@
 """`make chicago`: a real city through the commands a user types, and how right its placements are.
 
 Streets, points of interest, neighbourhoods, 55 thousand violations, 18 thousand inspections and shuttle
-tracks standing in for patrols go in through `xuncha`; then the assigned street of each violation is
-compared with the street in its address, which placement never sees, beside the nearest line.
+tracks standing in for patrols go in through `xuncha`; then the assigned street of each violation and each
+inspection is compared with the street in its address, which placement never sees, beside the nearest line,
+with the position error fitted to each file and without.
 Writes `docs/chicago.md` and three pictures of the maps as a browser shows them.
 """
 
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,6 +49,8 @@ NATURES = {
     "*": "gbt30428-2013-event.0110",
 }
 VIOLATIONS, INSPECTIONS = "sanitation_violations_to_2013.csv.gz", "food_inspections_to_2013.csv.gz"
+# The files whose rows have an address, and its column
+FILES = {"violations": (VIOLATIONS, "Street_Address"), "inspections": (INSPECTIONS, "Address")}
 
 
 @dataclass
@@ -107,9 +110,7 @@ def build() -> list[Step]:
         run("patrols", "import", "tracks", str(DATA / "shuttle_gps_odd_trips.csv.gz"), "--frame", "wgs84",
             "--column", "track=trip_id", "--column", "time=unix_time", "--set", "mode=vehicle",
             "--accuracy", "10", *refused("tracks")),
-        run("violations placed", "assign", str(DATA / VIOLATIONS), "--home", str(HOME),
-            "--source", "geocoded", "--lon", "Longitude", "--lat", "Latitude",
-            "--out", str(placed_file())),
+        *(place(one, fit=fit) for one in FILES for fit in (True, False)),
         run("maps as files", "maps", str(HOME / "maps")),
     ]  # fmt: skip
 
@@ -119,9 +120,17 @@ def refused(name: str) -> Sequence[str]:
     return "--refused", str(HOME.parent / f"chicago.{name}.refused.csv")
 
 
-def placed_file() -> Path:
-    """Return where the placed violations go."""
-    return HOME.parent / "chicago.violations.parquet"
+def place(kind: str, *, fit: bool) -> Step:
+    """Give every row of a file its street block."""
+    name, more = (f"{kind} placed", ()) if fit else (f"{kind} placed, error as usual", ("--no-fit",))
+    return run(name, "assign", str(DATA / FILES[kind][0]), "--home", str(HOME), "--source", "geocoded",
+               "--lon", "Longitude", "--lat", "Latitude", *more,
+               "--out", str(placed_file(kind, fit=fit)))  # fmt: skip
+
+
+def placed_file(kind: str, *, fit: bool) -> Path:
+    """Return where placed rows go."""
+    return HOME.parent / f"chicago.{kind}{'' if fit else '.usual'}.parquet"
 
 
 # --- how right ---------------------------------------------------------------------------------------
@@ -129,27 +138,34 @@ def placed_file() -> Path:
 
 @dataclass
 class Agreement:
-    """Which violations bear the street of their address, by placement and by nearest line."""
+    """Which rows bear the street of their address: by placement, with the usual error, by nearest line."""
 
     n_read: int
     placed: np.ndarray[Any, np.dtype[np.bool_]]
+    usual: np.ndarray[Any, np.dtype[np.bool_]]
     glued: np.ndarray[Any, np.dtype[np.bool_]]
     nearest: np.ndarray[Any, np.dtype[np.bool_]]
     rows: pd.DataFrame
 
 
-def agreement(table: NameTable) -> Agreement:
+def agreement(kind: str, table: NameTable) -> Agreement:
     """Compare streets; rows with coordinates and an address count, all of them."""
-    read = pd.read_parquet(placed_file())
+    column = FILES[kind][1]
+    read = pd.read_parquet(placed_file(kind, fit=True))
+    usual = pd.read_parquet(placed_file(kind, fit=False))["street_name"]
     located = pd.to_numeric(read["Latitude"], errors="coerce").notna()
-    rows = read[located & read["Street_Address"].map(street_of).astype(bool)].reset_index()
-    wanted = rows["Street_Address"].map(lambda address: normalise(street_of(address), table))
-    placed = rows["street_name"].map(lambda name: normalise(name, table))
+    counted = located & read[column].map(street_of).astype(bool)
+    rows = read[counted].reset_index()
+    wanted = rows[column].map(lambda address: normalise(street_of(address), table))
+
+    def right(names: "pd.Series[str]") -> np.ndarray[Any, np.dtype[np.bool_]]:
+        found = names.map(lambda name: normalise(name, table)).reset_index(drop=True)
+        return ((found == wanted) & (found != "")).to_numpy(dtype=bool)
+
     line, distance_m = nearest_line(rows)
-    glued = line.map(lambda name: normalise(name, table))
-    equal = (glued == wanted).to_numpy(dtype=bool)
-    right = ((placed == wanted) & (placed != "")).to_numpy(dtype=bool)
-    return Agreement(len(read), right, equal, equal & (distance_m <= OUTSIDE_M), rows)
+    equal = right(line)
+    placed, as_usual = right(rows["street_name"]), right(usual[counted])
+    return Agreement(len(read), placed, as_usual, equal, equal & (distance_m <= OUTSIDE_M), rows)
 
 
 def street_of(address: str) -> str:
@@ -237,17 +253,18 @@ def take_pictures() -> None:
 # --- the report --------------------------------------------------------------------------------------
 
 
-def report(steps: Sequence[Step], found: Agreement) -> str:
-    """Return the page that states what went in, what was placed and how right it is."""
+def compared(kind: str, found: Agreement) -> str:
+    """Return the section on one file."""
     rows, n = found.rows, len(found.rows)
     covered = ~rows["outside"].to_numpy(dtype=bool)
     sure = rows["p_street"].to_numpy() >= 0.9
     everything = np.ones(n, dtype=bool)
     shares = pd.DataFrame(
         {
-            "violations": title,
+            kind: title,
             "rows": int(which.sum()),
             "placement": percent(found.placed[which]),
+            "with the usual error": percent(found.usual[which]),
             "nearest line": percent(found.nearest[which]),
             "nearest line, any distance": percent(found.glued[which]),
         }
@@ -257,6 +274,19 @@ def report(steps: Sequence[Step], found: Agreement) -> str:
             ("of these with p_street ≥ 0.9", sure),
         )
     )
+    return f"""Of {found.n_read} {kind} {n} have coordinates and an address.
+
+{markdown(shares)}
+
+Placement against nearest line within the same 100 m: **{gain(found.placed, found.nearest)}**; against
+nearest line at any distance: {gain(found.placed, found.glued)}; against placement with the usual error:
+{gain(found.placed, found.usual)}. {(~covered).sum()} {kind} ({100 * np.mean(~covered):.1f} %) lie more than
+100 m from every street and are *outside*; {rows["ambiguous"].sum()}
+({100 * rows["ambiguous"].mean():.1f} %) are ambiguous."""
+
+
+def report(steps: Sequence[Step], found: Mapping[str, Agreement]) -> str:
+    """Return the page that states what went in, what was placed and how right it is."""
     times = pd.DataFrame(
         [
             (step.title, f"{step.seconds:.1f}", f"{step.cpu_seconds:.1f}", f"{step.peak_mb:.0f}")
@@ -264,6 +294,7 @@ def report(steps: Sequence[Step], found: Agreement) -> str:
         ],
         columns=["step", "seconds", "of these computing", "peak memory, MB"],
     )
+    violations, inspections = (compared(kind, found[kind]) for kind in FILES)
     intake_s = sum(step.seconds for step in steps if step.title in ("violations", "inspections"))
     return f"""# Chicago
 
@@ -275,16 +306,14 @@ Chicago; shuttle tracks stand in for patrols.
 
 ## How right
 
-Position error assumed: `geocoded` (see `xuncha assign --help`); no name hint, no heading. Of {found.n_read}
-violations {n} have coordinates and an address. Right means that the street assigned equals the street in
-the address after `data/street_names.json` has levelled the spellings; an unplaced one is wrong.
+Source of the positions: `geocoded`, the error fitted to the first rows of each file; *with the usual error*
+is the same with `--no-fit`. No name hint, no heading. Right means that the street assigned equals the street
+in the address after `data/street_names.json` has levelled the spellings; an unplaced one is wrong. The file
+of streets stops short of the far south side.
 
-{markdown(shares)}
+{violations}
 
-Placement against nearest line within the same 100 m: **{gain(found.placed, found.nearest)}**; against
-nearest line at any distance: {gain(found.placed, found.glued)}. The files stop short of the far south side:
-{(~covered).sum()} violations ({100 * np.mean(~covered):.1f} %) lie more than 100 m from every street and are
-*outside*; {rows["ambiguous"].sum()} ({100 * rows["ambiguous"].mean():.1f} %) are ambiguous.
+{inspections}
 
 ## How long
 
@@ -325,7 +354,7 @@ def main() -> None:
         raise SystemExit("no ../shared/data/chicago: nothing to do")
     steps = build()
     table = json.loads((ROOT / "data" / "street_names.json").read_text(encoding="utf-8"))
-    page = report(steps, agreement(table))
+    page = report(steps, {kind: agreement(kind, table) for kind in FILES})
     (ROOT / "docs" / "chicago.md").write_text(page, encoding="utf-8")
     print(page)
     take_pictures()

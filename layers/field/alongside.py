@@ -149,7 +149,8 @@ def _evidence(streets: Network, followed: Trace, found: pd.DataFrame) -> tuple[N
 
 def _placed(site: "Site", streets: Network, followed: Trace, found: pd.DataFrame) -> Placed:
     known, said = _evidence(streets, followed, found)
-    of = placements.positions_of(found.iloc[known], site.settings)
+    with site.store.read() as conn:
+        of = placements.positions_of(conn, found.iloc[known], site.settings)
     answer = placements.place(streets, of, site.settings, track=said)
     return Placed(found["fid"].to_numpy(np.int64)[known], found["uuid"].iloc[known].tolist(), answer)
 

@@ -118,8 +118,8 @@ def _placed_anew(site: "Site", fid: int, street_hint: str | None) -> dict[str, A
     with site.store.read() as conn:
         stored = select(*(finding.c[name] for name in placements.STORED)).where(finding.c.fid == fid)
         one = pd.DataFrame(frames.read(conn, stored))
-    one["street_hint"] = pd.Series([street_hint], dtype=object)
-    of = placements.positions_of(one, site.settings)
+        one["street_hint"] = pd.Series([street_hint], dtype=object)
+        of = placements.positions_of(conn, one, site.settings)
     answer = placements.place(network, of, site.settings, track=alongside.evidence_of(site, fid))
     values = pd.DataFrame(answer).astype(object)
     row = values.where(values.notna(), None).iloc[0]

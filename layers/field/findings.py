@@ -18,11 +18,12 @@ from sqlalchemy import Connection, and_, func, select
 from layers import history
 from layers.city import versions
 from layers.errors import BusyError, ConflictError, InvalidError, NotFoundError, XunchaError
-from layers.field import placements, records
+from layers.field import placements, records, source_errors
 from layers.field.asking import FindingFilter, newest_network
 from layers.field.placements import Derived, Surroundings
 from layers.field.records import Finding
 from layers.field.reports import Position, Report, check, content_hash
+from layers.field.source_errors import Fitted
 from layers.people import Account, demand, may
 from layers.store import frames
 from layers.store.schema import finding, placement
@@ -126,11 +127,13 @@ def _put_chunk(
             digests = _checked(site, facts, reports, now)
             valid = [report.uuid for report, digest in zip(reports, digests, strict=True) if _is_good(digest)]
             known = _known(conn, valid)
+            fitted = source_errors.of_runs(conn, [run])
         told, fresh = _sorted_out(account, reports, digests, known)
         if not fresh:
             return told
         around = placements.surroundings(site, facts)
-        batch = _batch(around, account, [(reports[row], str(digests[row])) for row in fresh], run)
+        good = [(reports[row], str(digests[row])) for row in fresh]
+        batch = _batch(around, account, good, run, fitted)
         try:
             if _write(site, batch, now):
                 return told
@@ -210,19 +213,22 @@ class _Batch:
 
 
 def _batch(
-    around: Surroundings, account: Account, fresh: Sequence[tuple[Report, str]], run: int | None
+    around: Surroundings,
+    account: Account,
+    fresh: Sequence[tuple[Report, str]],
+    run: int | None,
+    fitted: Fitted,
 ) -> _Batch:
-    columns = _columns([report for report, _ in fresh])
+    columns = {**_columns([report for report, _ in fresh]), "import_run_id": [run] * len(fresh)}
     frame_of = around.corrections.frames(columns["device"], columns["observed_at"], columns["frame"])
     lonlat = placements.lonlat_of(columns["raw_x"], columns["raw_y"], frame_of)
-    of = placements.positions(around.settings, columns, lonlat)
+    of = placements.positions(around.settings, columns, lonlat, fitted)
     n = len(fresh)
     own = {
         "geom": shapely.points(lonlat),
         "version": np.ones(n, dtype=int),
         "content_hash": [digest for _, digest in fresh],
         "account_id": np.full(n, account.id),
-        "import_run_id": [run] * n,
     }
     return _Batch(account, {**columns, **own}, placements.derive(around, of), around)
 

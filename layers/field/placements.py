@@ -21,7 +21,9 @@ from geo.datum import to_wgs84
 from layers.city.districts import Districts
 from layers.city.nearness import KeyPoints, Near
 from layers.city.networks import Network
+from layers.field import source_errors
 from layers.field.corrections import Corrections
+from layers.field.source_errors import Fitted
 from layers.settings import Settings
 from layers.store import frames
 from layers.store.schema import finding, finding_district, finding_key_point, placement
@@ -103,15 +105,24 @@ def lonlat_of(x: Sequence[float], y: Sequence[float], frame: Sequence[str]) -> L
     return LonLat(out)
 
 
-def positions(settings: Settings, columns: Mapping[str, Sequence[Any]], lonlat: LonLat) -> Positions:
+def positions(
+    settings: Settings, columns: Mapping[str, Sequence[Any]], lonlat: LonLat, fitted: Fitted | None = None
+) -> Positions:
     """Return positions with their errors.
 
     Parameters
     ----------
     columns : mapping
-        `accuracy_m`, `accuracy_kind`, `position_source`, `heading_deg`, `speed_ms`, `street_hint`.
+        `accuracy_m`, `accuracy_kind`, `position_source`, `heading_deg`, `speed_ms`, `street_hint`,
+        `import_run_id`.
+    fitted : mapping, optional
+        For a run of an import, the errors of sources that its file has taught; see `source_errors`.
     """
-    errors = [settings.source_errors[source] for source in columns["position_source"]]
+    by_run = fitted or {}
+    errors = [
+        by_run.get(run, {}).get(source, settings.source_errors[source])
+        for run, source in zip(columns["import_run_id"], columns["position_source"], strict=True)
+    ]
     usual = np.array([error.sd_m for error in errors], dtype=float)
     own = sd_of(_floats(columns["accuracy_m"]), list(columns["accuracy_kind"]))
     offset = [np.nan if error.offset_m is None else error.offset_m for error in errors]
@@ -168,7 +179,7 @@ def candidates(
 ) -> pd.DataFrame:
     """Return all blocks that a stored finding may lie on, by the same evidence as its placement."""
     stored = _stored(conn, select(*(finding.c[name] for name in STORED)).where(finding.c.fid == fid))
-    of = positions_of(stored, settings)
+    of = positions_of(conn, stored, settings)
     return every_candidate(network.index, of.lonlat, float(of.sd_m[0]), **_evidence(of, settings, track))
 
 
@@ -240,6 +251,7 @@ STORED = (
     "heading_deg",
     "speed_ms",
     "street_hint",
+    "import_run_id",
     "geom",
 )
 
@@ -248,11 +260,12 @@ def _stored(conn: Connection, chosen: Select[Any]) -> pd.DataFrame:
     return pd.DataFrame(frames.read(conn, chosen))
 
 
-def positions_of(stored: pd.DataFrame, settings: Settings) -> Positions:
+def positions_of(conn: Connection, stored: pd.DataFrame, settings: Settings) -> Positions:
     """Return the positions of findings from the columns `STORED` of the table."""
+    fitted = source_errors.of_runs(conn, stored["import_run_id"].dropna().unique().tolist())
     lonlat = np.column_stack([[point.x for point in stored["geom"]], [point.y for point in stored["geom"]]])
     columns = {name: stored[name].tolist() for name in STORED if name not in ("fid", "geom")}
-    return positions(settings, columns, LonLat(lonlat.reshape(-1, 2)))
+    return positions(settings, columns, LonLat(lonlat.reshape(-1, 2)), fitted)
 
 
 def add_for(
@@ -289,9 +302,10 @@ def _add_chunk(site: "Site", network: Network, now: datetime) -> int:
     lacking = _missing(network.version, *(finding.c[name] for name in STORED))
     with site.store.read() as conn:
         stored = _stored(conn, lacking.order_by(finding.c.fid).limit(CHUNK))
+        of = positions_of(conn, stored, site.settings)
     if stored.empty:
         return 0
-    placed = place(network, positions_of(stored, site.settings), site.settings)
+    placed = place(network, of, site.settings)
     keys = stored["fid"].to_numpy(np.int64)
     with site.store.write() as conn:
         _insert_placements(conn, placed, keys, network.version, now)
@@ -315,9 +329,10 @@ def _refresh_chunk(site: "Site", around: Surroundings, after: int, last: int) ->
     chosen = select(*(finding.c[name] for name in STORED)).where(finding.c.fid > after)
     with site.store.read() as conn:
         stored = _stored(conn, chosen.where(finding.c.fid <= last).order_by(finding.c.fid).limit(CHUNK))
+        of = positions_of(conn, stored, site.settings)
     if stored.empty:
         return last, 0
-    derived = derive(replace(around, network=None), positions_of(stored, site.settings))
+    derived = derive(replace(around, network=None), of)
     keys = stored["fid"].to_numpy(np.int64)
     with site.store.write() as conn:
         for pairs in (finding_key_point, finding_district):

@@ -110,9 +110,10 @@ def _findings(
         around = placements.surroundings(site)
         with site.store.read() as conn:
             stored = pd.DataFrame(frames.read(conn, chosen.order_by(finding.c.fid)))
-        points = np.asarray(shapely.points(_lonlat(around, stored)), dtype=object)
-        stored["geom"] = points
-        derived = placements.derive(around, placements.positions_of(stored, site.settings))
+            points = np.asarray(shapely.points(_lonlat(around, stored)), dtype=object)
+            stored["geom"] = points
+            of = placements.positions_of(conn, stored, site.settings)
+        derived = placements.derive(around, of)
         keys = stored["fid"].tolist()
         with site.store.write() as conn:
             if not around.is_still(versions.read(conn, lock=True)):

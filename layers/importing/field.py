@@ -13,11 +13,11 @@ from layers.city.taxonomy import Taxonomy
 from layers.errors import ConflictError, InvalidError, XunchaError
 from layers.field import findings as finding_store
 from layers.field import photos as photo_store
-from layers.field import reports
+from layers.field import reports, source_errors
 from layers.field import tracks as track_store
 from layers.field.findings import Outcome, Report, Told
 from layers.field.tracks import Track
-from layers.importing import findings, photos, runs, tracks
+from layers.importing import findings, fitting, photos, runs, tracks
 from layers.importing.findings import Batch
 from layers.importing.options import ImportOptions
 from layers.importing.photos import PhotoReport
@@ -51,6 +51,8 @@ def import_findings(
         for batch in findings.read(
             path, options, taxonomy=site.taxonomy, local=site.settings.zone, progress=progress
         ):
+            if not done.n_read and not options.no_fit:
+                intake.fit(batch)
             intake.take_batch(batch)
     return done
 
@@ -133,6 +135,14 @@ class _Intake:
         self.run, self.dry_run = run, dry_run
         self.first_rows: dict[str, int] = {}
         self.digests: dict[str, str] = {}
+
+    def fit(self, batch: Batch) -> None:
+        """Let the first rows say how the positions of their sources err; all rows are placed by that."""
+        found = fitting.fit_reports(self.site, batch.reports)
+        if found:
+            self.done.facts["fitted"] = found
+            if self.run is not None:
+                source_errors.keep(self.site, self.run, found)
 
     def take_batch(self, batch: Batch) -> None:
         """Take a batch of findings."""

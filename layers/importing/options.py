@@ -39,6 +39,8 @@ class ImportOptions:
         What tells the keys of this kind of file from others; the names of the key columns without it.
     time_zone : str, optional
         Of times without one; the site's without it.
+    no_fit : bool
+        Positions err as is usual for their source; else the file's own addresses say how they do.
     date_format : str, optional
         Of times that are not written year first, in the letters of `strftime`.
     """
@@ -57,3 +59,4 @@ class ImportOptions:
     series: str | None = None
     time_zone: str | None = None
     date_format: str | None = None
+    no_fit: bool = False

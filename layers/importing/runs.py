@@ -1,7 +1,7 @@
 """What a run of an import did, told to the person and kept in the site."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +52,7 @@ class Run:
     n_same: int
     n_refused: int
     undone_at: datetime | None
+    source_errors: Mapping[str, Mapping[str, float]] | None
 
     @classmethod
     def of(cls, row: Any) -> "Run":

@@ -146,6 +146,7 @@ def _told(done: Done) -> dict[str, Any]:
         "n_same": done.n_same,
         "n_refused": len(done.refused),
         "columns": done.columns,
+        "source_errors": {name: asdict(error) for name, error in done.facts.get("fitted", {}).items()},
         "refused": [_refused(one) for one in done.refused[:_REFUSED_SHOWN]],
     }
 

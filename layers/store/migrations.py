@@ -166,6 +166,12 @@ def correct_datums(conn: Connection) -> None:
     conn.execute(insert(schema.site).values(key="datum", value=0))
 
 
+def keep_fitted_errors(conn: Connection) -> None:
+    """Let an import keep how its addresses lie about the streets."""
+    kind = schema.import_run.c.source_errors.type.compile(conn.dialect)
+    conn.execute(text(f"ALTER TABLE import_run ADD COLUMN source_errors {kind}"))
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -181,6 +187,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(11, "webhooks", tell_others),
     Migration(12, "undone imports", undo_imports),
     Migration(13, "datum corrections", correct_datums),
+    Migration(14, "fitted errors", keep_fitted_errors),
 )
 
 

@@ -13,7 +13,7 @@ from layers.importing.options import FRAMES, ImportOptions
 from layers.importing.progress import Progress
 from layers.language import gettext
 from layers.settings import SOURCE_ERRORS
-from layers.terminal import place, progress
+from layers.terminal import place, progress, telling
 from layers.terminal.wording import Command, Known, option, pairs, refuse
 
 _PATH = click.Path(path_type=Path)
@@ -67,6 +67,7 @@ _PATH = click.Path(path_type=Path)
 @option("--street-crs", help="Reference system of the file of streets, if it does not say.")
 @option("--street-encoding", help="Encoding of the file of streets.")
 @option("--prefix", default="", help="Put before the names of the added columns.")
+@option("--no-fit", is_flag=True, help=telling.NO_FIT)
 def assign(
     file: Path,
     *,
@@ -83,6 +84,7 @@ def assign(
     street_crs: str | None,
     street_encoding: str | None,
     prefix: str,
+    no_fit: bool,
     **said: Any,
 ) -> None:
     """Place the rows of a file on street blocks."""
@@ -93,7 +95,9 @@ def assign(
     known = Accuracy(source=source, accuracy_m=accuracy, accuracy_kind=accuracy_kind)
     with progress.shown() as shown:
         on = _streets(streets, home, of_streets, shown)
-        summary = assigning.assign_file(file, out, on, options, known, prefix=prefix, progress=shown)
+        summary = assigning.assign_file(
+            file, out, on, options, known, prefix=prefix, fit=not no_fit, progress=shown
+        )
     _tell(out, summary)
 
 
@@ -143,6 +147,8 @@ def _tell(out: Path, summary: Summary) -> None:
 def _error(summary: Summary) -> str:
     """Return the sentence that every result must carry: how wrong positions were taken to be."""
     error = summary.error
+    if summary.fitted:
+        return telling.fitted(summary.source, error)
     if error.offset_m is None:
         return gettext(
             "position error assumed: %(sd).1f m per axis (%(source)s), at the kerb of each street",

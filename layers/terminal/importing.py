@@ -239,6 +239,7 @@ def _tell_refused_gates(file: Path, done: Done, *, dry_run: bool) -> None:
     help="Column that names a row for ever; none for the whole row, as unless you say.",
 )
 @option("--series", help="Name of the series that the keys belong to.")
+@option("--no-fit", is_flag=True, help=telling.NO_FIT)
 @_writing
 def findings(files: Sequence[Path], **given: Any) -> None:
     """Import findings."""
@@ -324,7 +325,7 @@ def _options(
 ) -> ImportOptions:
     keys = tuple(key for key in given.get("key", ()) if key != "none")
     said = {name: given[name] for name in ("encoding", "crs", "frame", "layer")}
-    own = {name: given[name] for name in ("series", "time_zone", "date_format") if name in given}
+    own = {name: given[name] for name in ("series", "time_zone", "date_format", "no_fit") if name in given}
     return ImportOptions(
         columns=pairs(given["columns"], "--column"),
         constants={name: value for name, value in (constants or {}).items() if value is not None},

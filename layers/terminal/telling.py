@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
+from geo.assign import SourceError
 from layers.importing.runs import Done
 from layers.language import explain, gettext, ngettext
 
 _SHOWN_REFUSALS = 5
 _SHOWN_NAMES = 8
+NO_FIT = "Assume what is usual for the source, not what the file's own addresses say of their errors."
 _KINDS = {
     "streets": "Streets",
     "key_points": "Key points",
@@ -45,6 +47,8 @@ def tell(file: Path, done: Done, refused_file: Path | None, *, dry_run: bool) ->
     _tell_network(done)
     _tell_gates(done)
     _tell_skipped(done.skipped)
+    for source, error in done.facts.get("fitted", {}).items():
+        click.echo(f"  {fitted(source, error)}")
     if done.facts.get("n_date_only"):
         click.echo(
             "  "
@@ -54,6 +58,18 @@ def tell(file: Path, done: Done, refused_file: Path | None, *, dry_run: bool) ->
             )
         )
     tell_refused(done, refused_file)
+
+
+def fitted(source: str, error: SourceError) -> str:
+    """Return the sentence that tells how the positions of a file were found to err."""
+    return gettext(
+        "position error fitted to the first rows: %(sd)g m per axis (%(source)s), %(offset)g ± %(spread)g m "
+        "from the centre line; --no-fit assumes what is usual",
+        sd=error.sd_m,
+        source=source,
+        offset=error.offset_m or 0.0,
+        spread=error.offset_sd_m,
+    )
 
 
 def _counts(done: Done) -> str:

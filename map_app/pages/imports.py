@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from layers.importing import profiles, undoing, uploads
 from layers.importing.options import FRAMES
 from layers.language import gettext
+from map_app import basis
 from map_app.pages.gate import allow, visitor
 from map_app.pages.service import now, site
 
@@ -20,6 +21,7 @@ def page() -> ResponseReturnValue:
         "map_app/imports.html",
         runs=undoing.every(site()),
         kind_name=kind_name,
+        fitted=basis.fitted,
         undoable=undoing.UNDOABLE,
         profiles=[one.name for one in profiles.every(site()) if one.kind == "findings"],
         frames=FRAMES,

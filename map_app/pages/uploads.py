@@ -10,6 +10,8 @@ from layers.importing import profiles, uploads
 from layers.importing.options import FRAMES, ImportOptions
 from layers.jobs import Job
 from layers.language import explain, gettext
+from layers.settings import SOURCE_ERRORS
+from map_app import basis
 from map_app.maps import base, import_preview
 from map_app.pages import jobs
 from map_app.pages.gate import allow, visitor
@@ -51,6 +53,8 @@ def looked_at(job_id: int) -> ResponseReturnValue:
         is_look=job.kind == uploads.LOOK,
         options=profiles.read(job.payload["options"]),
         frames=FRAMES,
+        sources=[(one, basis.source_name(one)) for one in SOURCE_ERRORS],
+        fitted=basis.fitted(found.get("source_errors")),
         fields=[(one, _field_name(one)) for one in MAPPED],
         parts=base.parts(drawn) if drawn else None,
     )
@@ -87,8 +91,9 @@ def _options(job: Job) -> ImportOptions:
         if not said[name]:
             columns.pop(name, None)
     code = request.form.get("all_code", "").strip()
-    kept = {name: value for name, value in before.constants.items() if name != "code"}
-    constants = {**kept, **({"code": code} if code else {})}
+    own = {"code": code, "source": request.form.get("source", "")}
+    kept = {name: value for name, value in before.constants.items() if name not in own}
+    constants = {**kept, **{name: value for name, value in own.items() if value}}
     key = request.form.get("key", "")
     fresh = ImportOptions(frame=_frame(), key=(key,) if key else ())
     joined = profiles.joined(before, fresh)

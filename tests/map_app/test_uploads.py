@@ -1,5 +1,6 @@
 """A file of findings from a browser: looked at, its columns named, imported, taken back."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -15,6 +16,7 @@ from layers.people import Account
 from layers.site import Site
 from layers.worker import Worker, ticking
 from tests.conftest import at
+from tests.layers.importing.test_fitting import houses
 from tests.map_app.conftest import HOSTILE
 
 Enter = Callable[[Account], FlaskClient]
@@ -82,6 +84,24 @@ def test_a_profile_reads_the_next_file(client: FlaskClient, town: Site, now: dat
     there = send(client, profile="热线").headers["Location"]
     work(town, now)
     assert "1 new" in client.get(there).get_data(as_text=True)
+
+
+def test_a_file_of_addresses_tells_how_they_lie_about_the_streets(
+    client: FlaskClient, town: Site, now: datetime
+) -> None:
+    lines = [f"{one['number']},{one['lon']},{one['lat']},2026-08-22 10:00," for one in houses()]
+    there = send(client, text="\n".join(["编号,东经,北纬,何时,问题", *lines])).headers["Location"]
+    said = {"csrf_token": token(client), **COLUMNS, **REST, "source": "geocoded"}
+    there = client.post(there, data={**said, "act": "look"}).headers["Location"]
+    work(town, now)
+    text = client.get(there).get_data(as_text=True)
+    fitted = re.search(r"Position error fitted: address, (1[12]\.\d) ± 0\.\d m from the centre line", text)
+    assert fitted
+    assert '<option value="geocoded" selected>' in text
+    assert "Position error fitted" not in client.get("/imports").get_data(as_text=True)
+    client.post(there, data={**said, "act": "import"})
+    work(town, now)
+    assert fitted[0] in client.get("/imports").get_data(as_text=True)
 
 
 @pytest.mark.parametrize("name", ["x.exe", "x", "../../etc/passwd", "x.csv.gz", "x.vrt"])

@@ -108,6 +108,8 @@ import_run = Table(
     Column("n_refused", Integer, nullable=False),
     Column("undone_at", Instant),
     Column("undone_by", ForeignKey("account.id")),
+    # for each source of positions what its own positions in this file say of their errors
+    Column("source_errors", JSON(none_as_null=True)),
 )
 
 # Categories of this site: names of its own for shipped codes, or schemes of its own

@@ -123,6 +123,16 @@ def test_accounts_of_an_older_version_may_be_of_the_new_roles(store: Store, now:
         conn.execute(insert(schema.account).values(**{**unit, "login": "k", "role": "king"}))
 
 
+def test_imports_of_an_older_version_learn_to_keep_fitted_errors(store: Store, now: datetime) -> None:
+    number = next(step.number for step in MIGRATIONS if step.name == "fitted errors")
+    with store.write() as conn:
+        conn.execute(text("ALTER TABLE import_run DROP COLUMN source_errors"))
+        conn.execute(schema.migration.delete().where(schema.migration.c.number >= number))
+    assert store.migrate(now=now, steps=MIGRATIONS[:number]) == [number]
+    with store.read() as conn:
+        assert conn.execute(select(schema.import_run.c.source_errors)).all() == []
+
+
 def test_an_older_store_learns_to_count_corrections_of_devices(store: Store, now: datetime) -> None:
     number = next(step.number for step in MIGRATIONS if step.name == "datum corrections")
     with store.write() as conn:
