@@ -16,8 +16,8 @@ from layers.analysis.hotspots import Asked as HotspotsAsked
 from layers.analysis.questions import Analyst
 from layers.city import taxonomy
 from layers.language import gettext, ngettext
-from map_app import basis, hotspot_words, legend, parking_words
-from map_app.maps import coverage, density, findings, heat, hotspots, parking, pictures, school_zones
+from map_app import basis, coverage_words, hotspot_words, legend, parking_words
+from map_app.maps import density, findings, heat, hotspots, parking, pictures, school_zones
 from map_app.style import Entry
 from map_app.words import Choice, number
 
@@ -140,20 +140,7 @@ def _surface(asked: Asked, key: str, path: Path, unit: str) -> Answer:
 
 
 def _coverage(asked: Asked) -> Answer:
-    seen = asked.analyst.last_patrolled(asked.now, asked.choice.wanted.account_id)
-    blocks = asked.analyst.site.network.blocks
-    lengths = blocks.set_index("block_id")["length_m"]
-    recent = seen.index[seen["age_days"] <= 7]
-    share = lengths.reindex(recent).sum() / lengths.sum() if len(lengths) else 0.0
-    left_out = gettext(
-        "Only uploaded tracks are known. A street walked without a track, or where the track cannot be told "
-        "from the next street, counts as never seen."
-    )
-    return {
-        "headline": gettext("%(share)s %% of street length in the last 7 days", share=number(share * 100, 1)),
-        "layer": coverage.layer(seen, asked.analyst.block_numbers(), lengths, gettext, texts=asked.inside),
-        "basis": basis.of_coverage(asked.analyst, [left_out], asked.now),
-    }
+    return coverage_words.answer(asked.analyst, asked.choice.coverage, asked.now, inside=asked.inside)
 
 
 def _parking(asked: Asked) -> Answer:

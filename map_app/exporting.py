@@ -6,6 +6,7 @@ Browsers refuse `fetch` to a page opened from disk, so data comes as scripts: ea
 import base64
 import json
 import shutil
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from layers.site import Site
 from map_app import answering, assets, grounds, icons, subjects
 from map_app.answering import Asked
 from map_app.maps import base, coverage, density, findings, heat, hotspots, parking, school_zones
-from map_app.maps.base import Ground, Source
+from map_app.maps.base import CityMap, Ground, Source
 from map_app.words import Choice
 
-_BUILD = {
+LINES = "lines"
+_BUILD: dict[str, Callable[..., CityMap]] = {
     "findings": findings.build,
     "hotspots": hotspots.build,
     "density": density.build,
@@ -56,14 +58,16 @@ def export(site: Site, outdir: Path, wanted: FindingFilter | None = None, *, now
         analyst, lambda name: f"assets/{name}", lambda name, path: Source(key=name), SIMPLE_MAX_ZOOM
     )
     scripts = _write_streets(analyst, outdir / "data")
+    lines = _write_lines(analyst, outdir / "data")
     pages = [outdir / "index.html"]
     templates = _templates()
     names = subjects.NAMES if site.network_or_none() else ("findings", "school_zones")
     for name in names:
         asked = Asked(analyst=analyst, choice=choice, now=now, inside=True)
         script = _write_script(outdir / "data" / f"{name}.js", name, answering.answer(name, asked))
+        own = lines if name == "coverage" else []
         page = outdir / f"{name}.html"
-        page.write_text(_page(templates, name, names, ground, [*scripts, script]), encoding="utf-8")
+        page.write_text(_page(templates, name, names, ground, [*scripts, *own, script]), encoding="utf-8")
         pages.append(page)
     shutil.copy(pages[1], pages[0])
     return pages
@@ -88,7 +92,8 @@ def _templates() -> Environment:
 def _page(
     templates: Environment, name: str, names: tuple[str, ...], ground: Ground, scripts: list[str]
 ) -> str:
-    city_map = _BUILD[name](ground, Source(key=name))
+    own = {"lines": Source(key=LINES)} if name == "coverage" else {}
+    city_map = _BUILD[name](ground, Source(key=name), **own)
     return templates.get_template("map_app/exported.html").render(
         parts=base.parts(city_map),
         name=name,
@@ -113,6 +118,15 @@ def _write_streets(analyst: Analyst, folder: Path) -> list[str]:
         packed = base64.b64encode(analyst.write_archive(name, SIMPLE_MAX_ZOOM).read_bytes()).decode()
         scripts.append(_write_script(folder / f"{name}.js", name, packed))
     return scripts
+
+
+def _write_lines(analyst: Analyst, folder: Path) -> list[str]:
+    """Write the lines of the streets, for the map that draws their sides."""
+    network = analyst.site.network_or_none()
+    if network is None:
+        return []
+    drawn = coverage.lines(network.blocks, analyst.block_numbers(), network.projection)
+    return [_write_script(folder / f"{LINES}.js", LINES, drawn)]
 
 
 def _write_script(path: Path, name: str, content: Any) -> str:

@@ -88,5 +88,8 @@ def texts() -> dict[str, str]:
         "Findings at this place",
         "Date",
         "findings per hectare",
+        "Whole period",
+        "Day or week",
+        "Play",
     )
     return {text: gettext(text) for text in said}

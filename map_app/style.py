@@ -43,23 +43,28 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class AgeClass:
-    """A class of the coverage map: patrolled at most `days` ago."""
+class Look:
+    """A class of the map of coverage; `days` is the age up to which what was inspected is of it."""
 
-    days: float
     label: str
     colour: str
+    days: float = float("nan")
+    dash: tuple[int, int] | None = None
 
 
-AGES = (
-    AgeClass(1, "Within a day", "#08519c"),
-    AgeClass(3, "Up to 3 days ago", "#3a83c3"),
-    AgeClass(7, "Up to 7 days ago", "#7fb6d9"),
-    AgeClass(14, "Up to 14 days ago", "#c3cfa0"),
-    AgeClass(30, "Up to 30 days ago", "#e9b44c"),
-    AgeClass(float("inf"), "Longer ago", "#c4622d"),
+AGE_LOOKS = (
+    Look("Inspected within a day", "#08519c", 1),
+    Look("Up to 3 days ago", "#3a83c3", 3),
+    Look("Up to 7 days ago", "#7fb6d9", 7),
+    Look("Up to 14 days ago", "#c3cfa0", 14),
+    Look("Up to 30 days ago", "#e9b44c", 30),
+    Look("Longer ago", "#c4622d", float("inf")),
 )
-NEVER = AgeClass(float("nan"), "Never seen", "#8d8a94")
+INSPECTED = Look("Inspected", "#2f7cb8")
+PASSED = Look("Passed too fast to look", "#8f5fae")
+UNKNOWN = Look("Unknown: the track is not clear", "#c58fd0", dash=(4, 3))
+NOT_VISITED = Look("Not visited", "#8d8a94", dash=(2, 4))
+NEVER = NOT_VISITED
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,12 +77,13 @@ def _heat() -> Subject:
 def _coverage() -> Subject:
     return Subject(
         short=gettext("Coverage"),
-        title=gettext("When was each street last patrolled?"),
-        lead=gettext("Street blocks by the time since a patrol's track last ran along them."),
-        legend=gettext("Last patrolled, length of streets"),
-        warning=gettext(
-            "Provisional: from runs of at least two fixes placed on a block with probability 0.9 or more."
+        title=gettext("Where patrols have looked"),
+        lead=gettext(
+            "Both sides of every street, by the tracks of patrols matched to it: what was inspected and how "
+            "long ago, what was only passed, and where nobody was."
         ),
+        legend=gettext("Length of streets, by the better side"),
+        list=gettext("Areas, least inspected first; km not inspected"),
     )
 
 

@@ -4,7 +4,26 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from layers.analysis.coverage_choice import Asked as CoverageAsked
+from layers.analysis.coverage_tables import DEFAULT_DAYS
 from layers.field.asking import FindingFilter
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageChoice:
+    """What was chosen of coverage: which passes and streets, and how they are shown."""
+
+    asked: CoverageAsked = field(default_factory=CoverageAsked)
+    # the colours of the map: "age" since the last inspection, or "state"
+    view: str = "age"
+    # for how many days a street may not have been seen to be counted in the sentence
+    days: int = DEFAULT_DAYS
+    # what the slider steps through: "day", "week", or None: by the length of the period
+    unit: str | None = None
+    # the level of areas compared; None: the widest that divides the streets chosen
+    level: str | None = None
+    # which step of the slider is asked for; None: the whole period
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +39,7 @@ class Choice:
     show: str = "rate"
     # what a map of parking is of: "car" or "bicycle"
     vehicle: str = "car"
+    coverage: CoverageChoice = field(default_factory=CoverageChoice)
 
 
 # What two findings of one thing are to each other

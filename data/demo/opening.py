@@ -21,7 +21,7 @@ from data.demo.city import TRUTH, build
 from data.demo.life.phones import STREET_CANYON
 from data.demo.replay import HOTLINE, Clock, Handed, hand_in
 from data.demo.sizes import DISTRICT, Size
-from layers import first_accounts, people
+from layers import first_accounts, people, teams
 from layers.city import versions
 from layers.errors import ConflictError
 from layers.first_accounts import FirstAccount
@@ -171,7 +171,8 @@ def _fill(
 
 def _appoint(site: Site, folder: Path, now: datetime) -> tuple[list[FirstAccount], dict[str, str]]:
     """Make everybody's account; return those with a password, and a token for each who hands something in."""
-    staff = json.loads((folder / "people.json").read_text(encoding="utf-8"))["accounts"]
+    known = json.loads((folder / "people.json").read_text(encoding="utf-8"))
+    staff, team_names = known["accounts"], {one["key"]: one["name"] for one in known["groups"]}
     with_password = _first_of_each_post(staff, folder)
     passwords = {one.login: one.password for one in with_password}
     hotline = {"login": HOTLINE, "display_name": "市民热线", "role": "inspector"}
@@ -181,6 +182,8 @@ def _appoint(site: Site, folder: Path, now: datetime) -> tuple[list[FirstAccount
             role = "supervisor" if one["role"] == "planner" else one["role"]
             login, name = one["login"], one["display_name"]
             made = people.create(conn, login, name, role, password=passwords.get(login), now=now)
+            team = team_names.get(one.get("group"))
+            teams.join(conn, made.id, team, since=now, now=now, by=None)
             if role == "inspector":
                 tokens[login] = people.issue_token(conn, made.id, "demo city", now)
     return with_password, tokens

@@ -4,7 +4,7 @@ An element is an interval of whole millimetres with its recording; a union of el
 commutative and idempotent, so that a recording sent twice changes nothing and workers may merge in any order.
 """
 
-from geo.coverage.answers import age, effort, gini, overdue, shares
+from geo.coverage.answers import age, effort, gini, overdue, shares, union_m
 from geo.coverage.passes import SIDES, STATES, Rules, checked, cover
 from geo.coverage.union import merge, stretches
 
@@ -21,4 +21,5 @@ __all__ = [
     "overdue",
     "shares",
     "stretches",
+    "union_m",
 ]

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike
 from geo.coverage.passes import STATES
 from geo.recordings import seconds
 
+# More than any block has millimetres, so that group, block and place are one number
+_PLACES_OF_A_BLOCK = 1 << 34
+
 
 def shares(stretches: pd.DataFrame, groups: "pd.Series[Any] | None" = None) -> pd.DataFrame:
     """Return metres and shares per state, for all blocks or for groups of them.
@@ -109,6 +112,44 @@ def overdue(
     table["over_days"] = table["age_days"] - table["target_days"]
     late = table["target_days"].notna() & ~(table["over_days"] <= 0)
     return table[late].reset_index(drop=True)
+
+
+def union_m(intervals: pd.DataFrame, groups: "pd.Series[Any]") -> "pd.Series[float]":
+    """Return the metres that the intervals of each group cover, what is covered twice counted once.
+
+    Parameters
+    ----------
+    intervals : DataFrame
+        `block_id, from_m, to_m`; what else they say does not matter.
+    groups : Series
+        The group of each interval (its week, its team), by the same index; None or NaN: in no group.
+
+    Returns
+    -------
+    Series
+        Metres by group, in the order of the groups.
+
+    Examples
+    --------
+    >>> seen = pd.DataFrame({"block_id": ["a", "a", "a"], "from_m": [0.0, 20.0, 0.0],
+    ...                      "to_m": [30.0, 50.0, 10.0]})
+    >>> union_m(seen, pd.Series(["mon", "mon", "tue"])).to_dict()
+    {'mon': 50.0, 'tue': 10.0}
+    """
+    group, names = pd.factorize(groups, sort=True)
+    kept = group >= 0
+    group, some = group[kept].astype(np.int64), intervals[kept]
+    block, blocks = pd.factorize(some["block_id"])
+    # one number for group, block and place: the union is then a running maximum
+    base = (group * len(blocks) + block.astype(np.int64)) * _PLACES_OF_A_BLOCK
+    low = base + np.round(some["from_m"].to_numpy(np.float64) * 1000).astype(np.int64)
+    high = base + np.round(some["to_m"].to_numpy(np.float64) * 1000).astype(np.int64)
+    order = np.argsort(low, kind="stable")
+    low, high = low[order], high[order]
+    reached = np.concatenate([[np.iinfo(np.int64).min], np.maximum.accumulate(high)[:-1]])
+    new = np.maximum(0, high - np.maximum(low, reached))
+    metres = np.bincount(group[order], new / 1000, minlength=len(names))
+    return pd.Series(metres.round(3), index=pd.Index(names), dtype=float)
 
 
 def effort(

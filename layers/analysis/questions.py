@@ -64,6 +64,10 @@ class Analyst:
         asked = {**parameters, "network": at.network, "data": at.data, "method": METHOD_VERSION}
         return self._answers.get(cache.key(name, asked), make)
 
+    def kept_of(self, name: str, parameters: dict[str, object], make: Callable[[], Answer]) -> Answer:
+        """Return the answer to a question that depends on these parameters and on nothing else."""
+        return self._answers.get(cache.key(name, parameters), make)
+
     def findings(self, chosen: FindingFilter) -> pd.DataFrame:
         """Return the chosen findings with their placement; see `selection.read`."""
         return self.kept("findings", asdict(chosen), lambda: selection.read(self.site, chosen))

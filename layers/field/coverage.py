@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from geo import coverage
 from geo.matching import Trace
@@ -108,6 +108,47 @@ def intervals(
     for end in ("from", "to"):
         found[f"{end}_m"] = found.pop(f"{end}_mm") / 1000
     return coverage.merge(found)
+
+
+def table(site: "Site") -> pd.DataFrame:
+    """Return all that was covered on the newest streets, with the `account_id` and `run_id` of its track.
+
+    What the same recording sent twice covered is there once.
+    """
+    version = site.network.version
+    derive(site, version)
+    asked = _chosen(version, None, None, None).join(track, track.c.fid == coverage_run.c.track_id)
+    with site.store.read() as conn:
+        found = frames.read(conn, asked.add_columns(interval.c.run_id, track.c.account_id))
+    for end in ("from", "to"):
+        found[f"{end}_m"] = found.pop(f"{end}_mm") / 1000
+    first = found.groupby("recording")["run_id"].transform("min") if len(found) else found["run_id"]
+    return found[found["run_id"] == first].reset_index(drop=True)
+
+
+def tracks_read(conn: Connection, version: int) -> pd.DataFrame:
+    """Return the tracks read on a version of the streets, and whether anything was `matched` of each."""
+    some = select(interval.c.id).where(
+        interval.c.run_id == coverage_run.c.id, interval.c.state.in_(("inspected", "passed"))
+    )
+    columns = [track.c[name] for name in ("started_at", "ended_at", "n_fixes", "mode", "account_id")]
+    asked = (
+        select(*columns, some.exists().label("matched"))
+        .join(coverage_run, coverage_run.c.track_id == track.c.fid)
+        .where(coverage_run.c.network_version == version, coverage_run.c.method_version == METHOD_VERSION)
+    )
+    return frames.read(conn, asked.order_by(track.c.fid))
+
+
+def version(site: "Site") -> tuple[int, int, int]:
+    """Return what changes whenever `table` does: the streets, the last track read, and how many there are."""
+    streets = int(site.facts()["network"] or 0)
+    there = select(func.max(coverage_run.c.id), func.count()).where(
+        coverage_run.c.network_version == streets, coverage_run.c.method_version == METHOD_VERSION
+    )
+    with site.store.read() as conn:
+        last, n = conn.execute(there).one()
+    return streets, int(last or 0), int(n)
 
 
 def _chosen(

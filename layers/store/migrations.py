@@ -172,6 +172,11 @@ def keep_fitted_errors(conn: Connection) -> None:
     conn.execute(text(f"ALTER TABLE import_run ADD COLUMN source_errors {kind}"))
 
 
+def know_teams(conn: Connection) -> None:
+    """Make room for who was in which team, and from when on."""
+    add_tables(conn, schema.team_member)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -188,6 +193,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(12, "undone imports", undo_imports),
     Migration(13, "datum corrections", correct_datums),
     Migration(14, "fitted errors", keep_fitted_errors),
+    Migration(15, "teams", know_teams),
 )
 
 

@@ -28,6 +28,7 @@ SCRIPTS = (
     "surroundings.js",
     "stretch.js",
     "shifts.js",
+    "coverage.js",
 )
 STYLES = ("map.css",)
 

@@ -1,79 +1,161 @@
-"""The map of when each block was last patrolled: provisional."""
+"""The map of coverage: both sides of every street by what is known of them, and a slider through time."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
+from numpy.typing import NDArray
 
+from geo.crs import Projection
+from layers.analysis import coverage_sides
 from map_app import style
-from map_app.maps import density, packing
-from map_app.maps.base import CityMap, Ground, Source
+from map_app.maps import packing
+from map_app.maps.base import CityMap, Ground, MapLayer, Source
 
-NEVER = len(style.AGES)
+Say = Callable[[str], str]
+# A line is drawn with no more corners than the eye needs, metres
+_SMOOTH_M = 1.0
+# Places along a block are sent in so many parts of its length
+PARTS = 1000
 
 
-def build(ground: Ground, source: Source, *, details: str | None = None) -> CityMap:
-    """Return the map; blocks are drawn as on the density map."""
-    return density.build(ground, source, details=details)
+class Coverage(MapLayer):
+    """Sides of streets, and a slider."""
+
+    method = "coverage"
 
 
-def classes(age_days: pd.Series) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """Return the class of each age: the first whose days are not exceeded.
+def build(ground: Ground, source: Source, *, lines: Source, details: str | None = None) -> CityMap:
+    """Return the map.
 
-    >>> classes(pd.Series([0.2, 1.0, 1.5, 400.0])).tolist()
-    [0, 0, 1, 5]
+    `lines` is where the streets' lines are, `details` the address of one block's card with 0 in place of its
+    number.
     """
-    bounds = [age.days for age in style.AGES]
-    return np.searchsorted(bounds, age_days.to_numpy(dtype=float), side="left").astype(np.int64)
+    city_map = CityMap(ground)
+    city_map.add_child(Coverage(source=source.to_json(), lines=lines.to_json(), details=details))
+    return city_map
 
 
-def layer(
-    seen: pd.DataFrame,
-    numbers: "pd.Series[int]",
-    lengths_m: pd.Series,
-    say: Callable[[str], str],
-    *,
-    texts: bool = False,
-) -> dict[str, Any]:
-    """Return the blocks that were ever patrolled by class of age; all others are of the class "never seen".
+def lines(blocks: gpd.GeoDataFrame, numbers: "pd.Series[int]", projection: Projection) -> dict[str, Any]:
+    """Return the line of every block in the order of the numbers, packed, and how many corners each has."""
+    order = np.argsort(numbers.loc[blocks["block_id"].to_numpy()].to_numpy(), kind="stable")
+    drawn = shapely.simplify(blocks.geometry.to_numpy()[order], _SMOOTH_M)
+    lonlat = projection.to_lonlat(shapely.get_coordinates(drawn))
+    return {
+        "n": shapely.get_num_coordinates(drawn).tolist(),
+        "lon": packing.degrees(lonlat[:, 0]),
+        "lat": packing.degrees(lonlat[:, 1]),
+    }
+
+
+def looks(view: str) -> list[style.Look]:
+    """Return the classes of a view: "age" or "state"; the last is what nobody visited."""
+    inspected = style.AGE_LOOKS if view == "age" else (style.INSPECTED,)
+    return [*inspected, style.PASSED, style.UNKNOWN, style.NOT_VISITED]
+
+
+def classes(stretches: pd.DataFrame, view: str, now: pd.Timestamp) -> NDArray[np.int64]:
+    """Return the class of each stretch, a place among `looks`.
+
+    >>> cut = pd.DataFrame({"state": ["inspected", "passed", "not visited"],
+    ...     "inspected_at": pd.to_datetime(["2026-01-01T00:00Z", None, None])})
+    >>> classes(cut, "age", pd.Timestamp("2026-01-03T00:00Z")).tolist()
+    [1, 6, 8]
+    """
+    n = len(looks(view))
+    states = {"inspected": 0, "passed": n - 3, "unknown": n - 2, "not visited": n - 1}
+    which = stretches["state"].map(states).to_numpy(dtype=np.int64)
+    if view == "age":
+        age = (now - stretches["inspected_at"]).dt.total_seconds().to_numpy() / 86400
+        bounds = [look.days for look in style.AGE_LOOKS]
+        old = np.minimum(np.searchsorted(bounds, np.nan_to_num(age)), len(bounds) - 1)
+        which = np.where(stretches["state"] == "inspected", old, which)
+    return np.asarray(which, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The blocks asked about, and their stretches as from `layers.analysis.coverage_sides`."""
+
+    blocks: gpd.GeoDataFrame
+    each: pd.DataFrame
+    whole: pd.DataFrame
+
+
+def layer(cut: Cut, numbers: "pd.Series[int]", view: str, now: pd.Timestamp, say: Say) -> dict[str, Any]:
+    """Return the stretches to draw and the legend.
 
     Parameters
     ----------
-    seen : DataFrame indexed by block id
-        `age_days`, `last_at`, `n_passes`.
+    cut : what was asked about; other blocks are not drawn
     numbers : Series, number in the tiles by block id
-    lengths_m : length of every block, indexed by block id
-    say : translates the fixed texts
-    texts : whether the page carries the card of each block, for exported maps
+    view : "age" or "state"
+    now : the moment as of which ages count
     """
-    seen = seen[seen.index.isin(lengths_m.index)]
-    known = seen.assign(number=numbers.reindex(seen.index)).sort_values("number")
-    which = classes(known["age_days"])
-    kilometres = np.bincount(which, lengths_m.loc[known.index].to_numpy(), minlength=NEVER + 1) / 1000
-    kilometres[NEVER] = lengths_m.sum() / 1000 - kilometres.sum()
-    answer: dict[str, Any] = {
-        "classes": [
-            {
-                "label": say(age.label),
-                "colour": age.colour,
-                "n": f"{km:,.1f} km",
-                "swatch": "line",
-                "dash": dash,
-                "thin": dash is not None,
-            }
-            for age, km, dash in zip(
-                (*style.AGES, style.NEVER), kilometres, [None] * NEVER + [[2, 4]], strict=True
-            )
-        ],
-        "number": packing.steps(known["number"]),
-        "class": which.tolist(),
-        "rest": NEVER,
-        "label": say("Last patrolled"),
+    known, blocks, each, whole = looks(view), cut.blocks, cut.each, cut.whole
+    if view == "state":
+        each = each[each["stronger"]]
+    metres = np.bincount(
+        classes(whole, view, now), (whole["to_m"] - whole["from_m"]).to_numpy(), minlength=len(known)
+    )
+    return {
+        "classes": [_entry(look, km, say) for look, km in zip(known, metres / 1000, strict=True)],
+        "rest": len(known) - 1,
+        "blocks": None if len(blocks) == len(numbers) else _numbers(blocks["block_id"], numbers),
+        "stretches": _packed(each, blocks, numbers, classes(each, view, now), len(known) - 1),
     }
-    if texts:
-        answer["columns"] = [
-            {"label": say("Last patrolled"), "values": known["last_at"].dt.strftime("%Y-%m-%d").to_list()},
-            {"label": say("Passes"), "values": known["n_passes"].to_list()},
-        ]
-    return answer
+
+
+def _entry(look: style.Look, km: float, say: Say) -> dict[str, Any]:
+    return {
+        "label": say(look.label),
+        "colour": look.colour,
+        "n": f"{km:,.1f} km",
+        "swatch": "line",
+        "dash": list(look.dash) if look.dash else None,
+    }
+
+
+def _packed(
+    each: pd.DataFrame,
+    blocks: gpd.GeoDataFrame,
+    numbers: "pd.Series[int]",
+    which: NDArray[np.int64],
+    rest: int,
+) -> dict[str, Any]:
+    """Return columns of the stretches; what nobody visited is not sent, it is what lies under all others."""
+    drawn = coverage_sides.joined(each, np.where(which == rest, -1, which))
+    drawn = drawn.assign(number=numbers.reindex(drawn["block_id"]).to_numpy(dtype=np.int64))
+    drawn = drawn.sort_values(["number", "side", "from_m"], kind="stable")
+    lengths = pd.Series(blocks.geometry.length.to_numpy(), index=blocks["block_id"].to_numpy())
+    own = lengths.reindex(drawn["block_id"]).to_numpy()
+    place = {end: np.clip(np.round(drawn[f"{end}_m"] / own * PARTS), 0, PARTS) for end in ("from", "to")}
+    side = pd.Categorical(drawn["side"], categories=coverage_sides.SIDES).codes
+    return {
+        "block": packing.steps(drawn["number"]),
+        "side": side.tolist(),
+        "from": place["from"].astype(int).tolist(),
+        "to": place["to"].astype(int).tolist(),
+        "class": drawn["which"].astype(int).tolist(),
+    }
+
+
+def _numbers(block_ids: "pd.Series[str]", numbers: "pd.Series[int]") -> list[int]:
+    return packing.steps(np.sort(numbers.reindex(block_ids).to_numpy(dtype=np.int64)))
+
+
+def bounds(blocks: gpd.GeoDataFrame, groups: NDArray[Any], projection: Projection) -> dict[Any, list[Any]]:
+    """Return for each group of blocks [[south, west], [north, east]] in degrees."""
+    edges = blocks.geometry.bounds.groupby(groups).agg(
+        {"minx": "min", "miny": "min", "maxx": "max", "maxy": "max"}
+    )
+    low = projection.to_lonlat(edges[["minx", "miny"]].to_numpy())
+    high = projection.to_lonlat(edges[["maxx", "maxy"]].to_numpy())
+    return {
+        key: [[round(s, 6), round(w, 6)], [round(n, 6), round(e, 6)]]
+        for key, (w, s), (e, n) in zip(edges.index, low.tolist(), high.tolist(), strict=True)
+    }

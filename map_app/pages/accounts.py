@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from layers import people
+from layers import people, teams
 from layers.city import taxonomy
 from layers.errors import InvalidError, XunchaError
 from layers.language import explain, gettext
@@ -87,6 +87,16 @@ def limit(account_id: int) -> ResponseReturnValue:
     return redirect(url_for(".one", account_id=account_id), 303)
 
 
+@blueprint.post("/accounts/<int:account_id>/team")
+def team(account_id: int) -> ResponseReturnValue:
+    """Put an account into a team from now on; what it did before stays with the team of then."""
+    allow("accounts")
+    with site().store.write() as conn:
+        whom = people.by_id(conn, account_id).id
+        teams.join(conn, whom, request.form.get("team"), since=now(), now=now(), by=visitor().id)
+    return redirect(url_for(".one", account_id=account_id), 303)
+
+
 @blueprint.post("/accounts/<int:account_id>/token")
 def token(account_id: int) -> ResponseReturnValue:
     """Issue a token and show it, this once: it is nowhere else."""
@@ -116,10 +126,14 @@ def _account(account_id: int) -> Account:
 
 def _page(account: Account, secret: str | None = None) -> str:
     chosen = {f"{scheme}.{code}" for scheme, code in account.scope.categories}
+    with site().store.read() as conn:
+        own_team, known_teams = teams.of(conn, account.id, now()), teams.names(conn)
     return render_template(
         "map_app/one_account.html",
         account=account,
         limits=_limits(account),
+        team=own_team,
+        teams=known_teams,
         secret=secret,
         is_me=account.id == visitor().id,
         areas=_areas(account),

@@ -43,6 +43,17 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Select:
+    """One more field to choose in: values with their names, the first being chosen unless another is."""
+
+    name: str
+    label: str
+    options: list[tuple[str, str]]
+    # folded away until something is chosen there
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """What the form offers, and what was chosen."""
 
@@ -54,6 +65,12 @@ class Form:
     streams: list[tuple[str, str]] = field(default_factory=list)
     shows: list[tuple[str, str]] = field(default_factory=list)
     vehicles: list[tuple[str, str]] = field(default_factory=list)
+    selects: list[Select] = field(default_factory=list)
+
+    @property
+    def has_more_chosen(self) -> bool:
+        """Tell whether anything is chosen in the fields that are folded away."""
+        return any(one.more and self.chosen.get(one.name) for one in self.selects)
 
 
 def parse(arguments: Mapping[str, str]) -> Choice:
@@ -66,7 +83,7 @@ def parse(arguments: Mapping[str, str]) -> Choice:
         observed_from=_start_of(first, zone) if first else None,
         observed_until=_start_of(last + timedelta(days=1), zone) if last else None,
         categories=categories(arguments.get("category", "")),
-        district_id=_number(arguments, "district"),
+        district_id=whole_number(arguments, "district"),
         block_id=arguments.get("block") or None,
     )
     stream = arguments.get("stream") or STREAMS[0]
@@ -127,7 +144,8 @@ def _start_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
 
 
-def _number(arguments: Mapping[str, str], name: str) -> int | None:
+def whole_number(arguments: Mapping[str, str], name: str) -> int | None:
+    """Return a whole number of the address; None where there is none."""
     text = arguments.get(name, "")
     if text and not (text.isascii() and text.isdigit() and len(text) < 18):
         raise InvalidError("%(given)s is not a number", field=name, given=text[:40])

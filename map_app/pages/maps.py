@@ -1,6 +1,7 @@
 """The maps: a page each, the data that each page asks for, and the cards that a click opens."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from map_app import answering, cards, grounds, hotspot_words, parking_words, sub
 from map_app.answering import Asked
 from map_app.maps import base, coverage, density, findings, heat, hotspots, parking, school_zones
 from map_app.maps.base import CityMap, Ground, Source
-from map_app.pages import filters, json
+from map_app.pages import coverage_filters, filters, json
 from map_app.pages.gate import visitor
 from map_app.pages.service import analyst, now, site
 from map_app.pages.speech import asset
@@ -36,13 +37,13 @@ def page(name: str) -> ResponseReturnValue:
         subject=subjects.subject(name),
         filter=_form(name),
         files=_files(name) if site().network_or_none() else [],
+        more=coverage_filters.more() if name == "coverage" else None,
     )
 
 
 def _form(name: str) -> filters.Form | None:
-    if name == "coverage":
-        return None
     forms = {
+        "coverage": coverage_filters.form,
         "hotspots": filters.form_of_hotspots,
         "heat": filters.form_of_heat,
         "parking": filters.form_of_parking,
@@ -56,6 +57,8 @@ def _files(name: str) -> list[tuple[str, str]]:
         return [(url_for("pages.hotspots.geopackage"), gettext("Blocks and stretches as GeoPackage"))]
     if name == "heat":
         return [(url_for("pages.hotspots.heat_file"), gettext("Rate, effort and count as GeoTIFF"))]
+    if name == "coverage":
+        return coverage_filters.files()
     return []
 
 
@@ -64,9 +67,12 @@ def data(name: str) -> Response:
     """Return what a map draws and says."""
     if name not in subjects.NAMES:
         abort(404)
+    choice = filters.parse(request.args)
+    if name == "coverage":
+        choice = replace(choice, coverage=coverage_filters.parse(request.args, choice))
     asked = Asked(
         analyst=analyst(),
-        choice=filters.parse(request.args),
+        choice=choice,
         now=now(),
         hotspot_page=lambda block_id: url_for("pages.hotspots.one", block_id=block_id),
         heat_tiles=lambda key: url_for("pages.tiles.heat", key=key, z=0, x=0, y=0).replace(
@@ -142,10 +148,12 @@ def _build(name: str, ground: Ground, source: Source) -> CityMap:
         return hotspots.build(ground, source, details=card, forecasts=tested)
     if name == "heat":
         return heat.build(ground, source)
+    if name == "coverage":
+        card, lines = url_for("pages.coverage.card", number=0), Source(url=coverage_filters.lines_address())
+        return coverage.build(ground, source, lines=lines, details=card)
     builders: dict[str, tuple[Callable[..., CityMap], str]] = {
         "findings": (findings.build, card),
         "density": (density.build, block),
-        "coverage": (coverage.build, block),
         "parking": (parking.build, url_for("pages.maps.parking_card", number=0)),
         "school_zones": (school_zones.build, card),
     }

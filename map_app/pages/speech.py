@@ -72,6 +72,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
                 *_for("decide", *decided),
             ],
         ),
+        (gettext("Patrols"), [("pages.coverage.tables", gettext("Coverage in numbers"))]),
         (gettext("Schools"), [*_for("overview", around), rules]),
         (
             gettext("Site"),

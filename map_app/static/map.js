@@ -96,7 +96,7 @@
         try {
           const answer = await xuncha.load(source, query);
           if (mine !== latest) return;
-          draw(answer);
+          await draw(answer);
           xuncha.panel.show(answer);
         } catch (error) {
           if (mine === latest) xuncha.panel.complain(error);

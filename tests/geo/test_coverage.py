@@ -203,3 +203,24 @@ def test_nothing_recorded_is_not_visited() -> None:
     cut = coverage.stretches(coverage.merge(), STREET)
     assert cut["state"].tolist() == ["not visited"] * 2
     assert np.isnan(coverage.gini([]))
+
+
+def test_a_union_counts_once_what_is_covered_twice_whatever_the_order() -> None:
+    rng = np.random.default_rng(3)
+    low = rng.integers(0, 400, 300)
+    seen = pd.DataFrame(
+        {
+            "block_id": rng.choice(["a", "b"], 300),
+            "from_m": low / 10,
+            "to_m": (low + rng.integers(0, 60, 300)) / 10,
+        }
+    )
+    week = pd.Series(rng.choice(["x", "y", ""], 300)).replace("", None)
+    cells: dict[str, set[tuple[str, int]]] = {"x": set(), "y": set()}
+    for block, start, end, name in zip(seen["block_id"], seen["from_m"], seen["to_m"], week, strict=True):
+        if name in cells:
+            cells[name] |= {(block, k) for k in range(round(start * 10), round(end * 10))}
+    expected = {name: len(found) / 10 for name, found in cells.items()}
+    assert coverage.union_m(seen, week).to_dict() == pytest.approx(expected)
+    mixed = rng.permutation(300)
+    assert coverage.union_m(seen.iloc[mixed], week.iloc[mixed]).to_dict() == pytest.approx(expected)

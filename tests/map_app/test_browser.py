@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from layers.field import findings
+from layers.field import findings, tracks
 from layers.field.asking import FindingFilter
 from tests.conftest import at, report
+from tests.layers.field.test_tracks import along, walk
 from tests.map_app.conftest import HOSTILE, City, Watched
 
 pytestmark = pytest.mark.browser
@@ -132,12 +133,33 @@ def test_a_block_tells_its_numbers_and_lists_its_findings(visit: Visit, city: Ci
     watched.check()
 
 
-def test_blocks_are_drawn_in_the_colour_of_their_class(visit: Visit) -> None:
+def test_both_sides_of_a_street_are_drawn_by_what_is_known_of_them(visit: Visit) -> None:
     watched = visit("supervisor", "en")
+    # driven through two days ago, slowly: nobody said in what, so that the side is not known
     x, y = open_at(watched, "coverage", 300, 400, zoom=17)
     shot = watched.page.screenshot(clip={"x": x - 2, "y": y - 2, "width": 4, "height": 4})
     colour = Image.open(BytesIO(shot)).convert("RGB").getpixel((2, 2))
-    assert colour == (0x3A, 0x83, 0xC3)  # walked two days ago
+    assert colour == (0x3A, 0x83, 0xC3)
+    watched.page.mouse.click(x, y)
+    popup = watched.page.locator(".leaflet-popup-content")
+    expect(popup).to_contain_text("Side not known")
+    expect(watched.page.locator("[data-part=status]")).to_contain_text("not seen for 14 days, worst in")
+    watched.check()
+
+
+def test_the_slider_goes_through_the_days_of_the_period(visit: Visit, city: City) -> None:
+    earlier = datetime.now(UTC) - timedelta(days=4)
+    drive = walk(along(600, 10, 790, 79), earlier, 77)
+    tracks.put(city.site, city.accounts["inspector"], drive, now=datetime.now(UTC))
+    watched = visit("supervisor", "en")
+    watched.open("/maps/coverage?view=state&step=day")
+    inspected = watched.page.locator("[data-part=legend] b").first
+    expect(inspected).to_have_text("1.6 km")
+    bar = watched.page.locator(".time-bar")
+    expect(bar.locator("output")).to_have_text("Whole period")
+    bar.locator("input").press("Home")
+    expect(bar.locator("output")).to_have_text(earlier.astimezone(city.site.settings.zone).date().isoformat())
+    expect(inspected).to_have_text("0.8 km")
     watched.check()
 
 

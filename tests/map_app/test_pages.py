@@ -82,7 +82,6 @@ def test_counts_are_never_called_hotspots_and_say_that_effort_is_not_in_them(cli
         text = client.get(path).get_data(as_text=True).split("<main", 1)[1].split("<script", 1)[0]
         assert "not corrected for patrol effort" in text
         assert "hotspot" not in text.lower()
-    assert "Provisional" in client.get("/maps/coverage").get_data(as_text=True)
 
 
 def test_filters_narrow_every_map(client: FlaskClient, town: Site, now: datetime) -> None:

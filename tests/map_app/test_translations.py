@@ -28,7 +28,8 @@ def said() -> set[str]:
         "by boundary",
         "by point",
     }
-    found |= {age.label for age in (*style.AGES, style.NEVER)}
+    looks = (*style.AGE_LOOKS, style.INSPECTED, style.PASSED, style.UNKNOWN, style.NOT_VISITED)
+    found |= {look.label for look in looks}
     for rule in clearance_rules.shipped():
         found |= {rule["jurisdiction"], rule["source"]["title"]}
     found |= rule_words.texts()

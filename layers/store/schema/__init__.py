@@ -388,5 +388,6 @@ from layers.store.schema.import_profile import import_profile as import_profile 
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
+from layers.store.schema.team_member import team_member as team_member  # noqa: E402
 from layers.store.schema.webhook import webhook as webhook  # noqa: E402
 from layers.store.schema.webhook import webhook_delivery as webhook_delivery  # noqa: E402

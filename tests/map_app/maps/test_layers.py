@@ -89,22 +89,36 @@ def test_blocks_are_classed_by_findings_per_100_m() -> None:
     ("days", "expected"), [(0, 0), (1, 0), (1.001, 1), (3, 1), (7, 2), (14, 3), (30, 4), (30.1, 5), (4000, 5)]
 )
 def test_an_age_is_in_the_first_class_that_it_does_not_exceed(days: float, expected: int) -> None:
-    assert coverage.classes(pd.Series([days])).tolist() == [expected]
+    now = pd.Timestamp("2026-08-23T08:00Z")
+    cut = pd.DataFrame({"state": ["inspected"], "inspected_at": [now - pd.Timedelta(days=days)]})
+    assert coverage.classes(cut, "age", now).tolist() == [expected]
 
 
-def test_lengths_by_age_add_up_to_all_streets() -> None:
-    lengths = pd.Series([100.0, 300.0, 600.0], index=["a", "b", "c"])
-    seen = pd.DataFrame(
-        {
-            "age_days": [0.5, 40.0],
-            "last_at": pd.to_datetime(["2026-01-02", "2026-01-01"], utc=True),
-            "n_passes": 1,
-        },
-        index=["b", "gone"],
+def test_sides_are_sent_where_somebody_was_and_lengths_add_up_to_all_streets() -> None:
+    now = pd.Timestamp("2026-08-23T08:00Z")
+    streets = gpd.GeoDataFrame(
+        {"block_id": ["a", "b"]},
+        geometry=[shapely.LineString([(0, 0), (100, 0)]), shapely.LineString([(0, 0), (0, 900)])],
+        crs=4548,
     )
-    layer = coverage.layer(seen, pd.Series([0, 1, 2], index=["a", "b", "c"]), lengths, str)
-    assert [one["n"] for one in layer["classes"]] == ["0.3 km"] + ["0.0 km"] * 5 + ["0.7 km"]
-    assert (unpacked(layer["number"]), layer["class"], layer["rest"]) == ([1], [0], coverage.NEVER)
+    # half of the left side of the first block, walked in two days
+    both = pd.DataFrame(
+        {
+            "block_id": ["a"] * 3 + ["b"],
+            "side": "left",
+            "from_m": [0.0, 20.0, 50.0, 0.0],
+            "to_m": [20.0, 50.0, 100.0, 900.0],
+            "state": ["inspected", "inspected", "not visited", "not visited"],
+            "inspected_at": [now - pd.Timedelta(days=2), now - pd.Timedelta(days=2.5), pd.NaT, pd.NaT],
+            "stronger": True,
+        }
+    )
+    cut = coverage.Cut(streets, both, both)
+    layer = coverage.layer(cut, pd.Series([1, 0], index=["a", "b"]), "age", now, str)
+    sent = layer["stretches"]
+    assert (unpacked(sent["block"]), sent["side"], sent["from"], sent["to"]) == ([1], [0], [0], [500])
+    assert (sent["class"], layer["rest"], layer["blocks"]) == ([1], 8, None)
+    assert [one["n"] for one in layer["classes"]] == ["0.0 km", "0.1 km"] + ["0.0 km"] * 6 + ["0.9 km"]
 
 
 def test_schools_come_with_most_findings_first_and_say_how_they_are_measured() -> None:
@@ -143,8 +157,9 @@ def test_a_map_names_only_our_own_files_and_escapes_what_it_embeds() -> None:
 
 def test_every_map_can_be_built() -> None:
     source = Source(key="x")
-    for build in (findings.build, density.build, coverage.build, heat.build, school_zones.build):
+    for build in (findings.build, density.build, heat.build, school_zones.build):
         assert "xuncha.map(" in base.parts(build(GROUND, source)).script
+    assert "xuncha.coverage(" in base.parts(coverage.build(GROUND, source, lines=source)).script
 
 
 def test_two_maps_do_not_share_what_they_name() -> None:

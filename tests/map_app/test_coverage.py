@@ -1,0 +1,113 @@
+"""Coverage on pages: the map's data, the tables, the files."""
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+from flask.testing import FlaskClient
+
+from layers import people, teams
+from layers.field import tracks
+from layers.people import Account
+from layers.site import Site
+from tests.layers.field.test_tracks import along, walk
+
+
+@pytest.fixture
+def client(
+    enter: Callable[[Account], FlaskClient],
+    supervisor: Account,
+    inspector: Account,
+    town: Site,
+    now: datetime,
+) -> FlaskClient:
+    """Give a supervisor's client in a town that two patrols drove through, five days apart."""
+    with town.store.write() as conn:
+        teams.join(conn, inspector.id, "<b>一组</b>", since=now - timedelta(days=9), now=now, by=None)
+    tracks.put(town, inspector, walk(along(200, 50, 350, 31), now), now=now)
+    tracks.put(town, supervisor, walk(along(400, 50, 350, 31), now - timedelta(days=5), 2), now=now)
+    return enter(supervisor)
+
+
+def test_the_sentence_and_the_tables_are_there_in_both_languages(client: FlaskClient) -> None:
+    text = client.get("/coverage").get_data(as_text=True)
+    for expected in ("not seen for 14 days, worst in", "By shift", "Streets most overdue", "2 with 62 fixes"):
+        assert expected in text
+    assert "<b>一组</b>" not in text
+    assert "&lt;b&gt;一组" in text
+    token = text.split('csrf_token" value="')[1].split('"')[0]
+    client.post("/language", data={"csrf_token": token, "language": "zh", "back": "/coverage"})
+    assert "没有巡查到" in client.get("/coverage").get_data(as_text=True)
+
+
+def test_the_map_has_its_stretches_its_steps_and_its_areas(client: FlaskClient) -> None:
+    answer = client.get("/data/maps/coverage?view=state").json
+    layer = answer["layer"]
+    assert layer["classes"][0]["n"] == "0.6 km"
+    assert len(layer["steps"]) == 6
+    assert layer["areas"][0]["bounds"][0] < layer["areas"][0]["bounds"][1]
+    first = client.get("/data/maps/coverage?view=state&at=0").json
+    assert first["layer"]["classes"][0]["n"] == "0.3 km"
+    assert "steps" not in first["layer"]
+    assert client.get("/data/maps/coverage?at=6").status_code == 404
+    assert client.get("/data/maps/coverage?team=-&view=state").json["layer"]["classes"][0]["n"] == "0.3 km"
+
+
+def test_the_lines_of_the_streets_are_kept_by_the_browser(client: FlaskClient, town: Site) -> None:
+    answer = client.get(f"/data/coverage/lines/{town.network.version}")
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert len(answer.json["n"]) == len(town.network.blocks)
+    assert client.get("/data/coverage/lines/99").status_code == 404
+
+
+def test_a_block_tells_each_side(client: FlaskClient) -> None:
+    number = client.get("/data/maps/coverage").json["layer"]["stretches"]["block"][0]
+    card = client.get(f"/data/coverage/blocks/{number}").json
+    said = dict(card["rows"])
+    assert {"Length", "Class of street", "Passes", "Target"} <= set(said)
+    assert any("Inspected" in value for value in said.values())
+    assert client.get(card["url"]).status_code == 200
+
+
+def test_intervals_are_taken_home_in_three_formats(client: FlaskClient, tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(client.get("/files/coverage.csv").get_data().decode("utf-8-sig"))))
+    assert {row["State"] for row in rows} == {"inspected"}
+    assert sum(float(row["To, m"]) - float(row["From, m"]) for row in rows) == pytest.approx(600, abs=25)
+    features = client.get("/files/coverage.geojson").json["features"]
+    assert len(features) == len(rows)
+    assert features[0]["geometry"]["type"] == "LineString"
+    path = tmp_path / "coverage.gpkg"
+    path.write_bytes(client.get("/files/coverage.gpkg?team=-").get_data())
+    drawn = gpd.read_file(path, layer="coverage").to_crs(4548)
+    assert drawn.length.sum() == pytest.approx(300, abs=15)
+    assert (drawn.length - (drawn["to_m"] - drawn["from_m"])).abs().max() < 0.5
+    assert client.get("/files/coverage.exe").status_code == 400
+
+
+@pytest.mark.parametrize("query", ["shift=noon", "view=x", "days=3", "step=year", "at=-1", "class=none"])
+def test_a_choice_that_makes_no_sense_is_named(client: FlaskClient, query: str) -> None:
+    answer = client.get(f"/data/maps/coverage?{query}")
+    assert answer.status_code == (200 if query == "class=none" else 400)
+
+
+def test_an_inspector_sees_his_own_passes_only(
+    client: FlaskClient, enter: Callable[[Account], FlaskClient], inspector: Account
+) -> None:
+    own = enter(inspector).get("/data/maps/coverage?view=state").json
+    assert own["layer"]["classes"][0]["n"] == "0.3 km"
+    assert ["Whose passes", "your own tracks"] in own["basis"]
+
+
+def test_an_account_is_put_into_a_team(
+    enter: Callable[[Account], FlaskClient], site: Site, inspector: Account, now: datetime
+) -> None:
+    with site.store.write() as conn:
+        office = enter(people.create(conn, "office", "Office", "admin", password=None, now=now))
+    page = office.get(f"/accounts/{inspector.id}").get_data(as_text=True)
+    token = page.split('csrf_token" value="')[1].split('"')[0]
+    office.post(f"/accounts/{inspector.id}/team", data={"csrf_token": token, "team": "二组"})
+    assert 'value="二组"' in office.get(f"/accounts/{inspector.id}").get_data(as_text=True)
