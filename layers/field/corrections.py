@@ -8,6 +8,11 @@ from sqlalchemy import Connection, select
 
 from layers.store.schema import datum_correction
 
+# The source of positions that a device's own receiver gave
+MEASURED = "phone"
+# The columns of findings from which `Corrections.frames` tells the true frame
+SAID = ("device", "observed_at", "frame", "position_source")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
@@ -43,12 +48,23 @@ class Corrections:
         return frame
 
     def frames(
-        self, devices: Sequence[str | None], at: Sequence[datetime], frames: Sequence[str]
+        self,
+        devices: Sequence[str | None],
+        at: Sequence[datetime],
+        frames: Sequence[str],
+        sources: Sequence[str],
     ) -> list[str]:
-        """Return the true frame of each of many positions."""
+        """Return the true frame of each of many positions of findings.
+
+        Only what the device measured is meant: a tap on its map or an address lies where it was said.
+        """
         if not self.by_device:
             return list(frames)
-        return [self.frame(*one) for one in zip(devices, at, frames, strict=True)]
+        said = zip(devices, at, frames, sources, strict=True)
+        return [
+            self.frame(device, moment, frame) if source == MEASURED else frame
+            for device, moment, frame, source in said
+        ]
 
 
 def load(conn: Connection) -> Corrections:

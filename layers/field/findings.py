@@ -20,6 +20,7 @@ from layers.city import versions
 from layers.errors import BusyError, ConflictError, InvalidError, NotFoundError, XunchaError
 from layers.field import placements, records, source_errors
 from layers.field.asking import FindingFilter, newest_network
+from layers.field.corrections import SAID
 from layers.field.placements import Derived, Surroundings
 from layers.field.records import Finding
 from layers.field.reports import Position, Report, check, content_hash
@@ -220,7 +221,8 @@ def _batch(
     fitted: Fitted,
 ) -> _Batch:
     columns = {**_columns([report for report, _ in fresh]), "import_run_id": [run] * len(fresh)}
-    frame_of = around.corrections.frames(columns["device"], columns["observed_at"], columns["frame"])
+    said = [columns[name] for name in SAID]
+    frame_of = around.corrections.frames(*said)
     lonlat = placements.lonlat_of(columns["raw_x"], columns["raw_y"], frame_of)
     of = placements.positions(around.settings, columns, lonlat, fitted)
     n = len(fresh)

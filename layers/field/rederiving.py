@@ -19,7 +19,7 @@ from layers import history
 from layers.city import versions
 from layers.errors import BusyError
 from layers.field import alongside, placements, tracks
-from layers.field.corrections import Correction
+from layers.field.corrections import MEASURED, SAID, Correction
 from layers.store import frames
 from layers.store.schema import finding, track
 
@@ -48,6 +48,8 @@ def sent(table: Table, moment: str, of: Correction) -> ColumnElement[bool]:
     """Return which rows of findings or tracks a correction means, as SQL."""
     at = table.c[moment]
     meant = and_(table.c.device == of.device, table.c.frame == of.frame, at >= of.from_at)
+    if table is finding:
+        meant = and_(meant, finding.c.position_source == MEASURED)
     return meant if of.until_at is None else and_(meant, at < of.until_at)
 
 
@@ -134,7 +136,7 @@ def _findings(
 
 
 def _lonlat(around: placements.Surroundings, stored: pd.DataFrame) -> LonLat:
-    said = [stored[name].tolist() for name in ("device", "observed_at", "frame")]
+    said = [stored[name].tolist() for name in SAID]
     frame = around.corrections.frames(*said)
     return placements.lonlat_of(stored["raw_x"].tolist(), stored["raw_y"].tolist(), frame)
 

@@ -18,7 +18,7 @@ from geo.assign import BlockIndex, sd_of
 from geo.datum import to_wgs84
 from geo.datum_doctor import find_shifted
 from layers.errors import NotFoundError
-from layers.field.corrections import Corrections
+from layers.field.corrections import MEASURED, SAID, Corrections
 from layers.field.fixes import unpack
 from layers.store import frames
 from layers.store.schema import finding, photo, track
@@ -122,9 +122,9 @@ def _tracks(since: datetime | None, device: str | None) -> Select[Any]:
 
 
 def _findings(since: datetime | None, device: str | None) -> Select[Any]:
-    names = ("device", "frame", "accuracy_kind", "accuracy_m", "observed_at", "raw_x", "raw_y")
+    names = (*SAID, "accuracy_kind", "accuracy_m", "raw_x", "raw_y")
     chosen = select(*(finding.c[name] for name in names)).where(
-        finding.c.device.is_not(None), finding.c.position_source == "phone", finding.c.is_mock.is_(False)
+        finding.c.device.is_not(None), finding.c.position_source == MEASURED, finding.c.is_mock.is_(False)
     )
     return _within(chosen, finding, "observed_at", since, device)
 
@@ -156,7 +156,7 @@ def _of_track(row: Any, corrections: Corrections) -> pd.DataFrame:
 
 def _of_findings(stored: pd.DataFrame, corrections: Corrections) -> pd.DataFrame:
     accuracy = stored["accuracy_m"].to_numpy(dtype=float)
-    said = [stored[name].tolist() for name in ("device", "observed_at", "frame")]
+    said = [stored[name].tolist() for name in SAID]
     return pd.DataFrame(
         {
             "device": stored["device"],
@@ -172,18 +172,18 @@ def _of_findings(stored: pd.DataFrame, corrections: Corrections) -> pd.DataFrame
 
 def _references(conn: Connection, corrections: Corrections, device: str | None) -> pd.DataFrame:
     """Return where photos say that they were taken, beside the raw positions of their findings."""
-    names = ("device", "frame", "observed_at", "raw_x", "raw_y")
+    names = (*SAID, "raw_x", "raw_y")
     chosen = (
         select(*(finding.c[name] for name in names), photo.c.taken_at, photo.c.exif_lon, photo.c.exif_lat)
         .join(photo, photo.c.finding_id == finding.c.fid)
-        .where(finding.c.device.is_not(None), finding.c.position_source == "phone")
+        .where(finding.c.device.is_not(None), finding.c.position_source == MEASURED)
         .where(photo.c.exif_lon.is_not(None), photo.c.exif_lat.is_not(None), photo.c.taken_at.is_not(None))
         .order_by(photo.c.id)
     )
     if device is not None:
         chosen = chosen.where(finding.c.device == device)
     found = pd.DataFrame(frames.read(conn, chosen))
-    said = [found[name].tolist() for name in ("device", "observed_at", "frame")]
+    said = [found[name].tolist() for name in SAID]
     found = found.rename(
         columns={"raw_x": "lon", "raw_y": "lat", "exif_lon": "true_lon", "exif_lat": "true_lat"}
     )

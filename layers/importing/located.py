@@ -67,7 +67,9 @@ def _of_text(path: Path, options: ImportOptions, progress: Progress) -> Iterator
 def _columns(rows: pd.DataFrame, options: ImportOptions) -> dict[str, str]:
     given = {field: column for field, column in options.columns.items() if field in positions.FIELDS}
     found = names.match([str(name) for name in rows.columns], positions.FIELDS, given)
-    return positions.columns(found, options.crs)
+    used = positions.columns(found, options.crs)
+    positions.refuse_other_frame(used, options.frame)
+    return used
 
 
 def _to_degrees(x: NDArray[np.float64], y: NDArray[np.float64], crs: pyproj.CRS) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Coordinates in columns: found, read as numbers, and each row's told from places on Earth."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -19,6 +20,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 # Half a kilometre around 0 N 0 E: what devices without a fix report
 _NULL_ISLAND_DEG = 0.005
+# What names of columns say of their frame
+_TOLD = {"wgs84": "wgs84", "gcj02": "gcj02", "bd09": "bd09"}
 Bounds = tuple[float, float, float, float]
 
 
@@ -40,6 +43,33 @@ def columns(found: Mapping[str, str], crs: str | None) -> dict[str, str]:
         "No columns of longitude and latitude found; name them, for example --column lon=… --column lat=…",
         field="lon",
     )
+
+
+def refuse_other_frame(used: Mapping[str, str], frame: str | None) -> None:
+    """Refuse columns whose names tell another frame than the one declared: they would be shifted wrongly.
+
+    Raises
+    ------
+    InvalidError
+
+    Examples
+    --------
+    >>> refuse_other_frame({"lon": "lon_gcj02", "lat": "lat_gcj02"}, "gcj02")
+    >>> refuse_other_frame({"lon": "经度（WGS 84）", "lat": "纬度（WGS 84）"}, "gcj02")
+    Traceback (most recent call last):
+    layers.errors.InvalidError: The column 经度（WGS 84） says wgs84; read as gcj02 it would be moved wrongly
+    """
+    for column in used.values():
+        plain = re.sub(r"[^a-z0-9]", "", str(column).lower())
+        told = next((one for word, one in _TOLD.items() if word in plain), frame)
+        if frame is not None and told != frame:
+            raise InvalidError(
+                "The column %(column)s says %(told)s; read as %(frame)s it would be moved wrongly",
+                field="frame",
+                column=column,
+                told=told,
+                frame=frame,
+            )
 
 
 def _is_projected(crs: str | None) -> bool:

@@ -119,6 +119,7 @@ def with_geometry(table: pd.DataFrame, options: ImportOptions) -> tuple[gpd.GeoD
         used = {"wkt": found["wkt"]}
     else:
         used = positions.columns(found, options.crs)
+        positions.refuse_other_frame(used, options.frame)
         x, y = (positions.numbers(table[column]) for column in used.values())
         shapes = np.full(len(table), None, dtype=object)
         there = np.isfinite(x) & np.isfinite(y)

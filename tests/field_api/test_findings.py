@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from geo.datum import from_wgs84
 from layers.site import Site
 from layers.store.schema import finding as finding_table
 from layers.store.schema import history, placement
@@ -112,6 +113,23 @@ def test_a_position_in_gcj02_is_brought_to_wgs84_once_and_kept_raw(me: Person) -
     assert found["position"]["lon"] == 117.141427801
     assert found["location"]["lon"] == pytest.approx(117.135, abs=1e-7)
     assert found["location"]["lat"] == pytest.approx(39.225, abs=1e-7)
+
+
+def test_what_was_answered_and_is_sent_again_is_not_shifted_twice(me: Person, town: Site) -> None:
+    lon, lat = (float(number) for number in from_wgs84([at(100, 204)], "bd09")[0])
+    first = me.put(f"/findings/{uuid(1)}", json=finding(lon=lon, lat=lat, frame="bd09")).json
+    raw = {name: first["position"][name] for name in ("lon", "lat", "frame")}
+    assert raw == {"lon": lon, "lat": lat, "frame": "bd09"}
+    as_told = me.put(f"/findings/{uuid(2)}", json=finding(**raw)).json
+    as_placed = me.put(f"/findings/{uuid(3)}", json=finding(**first["location"], frame="wgs84")).json
+    assert me.put(f"/findings/{uuid(1)}", json=finding(lon=lon, lat=lat, frame="bd09")).status_code == 200
+    assert as_told["location"] == first["location"]
+    assert as_placed["location"]["lon"] == pytest.approx(first["location"]["lon"], abs=1e-9)
+    assert me.get(f"/findings/{uuid(1)}").json["position"] == first["position"]
+    assert [first["location"]["lon"], first["location"]["lat"]] == pytest.approx(at(100, 204), abs=1e-9)
+    del raw["frame"]
+    refused = me.put(f"/findings/{uuid(4)}", json=without(finding(**raw), "position", "frame"))
+    assert refused.status_code == 422
 
 
 BAD = [

@@ -232,6 +232,26 @@ def test_nothing_is_shifted_twice(sent: Site, supervisor: Account, inspector: Ac
         assert lonlat(sent, one.uuid) == pytest.approx(once, abs=1e-9)
 
 
+def test_taps_on_a_map_and_addresses_are_not_what_the_phone_measured(
+    sent: Site, supervisor: Account, inspector: Account, now: datetime
+) -> None:
+    said = [
+        report(number, 300, 404, now, device=PHONE)
+        for number in (20, 21, 22)
+    ]  # fmt: skip
+    sources = ("map", "geocoded", "exif")
+    told = [
+        replace(one, position=replace(one.position, source=source))
+        for one, source in zip(said, sources, strict=True)
+    ]
+    findings.put_many(sent, inspector, told[:2], now=now)
+    datum.apply(sent, supervisor, WHOLE, reason="x", now=now)
+    findings.put_many(sent, inspector, told[2:], now=now)
+    for one in told:
+        assert lonlat(sent, one.uuid) == pytest.approx(at(300, 404), abs=1e-9)
+        assert findings.get(sent, one.uuid).version == 1
+
+
 @pytest.mark.parametrize(("begin", "end"), [(-40, -29), (-20, -10), (-10, None), (-40, None)])
 def test_overlapping_corrections_are_refused(
     sent: Site, supervisor: Account, now: datetime, begin: int, end: int | None

@@ -73,6 +73,26 @@ def test_an_address_is_a_hint_only_where_somebody_says_so(tmp_path: Path) -> Non
     assert read(path, columns={"street_hint": "street"}).reports[0].street_hint == "光荣道"
 
 
+@pytest.mark.parametrize(
+    ("east", "north", "frame", "told"),
+    [
+        ("经度（WGS 84）", "纬度（WGS 84）", "gcj02", "wgs84"),
+        ("lon_gcj02", "lat_gcj02", "wgs84", "gcj02"),
+        ("Bd-09 lng", "Bd-09 lat", "gcj02", "bd09"),
+    ],
+    ids=["own export as gcj02", "gcj02 as wgs84", "bd09 as gcj02"],
+)
+def test_a_column_that_names_its_frame_is_not_read_in_another(
+    tmp_path: Path, east: str, north: str, frame: str, told: str
+) -> None:
+    lon, lat = at(90, 205)
+    path = write(tmp_path, [{east: lon, north: lat, "time": "2026-08-22 16:00"}])
+    with pytest.raises(InvalidError, match="would be moved wrongly"):
+        read(path, columns={"lon": east, "lat": north}, frame=frame)
+    position = read(path, columns={"lon": east, "lat": north}, frame=told).reports[0].position
+    assert (position.x, position.y, position.frame) == (lon, lat, told)
+
+
 def test_without_a_frame_nothing_is_read(tmp_path: Path) -> None:
     path = write(tmp_path, [row()])
     with pytest.raises(
