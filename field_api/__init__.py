@@ -18,9 +18,10 @@ from field_api.people import people
 from field_api.photos import photos
 from field_api.service import PREFIX, Clock, Service, clock
 from field_api.tracks import tracks
+from field_api.uploads import uploads
 from layers.site import Site
 
-_NOUNS = (findings, exports, photos, tracks, city, people, health)
+_NOUNS = (findings, exports, photos, uploads, tracks, city, people, health)
 
 
 def register(app: Flask, site: Site, clock: Clock = clock) -> None:

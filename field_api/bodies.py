@@ -13,6 +13,7 @@ KIB = 1024
 JSON = frozenset({"application/json"})
 TRACK = JSON | {"application/gpx+xml"}
 FORM = "multipart/form-data"
+PART = frozenset({"application/octet-stream", "application/offset+octet-stream"})
 # Cameras and browsers name the type of a photo badly; what it is, its bytes say
 PHOTO = frozenset({"image/jpeg", "image/png", "image/webp", "application/octet-stream", FORM})
 
@@ -36,6 +37,8 @@ INTAKES = {
     "api.findings.post_findings": Intake(JSON, 4096 * KIB),
     "api.photos.put_photo": Intake(PHOTO, None),
     "api.photos.post_photo": Intake(PHOTO, None),
+    "api.uploads.post_upload": Intake(JSON, 4 * KIB),
+    "api.uploads.patch_upload": Intake(PART, 8192 * KIB),
     "api.tracks.put_track": Intake(TRACK, None),
 }
 NOTHING = Intake(frozenset(), 1)

@@ -80,7 +80,7 @@ def _corrected(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _without_null(parameter["schema"])
     for response in operation["responses"].values():
-        content = response["content"]
+        content = response.get("content", {})
         if content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("Collection"):
             content[MEDIA_TYPE] = content.pop("application/json")
 

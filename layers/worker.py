@@ -45,6 +45,7 @@ DUTIES: tuple[tuple[timedelta, str], ...] = (
     (timedelta(hours=1), "layers.jobs:forget_old"),
     (timedelta(hours=1), "layers.exporting.orders:forget_old"),
     (timedelta(hours=1), "layers.importing.uploads:forget_old"),
+    (timedelta(hours=1), "layers.field.photo_parts:forget_old"),
 )
 # Trying again would bring the same
 _FOR_GOOD = (

@@ -39,23 +39,10 @@ def attach(
     TooLargeError, UnreadableFileError
         Too many bytes or pixels; not a photo, or a damaged one.
     """
-    if role not in ROLES:
-        raise InvalidError(
-            "%(field)s: %(given)s is not known; known: %(known)s",
-            field="role",
-            given=role[:60],
-            known=", ".join(ROLES),
-        )
-    demand(account, "report")
+    require(site, account, role, len(data))
     settings = site.settings
-    if len(data) > settings.max_upload_bytes:
-        raise TooLargeError(
-            "A photo has at most %(most)s bytes", field="photo", most=settings.max_upload_bytes
-        )
     sha256 = hashlib.sha256(data).hexdigest()
-    with site.store.read() as conn:
-        fid = _fid_for(conn, account, uuid)
-        known = _known(conn, fid, sha256)
+    fid, known = find(site, account, uuid, sha256)
     if known is not None:
         return Outcome.SAME, known
     picture = pictures.read(data, max_pixels=settings.max_photo_pixels, zone=settings.zone)
@@ -69,6 +56,28 @@ def attach(
         "received_at": now,
     }
     return _add(site, uuid, {**values, **_columns(picture)})
+
+
+def require(site: "Site", account: Account, role: str, n_bytes: int) -> None:
+    """Refuse who may not send photos, an unknown role, and a photo that is too large."""
+    if role not in ROLES:
+        raise InvalidError(
+            "%(field)s: %(given)s is not known; known: %(known)s",
+            field="role",
+            given=role[:60],
+            known=", ".join(ROLES),
+        )
+    demand(account, "report")
+    most = site.settings.max_upload_bytes
+    if n_bytes > most:
+        raise TooLargeError("A photo has at most %(most)s bytes", field="photo", most=most)
+
+
+def find(site: "Site", account: Account, uuid: str, sha256: str) -> tuple[int, Photo | None]:
+    """Return the number of a finding to which `account` may add, and its photo of this hash if it has it."""
+    with site.store.read() as conn:
+        fid = _fid_for(conn, account, uuid)
+        return fid, _known(conn, fid, sha256)
 
 
 def _fid_for(conn: Connection, account: Account, uuid: str) -> int:

@@ -17,6 +17,7 @@ from layers.field import likeness
 # What is taken; whatever else Pillow could read is not a phone's photo
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_BEGINNINGS = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 PUBLIC_PX = 2048
 THUMBNAIL_PX = 320
 # What Pillow's readers raise on broken files
@@ -73,6 +74,19 @@ def read(data: bytes, *, max_pixels: int, zone: tzinfo) -> Picture:
     return Picture(media_type, width, height, taken, *copies, likeness.phash(public))
 
 
+def require_photo(head: bytes) -> None:
+    """Refuse what does not begin as a photo; `head` are its first bytes, at least twelve."""
+    is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    if not (is_webp or head.startswith(_BEGINNINGS)):
+        raise _no_photo(head)
+
+
+def _no_photo(data: bytes) -> UnreadableFileError:
+    return UnreadableFileError(
+        "This is not a JPEG, PNG or WebP photo; it looks like %(kind)s", field="photo", kind=_kind_of(data)
+    )
+
+
 def _open(data: bytes, max_pixels: int) -> Image.Image:
     if not data:
         raise UnreadableFileError("The photo is empty", field="photo")
@@ -83,11 +97,7 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
             "The photo has more than %(most)s pixels", field="photo", most=max_pixels
         ) from error
     except (UnidentifiedImageError, *_BROKEN) as error:
-        raise UnreadableFileError(
-            "This is not a JPEG, PNG or WebP photo; it looks like %(kind)s",
-            field="photo",
-            kind=_kind_of(data),
-        ) from error
+        raise _no_photo(data) from error
     if image.width * image.height > max_pixels:
         raise TooLargeError("The photo has more than %(most)s pixels", field="photo", most=max_pixels)
     if not image.width or not image.height:

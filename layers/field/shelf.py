@@ -1,6 +1,7 @@
 """Files named by the hash of what is in them, on disk for good before anybody is told so."""
 
 import errno
+import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -40,6 +41,32 @@ def keep(root: Path, kind: str, sha256: str, suffix: str, data: bytes) -> Path:
     return path
 
 
+def append(path: Path, offset: int, data: bytes) -> int:
+    """Write on at the end of a file that is not whole yet; return its size, on disk by then.
+
+    Nothing is written where the file does not end at `offset`; the size is then another, or the part had
+    come before and its answer was lost.
+    """
+    with _translated(path.parent):
+        _make_folders(path.parent.parent, path.parent)
+        is_new = not path.exists()
+        with path.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            size = file.seek(0, os.SEEK_END)
+            if size != offset:
+                return size
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), size)
+                raise
+        if is_new:
+            _sync_folder(path.parent)
+    return size + len(data)
+
+
 def find(root: Path, kind: str, sha256: str) -> Path:
     """Return the file of a hash."""
     folder = _path(root, kind, sha256, "").parent
@@ -57,7 +84,7 @@ def _path(root: Path, kind: str, sha256: str, suffix: str) -> Path:
 
 def _make_folders(root: Path, folder: Path) -> None:
     for part in (folder.parent, folder):
-        if not part.exists():
+        if part != root and not part.exists():
             part.mkdir(exist_ok=True)
             _sync_folder(part.parent)
 

@@ -177,6 +177,11 @@ def know_teams(conn: Connection) -> None:
     add_tables(conn, schema.team_member)
 
 
+def take_photos_in_parts(conn: Connection) -> None:
+    """Make room for what is known of photos that are not whole yet."""
+    add_tables(conn, schema.photo_upload)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -194,6 +199,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(13, "datum corrections", correct_datums),
     Migration(14, "fitted errors", keep_fitted_errors),
     Migration(15, "teams", know_teams),
+    Migration(16, "photos in parts", take_photos_in_parts),
 )
 
 

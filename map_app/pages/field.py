@@ -100,6 +100,7 @@ def _texts() -> dict[str, str]:
         "unsent": gettext("Unsent:"),
         "allSent": gettext("All sent"),
         "track": gettext("Track"),
+        "photo": gettext("sending photo"),
         "waiting": gettext("waiting to be sent"),
         "refused": gettext("refused"),
         "colleague": gettext("of another account on this phone"),

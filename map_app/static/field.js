@@ -146,10 +146,16 @@
   function line(item) {
     const what = item.kind === "track" ? `${texts.track} · ${item.body.fixes.length}` : settings.names[item.body.code] || item.body.code;
     const when = new Date(item.created).toLocaleTimeString(settings.sending.language, { hour: "2-digit", minute: "2-digit" });
-    const state = item.refused ? `${texts.refused}: ${item.refused}` : item.account === settings.sending.account ? texts.waiting : texts.colleague;
-    const row = xuncha.element("li", { class: item.refused ? "refused" : "" }, xuncha.element("b", {}, what), ` ${when}`, xuncha.element("small", {}, state));
+    const row = xuncha.element("li", { class: item.refused ? "refused" : "" }, xuncha.element("b", {}, what), ` ${when}`, xuncha.element("small", {}, state(item)));
     if (item.refused) row.append(xuncha.element("button", { type: "button", class: "link", onclick: () => outbox.again(item.id) }, texts.again));
     return row;
+  }
+
+  function state(item) {
+    if (item.refused) return `${texts.refused}: ${item.refused}`;
+    const photo = outbox.underWay(item.id);
+    if (photo) return `${texts.photo} ${photo.number}/${photo.of} · ${photo.percent} %`;
+    return item.account === settings.sending.account ? texts.waiting : texts.colleague;
   }
 
   function showAnswer(answer) {

@@ -2,6 +2,8 @@
 // What was taken on this phone and is not yet with the server: kept in IndexedDB until the receipt is in.
 // Nothing is deleted before the server has answered for it.
 (function () {
+  const PART_BYTES = 256 * 1024; // what is not longer goes at once
+  const MOST_AMISS = 2;
   const xuncha = (window.xuncha = window.xuncha || {});
   const opened = new Promise((resolve, reject) => {
     const request = indexedDB.open("xuncha-field", 1);
@@ -43,12 +45,18 @@
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
   };
 
-  class Refused extends Error {}
+  class Refused extends Error {
+    constructor(message, status) {
+      super(message);
+      this.status = status;
+    }
+  }
   class LoggedOut extends Error {}
 
   // options: {api, account, tokenUrl, csrf, changed(), told(item, answer), language}
   xuncha.outbox = function (options) {
     let sending = null;
+    let underWay = null; // the photo that is being sent: {id, number, of, percent}
 
     async function token(account, fresh) {
       const known = await kept.fact(`token-${account}`);
@@ -77,7 +85,7 @@
         if (answer.ok) return answer.json();
         const told = await answer.json().catch(() => null);
         const message = (told && told.error && told.error.message) || answer.statusText;
-        if ([400, 404, 409, 413, 415, 422].includes(answer.status)) throw new Refused(message);
+        if ([400, 404, 409, 413, 415, 422].includes(answer.status)) throw new Refused(message, answer.status);
         throw new Error(message); // busy, too many, our fault: later
       }
       throw new LoggedOut();
@@ -90,16 +98,45 @@
         await kept.put(item);
         options.told(item, answer);
       }
-      for (const photo of item.photos || []) {
+      const photos = item.photos || [];
+      for (const [i, photo] of photos.entries()) {
         if (photo.receipt) continue;
-        const data = photo.data;
-        const receipt = await ask(item, `/findings/${item.id}/photos`, "POST", data, sendable(photo.type));
-        const sum = await digest(data);
+        underWay = { id: item.id, number: i + 1, of: photos.length, percent: 0 };
+        options.changed();
+        const sum = await digest(photo.data);
+        const inParts = sum && photo.data.byteLength > PART_BYTES;
+        const receipt = await (inParts ? sendParts(item, photo, sum) : sendWhole(item, photo));
         if (sum && receipt.sha256 !== sum) throw new Error("receipt of another photo");
         photo.receipt = receipt.sha256;
         await kept.put(item);
       }
       await kept.remove(item.id);
+    }
+
+    function sendWhole(item, photo) {
+      return ask(item, `/findings/${item.id}/photos`, "POST", photo.data, sendable(photo.type));
+    }
+
+    // The server knows how far it is; after a cut connection only what has not come is sent
+    async function sendParts(item, photo, sum) {
+      const path = `/findings/${item.id}/uploads`;
+      const announced = JSON.stringify({ sha256: sum, n_bytes: photo.data.byteLength });
+      let state = await ask(item, path, "POST", announced, "application/json");
+      let amiss = 0;
+      while (!state.photo) {
+        const { offset } = state;
+        const part = photo.data.slice(offset, offset + state.part_bytes);
+        try {
+          state = await ask(item, `${path}/${sum}?offset=${offset}`, "PATCH", part, "application/octet-stream");
+        } catch (error) {
+          // another tab sends it too, or what came was damaged and has to come anew: but not for ever
+          if (!(error instanceof Refused) || ![404, 409, 422].includes(error.status) || ++amiss > MOST_AMISS) throw error;
+          state = await ask(item, path, "POST", announced, "application/json");
+        }
+        underWay.percent = Math.floor((100 * state.offset) / state.n_bytes);
+        options.changed();
+      }
+      return state.photo;
     }
 
     async function sendAll() {
@@ -124,11 +161,12 @@
       // One run at a time; two tabs would only send the same twice, which the server answers alike
       send() {
         sending ||= sendAll().finally(() => {
-          sending = null;
+          sending = underWay = null;
           options.changed();
         });
         return sending;
       },
+      underWay: (id) => (underWay && underWay.id === id ? underWay : null),
       async again(id) {
         const item = (await kept.items()).find((one) => one.id === id);
         if (item) await kept.put({ ...item, refused: null });

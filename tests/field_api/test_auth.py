@@ -119,12 +119,19 @@ def test_a_colleague_gets_nothing_of_mine_at_any_address(app: Flask, me: Person,
         "/api/v1/findings": {"json": {"findings": [finding(uuid=uuid(1))]}},
         "/api/v1/tracks/<uuid>": {"json": track(device="mine now")},
         "/api/v1/findings/<uuid>/photos": {"data": jpeg("blue"), "content_type": "image/jpeg"},
+        "/api/v1/findings/<uuid>/uploads": {"json": {"sha256": sha256, "n_bytes": 9}},
+    }
+    changes: dict[str, dict[str, Any]] = {
+        "/api/v1/findings/<uuid>": {"json": {"version": 1, "note": "mine now"}},
+        "/api/v1/findings/<uuid>/uploads/<sha256>": {
+            "data": b"x",
+            "content_type": "application/octet-stream",
+            "query_string": "offset=0",
+        },
     }
     seen = {}
     for rule, method, path in addresses(app):
-        body = bodies[rule] if method in ("PUT", "POST") else {}
-        if method == "PATCH":
-            body = {"json": {"version": 1, "note": "mine now"}}
+        body = bodies[rule] if method in ("PUT", "POST") else changes[rule] if method == "PATCH" else {}
         answer = other.ask(method, path.removeprefix("/api/v1").replace(SHA256, sha256), **body)
         assert "geheim" not in answer.text, (method, rule)
         seen[method, rule] = answer.status_code

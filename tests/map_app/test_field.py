@@ -1,10 +1,11 @@
 """The page for the phone: reports, photos and tracks, with and without a network."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import func, select
 
 from layers.field import findings
@@ -122,6 +123,37 @@ def wait_until_kept(page: Page) -> None:
             throw new Error("nothing was kept");
         }"""
     )
+
+
+def test_a_large_photo_goes_in_parts_and_goes_on_where_the_network_broke(
+    phone: Watched, city: City, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(jpeg("olive") + os.urandom(900_000))
+    page, asked = phone.page, []
+    broken = True
+
+    def part(route: Route) -> None:
+        offset = int(route.request.url.partition("offset=")[2])
+        asked.append(offset)
+        if broken and offset >= 500_000:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/uploads/*offset=*", part)
+    report(page, "分片", photo)
+    expect(page.locator("[data-part=outbox] li")).to_contain_text("正在发送照片 1/1")
+    expect(page.locator("[data-part=outbox] li")).to_contain_text("等待上报")
+    assert asked == [0, 262_144, 524_288]
+    (found,) = with_note(city.site, "分片")
+    assert found.photos == ()
+    broken = False
+    page.reload()
+    n_unsent(page, 0)
+    assert asked[3:] == [524_288, 786_432]
+    (found,) = with_note(city.site, "分片")
+    assert [one.n_bytes for one in found.photos] == [photo.stat().st_size]
 
 
 def test_a_report_that_the_server_refuses_stays_with_its_reason(phone: Watched, city: City) -> None:

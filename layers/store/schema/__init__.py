@@ -387,6 +387,7 @@ from layers.store.schema.history_head import history_head as history_head  # noq
 from layers.store.schema.import_profile import import_profile as import_profile  # noqa: E402
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
+from layers.store.schema.photo_upload import photo_upload as photo_upload  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
 from layers.store.schema.team_member import team_member as team_member  # noqa: E402
 from layers.store.schema.webhook import webhook as webhook  # noqa: E402
