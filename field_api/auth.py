@@ -1,15 +1,20 @@
-"""Who is asking: a bearer token per inspector, nobody else past the open addresses."""
+"""Who is asking: a bearer token per device, nobody else past the open addresses."""
 
+import math
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
-from flask import Flask, g, request
+from flask import Flask, abort, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits import RateLimitItemPerMinute
 
 from field_api import service
-from layers import language, people
-from layers.errors import UnauthorisedError
+from layers import language, tokens
+from layers.errors import BusyError, NoSpaceError, UnauthorisedError
 from layers.people import Account
+from layers.tokens import Bearer
 
 # What a stranger may see: that the server lives, and how to speak to it
 OPEN = frozenset(
@@ -25,8 +30,14 @@ OPEN = frozenset(
 
 def asker() -> Account:
     """Return the account behind this request."""
-    account: Account = g.account
-    return account
+    bearer: Bearer = g.bearer
+    return bearer.account
+
+
+def per_minute() -> int:
+    """Return how many requests a minute the token behind this request is good for."""
+    bearer: Bearer = g.bearer
+    return bearer.per_minute or service.site().settings.requests_per_minute
 
 
 def speak() -> None:
@@ -39,13 +50,14 @@ def identify() -> None:
     """Refuse everybody without a good token, whatever address of the API is asked for."""
     if request.endpoint in OPEN:
         return
-    g.account = _by_token()
+    g.bearer = _bearer()
     service.service().charge()
-    if g.account is None:
+    if g.bearer is None:
         raise UnauthorisedError("A token is needed: Authorization: Bearer <token>")
+    _note_use(g.bearer)
 
 
-def _by_token() -> Account | None:
+def _bearer() -> Bearer | None:
     """Return who carries the token of this request; None for a stranger."""
     given = request.authorization
     if given is None or given.type != "bearer" or not given.token:
@@ -53,23 +65,38 @@ def _by_token() -> Account | None:
     site = service.site()
     try:
         with site.store.read() as conn:
-            return people.by_token(conn, given.token, now=service.now())
+            return tokens.bearer(conn, given.token, now=service.now())
     except UnauthorisedError:
         return None
 
 
+def _note_use(bearer: Bearer) -> None:
+    """Keep when the token was used last, once an hour; who asks is answered whether or not that can be."""
+    if not bearer.is_noted(service.now()):
+        with suppress(BusyError, NoSpaceError), service.site().store.write() as conn:
+            tokens.note_use(conn, bearer.token_id, service.now())
+
+
 def _payer() -> str:
-    """Return whose allowance this request is taken from: the account's, else the address's."""
-    account: Account | None = g.account
-    return f"account {account.id}" if account else f"address {get_remote_address()}"
+    """Return whose allowance this request is taken from: the token's, else the address's."""
+    bearer: Bearer | None = g.bearer
+    return f"token {bearer.token_id}" if bearer else f"address {get_remote_address()}"
 
 
 def allowance(app: Flask, per_minute: int) -> Callable[[], None]:
-    """Return what takes one request from the asker's allowance; more than `per_minute` are refused."""
+    """Return what takes one request from the asker's allowance; more than it holds are refused.
+
+    A token without a limit of its own is good for `per_minute`, and so is an address without a token.
+    """
     limiter = Limiter(_payer, app=app, storage_uri="memory://")
 
-    @limiter.shared_limit(f"{per_minute} per minute", scope="api")
     def charge() -> None:
         """Pass, unless the allowance is used up."""
+        bearer: Bearer | None = g.bearer
+        holds = RateLimitItemPerMinute((bearer and bearer.per_minute) or per_minute)
+        if not limiter.limiter.hit(holds, "api", _payer()):
+            filled_at = limiter.limiter.get_window_stats(holds, "api", _payer()).reset_time
+            g.retry_after_s = max(1, math.ceil(filled_at - time.time()))
+            abort(429)
 
     return charge

@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -17,8 +17,8 @@ from layers.language import explain, gettext
 
 log = logging.getLogger("field_api")
 
-# The allowance is counted by the minute; a store too busy for its own time limit is given about as long
-# again; space is not made as quickly
+# A minute's allowance says itself when it is filled again; a store too busy for its own time limit is
+# given about as long again; space is not made as quickly
 RETRY_AFTER_S = {429: 60, 503: 5, 507: 60}
 
 # Error class → status and word; the most telling ancestor of an error decides
@@ -65,7 +65,7 @@ def answer(status: int, problem: Problem) -> Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = _challenge()
     if status in RETRY_AFTER_S:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S[status])
+        response.headers["Retry-After"] = str(g.get("retry_after_s", RETRY_AFTER_S[status]))
     return response
 
 

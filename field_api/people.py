@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
 from field_api import answers, described
-from field_api.auth import asker
+from field_api.auth import asker, per_minute
 from field_api.service import now, site
 from field_api.wire.findings import MAX_BATCH, MAX_PAGE
 from field_api.wire.kinds import Nothing
@@ -22,7 +22,7 @@ def me(query: Nothing) -> Response:
         page_entries=MAX_PAGE,
         upload_bytes=rules.max_upload_bytes,
         photo_pixels=rules.max_photo_pixels,
-        requests_per_minute=rules.requests_per_minute,
+        requests_per_minute=per_minute(),
     )
     known = {name: getattr(who, name) for name in ("login", "name", "role", "language")}
     return answers.json(Me(**known, time_zone=rules.time_zone, server_time=now(), limits=limits))

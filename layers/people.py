@@ -1,24 +1,23 @@
-"""Accounts, roles, passwords and bearer tokens; both apps ask here who is asking."""
+"""Accounts, roles and passwords; both apps ask here what somebody may do."""
 
-import hashlib
 import re
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from layers import history
 from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnauthorisedError
 from layers.language import LANGUAGES
-from layers.store.schema import account, account_scope, district, token
+from layers.store.schema import account, account_scope, district
 
 ROLES = ("inspector", "desk", "supervisor", "unit", "viewer", "admin")
 # What each role may do, within the account's areas and categories; what is in `_OF_ALL` is of the whole
@@ -51,8 +50,6 @@ _MAY: Mapping[str, frozenset[str]] = MappingProxyType(
 _OF_ALL = frozenset({"overview", "rules", "jobs", "datum", "accounts"})
 _LOGIN = re.compile(r"[\w.@+-]{1,64}")
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 8, 256
-# a token's last use is noted no more often than this, so that reading stays reading
-_USE_NOTED_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,64 +279,3 @@ def disable(conn: Connection, account_id: int, *, by: int | None, now: datetime)
         .values(disabled_at=now)
     )
     history.append(conn, at=now, account_id=by, action="disable", noun="account", noun_id=str(account_id))
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def issue_token(
-    conn: Connection, account_id: int, label: str, now: datetime, *, by: int | None = None
-) -> str:
-    """Return a new bearer token, to be shown this once; only its digest is kept."""
-    secret = secrets.token_urlsafe(32)
-    values = {"account_id": account_id, "digest": _digest(secret), "label": label, "created_at": now}
-    made = conn.execute(insert(token).values(**values).returning(token.c.id)).scalar_one()
-    history.append(
-        conn,
-        at=now,
-        account_id=by or account_id,
-        action="issue",
-        noun="token",
-        noun_id=str(made),
-        details={"label": label},
-    )
-    return secret
-
-
-def by_token(conn: Connection, secret: str, now: datetime) -> Account:
-    """Return whose token this is, if neither token nor account has been shut out by `now`."""
-    row = conn.execute(
-        select(account)
-        .join(token, token.c.account_id == account.c.id)
-        .where(
-            token.c.digest == _digest(secret),
-            or_(token.c.revoked_at.is_(None), token.c.revoked_at > now),
-            or_(account.c.disabled_at.is_(None), account.c.disabled_at > now),
-        )
-    ).first()
-    if row is None:
-        raise UnauthorisedError("The token is not known or has been revoked")
-    return _account(conn, row)
-
-
-def note_use(conn: Connection, secret: str, now: datetime) -> bool:
-    """Note that a token was used, unless that was noted within the hour; tell whether it was."""
-    stale = or_(token.c.last_used_at.is_(None), token.c.last_used_at < now - _USE_NOTED_EVERY)
-    noted = conn.execute(
-        update(token).where(token.c.digest == _digest(secret), stale).values(last_used_at=now)
-    )
-    return noted.rowcount == 1
-
-
-def revoke_token(conn: Connection, secret: str, *, by: int | None, now: datetime) -> None:
-    """Shut out a token from now on."""
-    revoked = conn.execute(
-        update(token)
-        .where(token.c.digest == _digest(secret), token.c.revoked_at.is_(None))
-        .values(revoked_at=now)
-        .returning(token.c.id)
-    ).scalar()
-    if revoked is None:
-        raise NotFoundError("There is no such token")
-    history.append(conn, at=now, account_id=by, action="revoke", noun="token", noun_id=str(revoked))

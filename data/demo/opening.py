@@ -21,7 +21,7 @@ from data.demo.city import TRUTH, build
 from data.demo.life.phones import STREET_CANYON
 from data.demo.replay import HOTLINE, Clock, Handed, hand_in
 from data.demo.sizes import DISTRICT, Size
-from layers import first_accounts, people, teams
+from layers import first_accounts, people, teams, tokens
 from layers.city import versions
 from layers.errors import ConflictError
 from layers.first_accounts import FirstAccount
@@ -157,15 +157,15 @@ def _fill(
     progress: Progress,
 ) -> Opened:
     folder = site.settings.home / CITY
-    with_password, tokens = _appoint(site, folder, eve)
+    with_password, secrets = _appoint(site, folder, eve)
     first_accounts.keep(site.settings.home, with_password)
     with site.store.write() as conn:
         versions.put(conn, FACT, {name: manifest[name] for name in ("size", "seed", "first_day", "days")})
     clock = Clock(eve)
-    handed = hand_in(app_of(site, clock), clock, tokens, folder, now=now, progress=progress)
+    handed = hand_in(app_of(site, clock), clock, secrets, folder, now=now, progress=progress)
     with site.store.write() as conn:
-        for token in tokens.values():
-            people.revoke_token(conn, token, by=None, now=clock.at)
+        for secret in secrets.values():
+            tokens.revoke(conn, tokens.bearer(conn, secret, clock.at).token_id, by=None, now=clock.at)
     return Opened(manifest, imports, handed, with_password)
 
 
@@ -176,7 +176,7 @@ def _appoint(site: Site, folder: Path, now: datetime) -> tuple[list[FirstAccount
     with_password = _first_of_each_post(staff, folder)
     passwords = {one.login: one.password for one in with_password}
     hotline = {"login": HOTLINE, "display_name": "市民热线", "role": "inspector"}
-    tokens = {}
+    secrets = {}
     with site.store.write() as conn:
         for one in [*staff, hotline]:
             role = "supervisor" if one["role"] == "planner" else one["role"]
@@ -185,8 +185,8 @@ def _appoint(site: Site, folder: Path, now: datetime) -> tuple[list[FirstAccount
             team = team_names.get(one.get("group"))
             teams.join(conn, made.id, team, since=now, now=now, by=None)
             if role == "inspector":
-                tokens[login] = people.issue_token(conn, made.id, "demo city", now)
-    return with_password, tokens
+                secrets[login] = tokens.issue(conn, made.id, "demo city", now)
+    return with_password, secrets
 
 
 def _first_of_each_post(staff: list[dict[str, Any]], folder: Path) -> list[FirstAccount]:

@@ -182,6 +182,15 @@ def take_photos_in_parts(conn: Connection) -> None:
     add_tables(conn, schema.photo_upload)
 
 
+def look_after_people(conn: Connection) -> None:
+    """Let passwords be good once, sessions be ended, people be forgotten, and tokens have limits."""
+    instant = schema.account.c.created_at.type.compile(conn.dialect)
+    conn.execute(text("ALTER TABLE account ADD COLUMN must_change BOOLEAN NOT NULL DEFAULT FALSE"))
+    for column in ("sessions_since", "erased_at"):
+        conn.execute(text(f"ALTER TABLE account ADD COLUMN {column} {instant}"))
+    conn.execute(text("ALTER TABLE token ADD COLUMN per_minute INTEGER"))
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -200,6 +209,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(14, "fitted errors", keep_fitted_errors),
     Migration(15, "teams", know_teams),
     Migration(16, "photos in parts", take_photos_in_parts),
+    Migration(17, "looked after people", look_after_people),
 )
 
 

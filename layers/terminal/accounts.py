@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from layers import people
+from layers import people, tokens
 from layers.language import LANGUAGES, gettext
 from layers.people import ROLES, Scope
 from layers.terminal import place
@@ -89,7 +89,7 @@ def password_(login: str, home: Path | None) -> None:
 def token(login: str, label: str, home: Path | None) -> None:
     """Issue a token."""
     with place.opened(home) as site, site.store.write() as conn:
-        click.echo(people.issue_token(conn, people.by_login(conn, login).id, label, place.now()))
+        click.echo(tokens.issue(conn, people.by_login(conn, login).id, label, place.now()))
 
 
 @account.command(

@@ -54,6 +54,8 @@ _DOOR = option(
 _WORKER = option(
     "--worker/--no-worker", default=True, help="Do jobs beside the answers, as unless you say; or not."
 )
+# When certificates are renewed, the process that has the old ones answers until the next one does
+_STARTS_WITHIN_S = 20.0
 # SQLite lets one write at a time; more threads only wait for each other
 _THREADS_PER_CORE = 2
 
@@ -186,6 +188,7 @@ def _server(address: str, port: int, secured: Listening | None) -> AbstractServe
         log_level=LogLevels.warning,
         ssl_cert=files.server if files else None,
         ssl_key=files.key if files else None,
+        respawn_interval=_STARTS_WITHIN_S,
     )
 
 

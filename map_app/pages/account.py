@@ -48,7 +48,7 @@ def enter() -> ResponseReturnValue:
     except UnauthorisedError as error:
         return render_template("map_app/login.html", message=explain(error), login=name), 401
     _forgive(name)
-    _forget_all_but_language()
+    forget_all_but_language()
     login_user(Visitor(account))
     return redirect(_own_path(request.args.get("next")) or url_for("pages.start.start"))
 
@@ -57,7 +57,7 @@ def enter() -> ResponseReturnValue:
 def leave() -> ResponseReturnValue:
     """Forget who this was."""
     logout_user()
-    _forget_all_but_language()
+    forget_all_but_language()
     return redirect(url_for("pages.account.login"))
 
 
@@ -70,7 +70,8 @@ def choose_language() -> ResponseReturnValue:
     return redirect(_own_path(request.form.get("back")) or url_for("pages.start.start"))
 
 
-def _forget_all_but_language() -> None:
+def forget_all_but_language() -> None:
+    """Begin a session anew; the language was chosen for the device."""
     chosen = session.get("language")
     session.clear()
     if chosen:
@@ -87,10 +88,12 @@ def _own_path(text: str | None) -> str | None:
 
 
 def _may_try(name: str) -> bool:
-    strategy = _limiter().limiter
-    return strategy.hit(_PER_LOGIN, "login", name.casefold()) and strategy.hit(
-        _PER_ADDRESS, "login", get_remote_address()
-    )
+    return _limiter().limiter.hit(_PER_LOGIN, "login", name.casefold()) and may_try_from_here()
+
+
+def may_try_from_here() -> bool:
+    """Take one from the attempts that are left to whoever has this address."""
+    return _limiter().limiter.hit(_PER_ADDRESS, "login", get_remote_address())
 
 
 def _forgive(name: str) -> None:

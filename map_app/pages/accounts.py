@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from layers import people, teams
+from layers import people, teams, tokens
 from layers.city import taxonomy
 from layers.errors import InvalidError, XunchaError
 from layers.language import explain, gettext
 from layers.people import ROLES, Account, Scope
+from layers.tokens import Token
 from map_app import legend
-from map_app.pages import filters
+from map_app.pages import devices, filters
 from map_app.pages.gate import allow, visitor
 from map_app.pages.service import now, site
 
 blueprint = Blueprint("accounts", __name__)
-
-_LONGEST_LABEL = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +100,21 @@ def team(account_id: int) -> ResponseReturnValue:
 def token(account_id: int) -> ResponseReturnValue:
     """Issue a token and show it, this once: it is nowhere else."""
     allow("accounts")
-    account = _account(account_id)
-    label = request.form.get("label", "").strip()[:_LONGEST_LABEL]
+    account, label = _account(account_id), devices.label(request.form.get("label", ""))
+    limit = request.form.get("per_minute") or None
+    per_minute = _number(limit, "per_minute") if limit else None
     with site().store.write() as conn:
-        secret = people.issue_token(conn, account.id, label, now(), by=visitor().id)
+        secret = tokens.issue(conn, account.id, label, now(), by=visitor().id, per_minute=per_minute)
     return _page(account, secret)
+
+
+@blueprint.post("/accounts/<int:account_id>/tokens/<int:token_id>/revoke")
+def revoke(account_id: int, token_id: int) -> ResponseReturnValue:
+    """Shut out a phone or a program of an account."""
+    allow("accounts")
+    with site().store.write() as conn:
+        tokens.revoke(conn, token_id, by=visitor().id, now=now(), of=account_id)
+    return redirect(url_for(".one", account_id=account_id), 303)
 
 
 @blueprint.post("/accounts/<int:account_id>/disable")
@@ -134,13 +143,20 @@ def _page(account: Account, secret: str | None = None) -> str:
         limits=_limits(account),
         team=own_team,
         teams=known_teams,
-        secret=secret,
+        new=devices.shown(secret),
+        tokens=_tokens(account),
+        revoke_at=lambda token_id: url_for(".revoke", account_id=account.id, token_id=token_id),
         is_me=account.id == visitor().id,
         areas=_areas(account),
         districts={str(fid) for fid in account.scope.districts},
         groups=filters.category_groups(also=account.scope.categories),
         categories=chosen,
     )
+
+
+def _tokens(account: Account) -> list[Token]:
+    with site().store.read() as conn:
+        return tokens.of_account(conn, account.id)
 
 
 def _areas(account: Account) -> list[filters.Group]:
@@ -170,7 +186,7 @@ def _limits(account: Account) -> Limits:
     return Limits(comma.join(areas) or unlimited, comma.join(names) or unlimited)
 
 
-def _number(text: str) -> int:
+def _number(text: str, field: str = "district") -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 18):
-        raise InvalidError("%(given)s is not a number", field="district", given=text[:40])
+        raise InvalidError("%(given)s is not a number", field=field, given=text[:40])
     return int(text)

@@ -17,7 +17,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 
-from layers import people
+from layers import tokens
 from layers.language import current, gettext
 from map_app import assets, legend
 from map_app.maps import base
@@ -74,7 +74,7 @@ def token() -> Response:
     """Give this device a token for the API: the session says who asks, the form token that our page does."""
     allow("report")
     with site().store.write() as conn:
-        secret = people.issue_token(conn, visitor().id, gettext("Phone page"), now=now())
+        secret = tokens.issue(conn, visitor().id, gettext("Phone page"), now=now())
     return jsonify(token=secret)
 
 

@@ -1,15 +1,16 @@
 """Who may come in, and what a browser may do with a page: asked for every address, not by each page."""
 
 import secrets
+from contextlib import suppress
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_for
+from flask import Blueprint, Flask, Response, abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf.csrf import CSRFProtect
 
-from layers import people
-from layers.errors import NotFoundError
+from layers import people, tokens
+from layers.errors import BusyError, NoSpaceError, NotFoundError, UnauthorisedError
 from layers.people import Account
 from map_app.pages.service import service, site
 
@@ -23,10 +24,15 @@ OPEN = frozenset(
         "pages.field.worker",
         "pages.phone.page",
         "pages.phone.root",
+        "pages.devices.page",
+        "pages.devices.enter",
     }
 )
 # An answer for a script is refused in its own way: a redirect to a form would only confuse it
 JSON_PATHS = ("/data/", "/tiles/")
+
+# Under which a session keeps the token that it began with, and ends with
+TOKEN = "token"  # noqa: S105  the name, not a secret
 
 _csrf = CSRFProtect()
 
@@ -70,9 +76,16 @@ def prepare(app: Flask, pages: Blueprint) -> None:
 def _load(account_id: str) -> Visitor | None:
     try:
         with site().store.read() as conn:
-            return Visitor(people.by_id(conn, int(account_id)))
-    except (NotFoundError, ValueError):
+            if TOKEN not in session:
+                return Visitor(people.by_id(conn, int(account_id)))
+            bearer = tokens.bearer_of(conn, int(session[TOKEN]), service().clock())
+    except (NotFoundError, UnauthorisedError, ValueError):
         return None
+    if not bearer.is_noted(service().clock()):
+        # who comes in comes in, whether or not that can be noted
+        with suppress(BusyError, NoSpaceError), site().store.write() as conn:
+            tokens.note_use(conn, bearer.token_id, service().clock())
+    return Visitor(bearer.account)
 
 
 def begin_nonce() -> None:

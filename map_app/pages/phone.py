@@ -26,8 +26,7 @@ def page() -> ResponseReturnValue:
     served = service().served
     host = _host()
     door = f"http://{host}:{served.door}" if served else None
-    base = f"https://{host}:{served.port}" if served else request.host_url.rstrip("/")
-    here, field = url_for("pages.phone.page"), base + url_for("pages.field.page")
+    here, field = url_for("pages.phone.page"), base() + url_for("pages.field.page")
     return render_template(
         "map_app/phone.html",
         door=door and door + here,
@@ -46,6 +45,12 @@ def root() -> Response:
     if served is None:
         abort(404)
     return send_file(served.root, mimetype="application/x-x509-ca-cert", download_name="xuncha-root.crt")
+
+
+def base() -> str:
+    """Return how the address of any page begins for a phone."""
+    served = service().served
+    return f"https://{_host()}:{served.port}" if served else request.host_url.rstrip("/")
 
 
 def _host() -> str:

@@ -62,6 +62,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     told = ("pages.webhooks.page", gettext("Webhooks"))
     doctor = ("pages.datum_doctor.page", gettext("Datum doctor"))
     accounts = ("pages.accounts.listed", gettext("Accounts"))
+    mine = ("pages.own.page", gettext("My account"))
     groups = [
         (gettext("Maps"), [(f"pages.maps.{name}", subjects.subject(name).short) for name in map_names()]),
         (
@@ -76,7 +77,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
         (gettext("Schools"), [*_for("overview", around), rules]),
         (
             gettext("Site"),
-            [*_for("jobs", imports, work, told), *_for("datum", doctor), *_for("accounts", accounts)],
+            [*_for("jobs", imports, work, told), *_for("datum", doctor), *_for("accounts", accounts), mine],
         ),
     ]
     return [(name, entries) for name, entries in groups if entries]

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 import field_api
-from layers import people
+from layers import tokens
 from layers.people import Account
 from layers.site import Site
 from tests.conftest import at
@@ -62,7 +62,7 @@ def person(app: Flask, town: Site, now: datetime) -> Callable[[Account], Person]
 
     def with_token(account: Account) -> Person:
         with town.store.write() as conn:
-            return Person(app.test_client(), people.issue_token(conn, account.id, "phone", now=now))
+            return Person(app.test_client(), tokens.issue(conn, account.id, "phone", now=now))
 
     return with_token
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 import field_api
-from layers import people
+from layers import people, tokens
 from layers.people import Account
 from layers.site import Site
 from layers.store import Store
@@ -50,8 +50,8 @@ def test_the_walk_knows_every_kind_of_address(app: Flask) -> None:
 @pytest.fixture
 def revoked(town: Site, inspector: Account, now: datetime) -> str:
     with town.store.write() as conn:
-        token = people.issue_token(conn, inspector.id, "lost phone", now=now)
-        people.revoke_token(conn, token, by=inspector.id, now=now)
+        token = tokens.issue(conn, inspector.id, "lost phone", now=now)
+        tokens.revoke(conn, tokens.bearer(conn, token, now).token_id, by=inspector.id, now=now)
     return token
 
 
@@ -206,3 +206,17 @@ def test_each_token_has_its_allowance_and_strangers_share_that_of_their_address(
     guesses = [nobody.get("/me", headers={"Authorization": f"Bearer {n}"}).status_code for n in range(6)]
     assert guesses == [401] * 5 + [429]
     assert nobody.get("/health").status_code == 200
+
+
+@ONE_STORE
+def test_a_token_may_have_a_limit_of_its_own_and_its_use_is_noted(
+    strict: Flask, town: Site, inspector: Account, me: Person, now: datetime
+) -> None:
+    with town.store.write() as conn:
+        secret = tokens.issue(conn, inspector.id, "dashboard", now, per_minute=2)
+    program, phone = Person(strict.test_client(), secret), Person(strict.test_client(), me.token)
+    assert [program.get("/me").status_code for _ in range(3)] == [200, 200, 429]
+    assert 0 < int(program.get("/me").headers["Retry-After"]) <= 60
+    assert phone.get("/me").json["limits"]["requests_per_minute"] == 5
+    with town.store.read() as conn:
+        assert [one.last_used_at for one in tokens.of_account(conn, inspector.id)] == [now, now]

@@ -7,7 +7,7 @@ import geopandas as gpd
 from flask import Flask
 
 import field_api
-from layers import people
+from layers import tokens
 from layers.city import key_points, networks
 from layers.people import Account
 from layers.site import Site
@@ -120,7 +120,7 @@ def test_a_site_without_anything_has_empty_collections(site: Site, inspector: Ac
     app.testing = True
     field_api.register(app, site, clock=lambda: now)
     with site.store.write() as conn:
-        me = Person(app.test_client(), people.issue_token(conn, inspector.id, "phone", now=now))
+        me = Person(app.test_client(), tokens.issue(conn, inspector.id, "phone", now=now))
     for path in ("/blocks", "/key-points", "/districts", "/findings"):
         assert me.get(path).json["features"] == []
     answer = me.put(f"/findings/{uuid(1)}", json=finding())

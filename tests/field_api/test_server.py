@@ -19,7 +19,7 @@ from typing import Any
 import geopandas as gpd
 import pytest
 
-from layers import people
+from layers import people, tokens
 from layers.city import networks
 from layers.field import findings
 from layers.field.asking import FindingFilter
@@ -96,7 +96,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, streets: gpd.GeoDataFrame) 
     networks.add(site, streets, "town", "by hand", now=now)
     with site.store.write() as conn:
         account = people.create(conn, "zhang", "张三", "inspector", password=None, now=now)
-        token = people.issue_token(conn, account.id, "phone", now=now)
+        token = tokens.issue(conn, account.id, "phone", now=now)
     site.close()
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "xuncha", "serve", str(home), "--port", str(port)])

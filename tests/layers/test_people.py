@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from layers import history, people
+from layers import history, people, tokens
 from layers.errors import ConflictError, InvalidError, NotFoundError, UnauthorisedError
 from layers.people import Account
 from layers.site import Site
@@ -72,9 +72,9 @@ def test_a_login_is_given_once(site: Site, wang: Account, now: datetime) -> None
 
 def test_a_token_is_shown_once_and_kept_as_a_digest(site: Site, wang: Account, now: datetime) -> None:
     with site.store.write() as conn:
-        secret = people.issue_token(conn, wang.id, "phone", now)
+        secret = tokens.issue(conn, wang.id, "phone", now)
     with site.store.read() as conn:
-        assert people.by_token(conn, secret, now) == wang
+        assert tokens.bearer(conn, secret, now).account == wang
         row = conn.execute(select(schema.token)).mappings().one()
     assert len(secret) >= 43
     assert secret not in str(dict(row))
@@ -83,31 +83,32 @@ def test_a_token_is_shown_once_and_kept_as_a_digest(site: Site, wang: Account, n
 @pytest.mark.parametrize("secret", ["", "guess", "\x00", "密"])
 def test_a_token_that_is_none_lets_nobody_in(site: Site, wang: Account, now: datetime, secret: str) -> None:
     with site.store.read() as conn, pytest.raises(UnauthorisedError):
-        people.by_token(conn, secret, now)
+        tokens.bearer(conn, secret, now)
 
 
 def test_a_revoked_token_is_dead(site: Site, wang: Account, now: datetime) -> None:
     with site.store.write() as conn:
-        secret = people.issue_token(conn, wang.id, "phone", now)
-        other = people.issue_token(conn, wang.id, "tablet", now)
-        people.revoke_token(conn, secret, by=wang.id, now=now)
+        secret = tokens.issue(conn, wang.id, "phone", now)
+        other = tokens.issue(conn, wang.id, "tablet", now)
+        number = tokens.bearer(conn, secret, now).token_id
+        tokens.revoke(conn, number, by=wang.id, now=now)
         with pytest.raises(NotFoundError):
-            people.revoke_token(conn, secret, by=wang.id, now=now)
+            tokens.revoke(conn, number, by=wang.id, now=now)
     with site.store.read() as conn:
         with pytest.raises(UnauthorisedError):
-            people.by_token(conn, secret, now)
-        assert people.by_token(conn, other, now) == wang
+            tokens.bearer(conn, secret, now)
+        assert tokens.bearer(conn, other, now).account == wang
 
 
 def test_who_is_shut_out_is_out_by_every_door(site: Site, wang: Account, now: datetime) -> None:
     with site.store.write() as conn:
-        secret = people.issue_token(conn, wang.id, "phone", now)
+        secret = tokens.issue(conn, wang.id, "phone", now)
         people.disable(conn, wang.id, by=None, now=now)
     with site.store.read() as conn:
         with pytest.raises(UnauthorisedError):
             people.authenticate(conn, "wang", "correct horse")
         with pytest.raises(UnauthorisedError):
-            people.by_token(conn, secret, now)
+            tokens.bearer(conn, secret, now)
         with pytest.raises(NotFoundError):
             people.by_id(conn, wang.id)
         assert people.all_accounts(conn) == []
@@ -124,15 +125,43 @@ def test_a_new_password_takes_the_place_of_the_old(site: Site, wang: Account, no
 
 def test_use_is_noted_once_an_hour(site: Site, wang: Account, now: datetime) -> None:
     with site.store.write() as conn:
-        secret = people.issue_token(conn, wang.id, "phone", now)
-        assert people.note_use(conn, secret, now)
-        assert not people.note_use(conn, secret, now + timedelta(minutes=59))
-        assert people.note_use(conn, secret, now + timedelta(minutes=61))
+        secret = tokens.issue(conn, wang.id, "phone", now)
+        number = tokens.bearer(conn, secret, now).token_id
+        assert tokens.note_use(conn, number, now)
+        assert not tokens.note_use(conn, number, now + timedelta(minutes=59))
+        assert tokens.note_use(conn, number, now + timedelta(minutes=61))
+
+
+def test_a_scanned_token_is_of_no_use_to_who_scans_it_next(site: Site, wang: Account, now: datetime) -> None:
+    with site.store.write() as conn:
+        scanned = tokens.issue(conn, wang.id, "phone", now)
+        who, kept = tokens.enter(conn, scanned, now)
+        assert (who.account, kept != scanned) == (wang, True)
+        assert tokens.bearer(conn, kept, now).token_id == who.token_id
+        for used in (scanned, kept):
+            with pytest.raises(UnauthorisedError):
+                tokens.enter(conn, used, now)
+        with pytest.raises(UnauthorisedError):
+            tokens.bearer(conn, scanned, now)
+        old = tokens.issue(conn, wang.id, "phone", now)
+        with pytest.raises(UnauthorisedError):
+            tokens.enter(conn, old, now + timedelta(hours=25))
+        (last, first) = tokens.of_account(conn, wang.id)
+        assert (first.last_used_at, last.last_used_at) == (now, None)
+
+
+def test_a_colleague_cannot_revoke_my_token(site: Site, wang: Account, now: datetime) -> None:
+    with site.store.write() as conn:
+        li = people.create(conn, "li", "李", "inspector", password=None, now=now)
+        number = tokens.bearer(conn, tokens.issue(conn, wang.id, "phone", now), now).token_id
+        with pytest.raises(NotFoundError):
+            tokens.revoke(conn, number, by=li.id, of=li.id, now=now)
+        tokens.revoke(conn, number, by=wang.id, of=wang.id, now=now)
 
 
 def test_what_is_done_to_accounts_is_history(site: Site, wang: Account, now: datetime) -> None:
     with site.store.write() as conn:
-        people.issue_token(conn, wang.id, "phone", now)
+        tokens.issue(conn, wang.id, "phone", now)
         people.disable(conn, wang.id, by=wang.id, now=now)
     with site.store.read() as conn:
         lines = history.of(conn, "account", str(wang.id))

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from layers import people
+from layers import people, tokens
 from layers.errors import UnauthorisedError
 from layers.field import findings
 from layers.people import Account
@@ -103,7 +103,7 @@ def test_a_token_is_shown_this_once_and_opens(
     assert answer.headers["Cache-Control"] == "no-store"
     secret = answer.get_data(as_text=True).split('<code class="secret">')[1].split("<")[0]
     with town.store.read() as conn:
-        assert people.by_token(conn, secret, now).id == inspector.id
+        assert tokens.bearer(conn, secret, now).account.id == inspector.id
     assert secret not in enter(admin).get(f"/accounts/{inspector.id}").get_data(as_text=True)
 
 
@@ -134,4 +134,4 @@ def test_a_shut_out_token_opens_nothing(town: Site, post: Post, inspector: Accou
     secret = answer.get_data(as_text=True).split('<code class="secret">')[1].split("<")[0]
     post(f"/accounts/{inspector.id}/disable")
     with town.store.read() as conn, pytest.raises(UnauthorisedError):
-        people.by_token(conn, secret, now)
+        tokens.bearer(conn, secret, now)

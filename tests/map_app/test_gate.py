@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from layers import people
+from layers import people, tokens
 from layers.field import findings
 from layers.people import Account
 from layers.site import Site
@@ -183,7 +183,7 @@ def test_the_token_for_the_phone_page_is_the_visitors_own(
     client = enter(inspector)
     answer = client.post("/field/token", headers={"X-CSRFToken": csrf_of(client)})
     with town.store.read() as conn:
-        assert people.by_token(conn, answer.json["token"], now=now) == inspector
+        assert tokens.bearer(conn, answer.json["token"], now=now).account == inspector
     assert answer.headers["Cache-Control"] == "no-store"
 
 

@@ -25,7 +25,7 @@ import geopandas as gpd
 import shapely
 from PIL import Image
 
-from layers import people
+from layers import people, tokens
 from layers.city import networks
 from layers.site import Site
 
@@ -85,7 +85,7 @@ def _make_site(home: Path) -> str:
     networks.add(site, gpd.GeoDataFrame(names, geometry=lines, crs="EPSG:4326"), "grid", None, now=now)
     with site.store.write() as conn:
         account = people.create(conn, "zhang", "张三", "inspector", password=None, now=now)
-        token = people.issue_token(conn, account.id, "fuzz", now=now)
+        token = tokens.issue(conn, account.id, "fuzz", now=now)
     site.close()
     return token
 

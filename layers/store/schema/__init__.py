@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from layers.store.schema.coverage import coverage as coverage
@@ -52,6 +53,12 @@ account = Table(
     Column("language", Text),
     Column("created_at", Instant, nullable=False),
     Column("disabled_at", Instant),
+    # the password is somebody else's choice, good for choosing another
+    Column("must_change", Boolean, nullable=False, server_default=false()),
+    # who entered before is asked again
+    Column("sessions_since", Instant),
+    # the person is forgotten, the records stay
+    Column("erased_at", Instant),
     CheckConstraint(
         "role IN ('inspector', 'desk', 'supervisor', 'unit', 'viewer', 'admin')", name="role_known"
     ),
@@ -68,6 +75,8 @@ token = Table(
     Column("created_at", Instant, nullable=False),
     Column("last_used_at", Instant),
     Column("revoked_at", Instant),
+    # requests that it is good for; the site's limit where there is none of its own
+    Column("per_minute", Integer),
 )
 
 # Append-only and hash-chained, see layers/history.py: triggers refuse every change but the erasure of

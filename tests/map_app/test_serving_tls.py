@@ -21,9 +21,9 @@ import geopandas as gpd
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
-from layers import people
+from layers import certificates, people
 from layers.city import key_points, networks
 from layers.site import Site
 from map_app import assets
@@ -32,7 +32,7 @@ from tests.map_app.conftest import PASSWORD, chromium_arguments, chromium_path
 from tests.map_app.test_field import n_unsent, report, wait_until_kept
 from tests.test_command_line import free_port
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -42,6 +42,7 @@ class Phone:
     home: Path
     port: int
     door: int
+    pid: int = 0
 
     @property
     def root(self) -> Path:
@@ -82,6 +83,7 @@ def phone(
         start_new_session=True,
         cwd=ROOT,
     )
+    served.pid = process.pid
     try:
         _wait(served, process)
         yield served
@@ -146,18 +148,17 @@ def test_nothing_else_is_said_over_plain_http(phone: Phone) -> None:
 
 
 @pytest.fixture(scope="module")
-def trusting(phone: Phone) -> Iterator[Browser]:
+def trusting(playwright: Playwright, phone: Phone) -> Iterator[Browser]:
     """Give a browser that trusts the key of this server, and no other untrusted one."""
     server = x509.load_pem_x509_certificate((phone.home / "tls" / "server.crt").read_bytes())
     key = server.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     pin = b64encode(hashlib.sha256(key).digest()).decode()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(),
-            args=[*chromium_arguments(), f"--ignore-certificate-errors-spki-list={pin}"],
-        )
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(
+        executable_path=chromium_path(),
+        args=[*chromium_arguments(), f"--ignore-certificate-errors-spki-list={pin}"],
+    )
+    yield browser
+    browser.close()
 
 
 def _entered(browser: Browser, phone: Phone) -> Page:
@@ -193,3 +194,21 @@ def test_the_page_for_the_phone_has_its_position_and_works_without_a_network(
     n_unsent(page, 0)
     expect(page.locator(".understood")).to_contain_text("光荣道")
     page.context.close()
+
+
+def test_a_renewed_certificate_is_served_without_a_break(phone: Phone) -> None:
+    """As `layers.terminal.securing` does it every year."""
+
+    def shown() -> str:
+        return ssl.get_server_certificate(("127.0.0.1", phone.port), timeout=20)
+
+    before, server = shown(), phone.home / "tls" / "server.crt"
+    server.unlink()
+    certificates.ensure(phone.home, ["localhost", "127.0.0.1"], now=datetime.now(UTC))
+    os.kill(phone.pid, signal.SIGHUP)
+    seen, until = [before], time.monotonic() + 60
+    while seen[-10:] != [server.read_text(encoding="ascii")] * 10 and time.monotonic() < until:
+        time.sleep(0.2)
+        seen.append(shown())
+    assert set(seen) == {before, server.read_text(encoding="ascii")}
+    assert seen[-1] != before
