@@ -45,11 +45,6 @@ def of_streets(analyst: Analyst, now: datetime) -> Rows:
     ]
 
 
-def of_coverage(analyst: Analyst, missing: Iterable[str], now: datetime) -> Rows:
-    """Return what the map of coverage is based on."""
-    return [*of_streets(analyst, now), *_missing(missing)]
-
-
 def period(analyst: Analyst, choice: Choice) -> str:
     """Return the chosen period; where an end is open, the day of the first or last finding."""
     first, last = analyst.span()

@@ -1,13 +1,14 @@
 """The cards that a click on a map opens."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from geo.compass import facing
+from layers.analysis import coverage_choice
+from layers.analysis.coverage_choice import Asked
 from layers.analysis.questions import Analyst
 from layers.city.networks import Network
 from layers.field import access
@@ -80,16 +81,13 @@ def side_name(network: Network | None, block_id: str, chainage_m: float, side: s
     return gettext(_SIDES[facing(network.line(block_id), chainage_m, side)])
 
 
-def block(
-    analyst: Analyst, block_number: int, choice: Choice, now: datetime, address: Callable[[str], str]
-) -> Card:
+def block(analyst: Analyst, block_number: int, choice: Choice, address: Callable[[str], str]) -> Card:
     """Return what is said of a block: its street, its findings, its last patrol."""
     one = analyst.block(block_number)
     block_id = str(one["block_id"])
     density = analyst.density(choice.wanted)
-    seen = analyst.last_patrolled(now, choice.wanted.account_id)
     rows = [(gettext("Length"), f"{one['length_m']:.0f} m")]
-    rows += _counts(density, block_id) + _patrols(seen, block_id, analyst.site.settings.zone)
+    rows += _counts(density, block_id) + _patrols(analyst, block_id, choice, analyst.site.settings.zone)
     title = one["name"] if isinstance(one["name"], str) and one["name"] else gettext("(no name)")
     return {"title": title, "rows": rows, "url": address(block_id)}
 
@@ -105,11 +103,13 @@ def _counts(density: pd.DataFrame, block_id: str) -> list[tuple[str, str]]:
     ]
 
 
-def _patrols(seen: pd.DataFrame, block_id: str, zone: ZoneInfo) -> list[tuple[str, str]]:
-    if block_id not in seen.index:
-        return [(gettext("Last patrolled"), gettext("Never seen"))]
-    last: Any = seen.loc[block_id]
-    return [
-        (gettext("Last patrolled"), local_time(last["last_at"], zone)),
-        (gettext("Passes"), number(last["n_passes"])),
-    ]
+def _patrols(analyst: Analyst, block_id: str, choice: Choice, zone: ZoneInfo) -> list[tuple[str, str]]:
+    """Return when a block was last inspected, and how often, by those whose passes the asker may see."""
+    asked = Asked(account_id=choice.wanted.account_id)
+    found = coverage_choice.chosen(analyst, asked)
+    seen = found[(found["block_id"] == block_id) & (found["state"] == "inspected")]
+    if seen.empty:
+        return [(gettext("Last inspected"), gettext("never"))]
+    last = seen["ended_at"].max().to_pydatetime()
+    n = len(seen[["recording", "pass_no"]].drop_duplicates())
+    return [(gettext("Last inspected"), local_time(last, zone)), (gettext("Passes"), number(n))]

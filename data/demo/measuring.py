@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from data.demo.city import TRUTH
 from data.demo.score import Scores, score
-from layers.field import findings, tracks
+from geo.coverage import stretches
+from layers.field import coverage, findings
 from layers.field.asking import FindingFilter
 from layers.site import Site
 
@@ -35,10 +36,10 @@ _ROWS = (
 
 
 def measure(site: Site, truth: Path, devices: Collection[str] | None = None) -> tuple[Scores, Scores]:
-    """Return the scores of the site's placements and passes, and those of the nearest block.
+    """Return the scores of the site's placements and coverage, and those of the nearest block.
 
     Complaints are left out: what the public calls in is not where an inspector stood.  With `devices` only
-    findings made with these phones are scored; the passes are those of everybody.
+    findings made with these phones are scored; coverage is everybody's.
     """
     network = site.network
     blocks = network.blocks[["block_id", "geometry"]]
@@ -47,7 +48,8 @@ def measure(site: Site, truth: Path, devices: Collection[str] | None = None) -> 
     if devices is not None:
         reported = reported[reported["device"].isin(devices)]
     reported = reported.reset_index(drop=True)
-    walked = tracks.passes(site)[["block_id", "from_m", "to_m"]]
+    cut = stretches(coverage.intervals(site), network.blocks)
+    walked = cut.loc[cut["state"].isin(("inspected", "passed")), ["block_id", "from_m", "to_m"]]
     placed = reported[["uuid", "block_id", "side", "chainage_m", "p_block"]]
     metres = shapely.transform(reported.geometry.to_numpy(), network.projection.to_metres)
     return (
@@ -76,7 +78,7 @@ def table(placed: Scores, nearest: Scores) -> str:
         lines.append(f"| {name} | {ours} | {theirs} |")
     covered = placed.coverage
     lines.append(f"| walked, km | {covered['true_m'] / 1000:,.0f} | |")
-    lines.append(f"| of that, covered by passes | {covered['right']:.1%} | |")
+    lines.append(f"| of that, covered by tracks | {covered['right']:.1%} | |")
     lines.append(f"| covered without having been walked, over what was walked | {covered['added']:.1%} | |")
     return "\n".join(lines)
 

@@ -2,7 +2,9 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import geopandas as gpd
 import numpy as np
@@ -51,7 +53,7 @@ def passes(analyst: "Analyst") -> pd.DataFrame:
     covered.derive(site, site.network.version)
 
     def make() -> pd.DataFrame:
-        found = covered.table(site)
+        found = covered.without_twins(_readings(analyst))
         with site.store.read() as conn:
             known = teams.members(conn)
         found["team"] = team_at(found, known)
@@ -61,6 +63,29 @@ def passes(analyst: "Analyst") -> pd.DataFrame:
 
     found: pd.DataFrame = kept(analyst, "coverage passes", {}, make)
     return found
+
+
+# By analyst what was read last, so that a new track costs its own rows alone
+_read: "WeakKeyDictionary[Analyst, tuple[tuple[int, int, int], pd.DataFrame]]" = WeakKeyDictionary()
+_reading = Lock()
+
+
+def _readings(analyst: "Analyst") -> pd.DataFrame:
+    """Return all that was covered on the newest streets; what was read before is not read again."""
+    with _reading:
+        at = covered.version(analyst.site)
+        streets, last, n = at
+        before, known = _read.get(analyst, ((0, 0, 0), None))
+        after = before[1] if known is not None and before[0] == streets and before[1] <= last else 0
+        found = covered.table(analyst.site, streets, after, last)
+        grown = after > 0 and n - before[2] == covered.n_after(analyst.site, streets, after)
+        if after and not grown:
+            # something was taken away, too
+            found = covered.table(analyst.site, streets, 0, last)
+        elif after:
+            found = pd.concat([known, found], ignore_index=True)
+        _read[analyst] = at, found
+        return found
 
 
 def teams_of(analyst: "Analyst") -> list[str]:

@@ -16,7 +16,7 @@ import shapely
 from sqlalchemy import select
 
 from geo.crs import LonLat
-from layers.analysis import base_map, cache, density, heat, last_patrolled, school_zones, selection
+from layers.analysis import base_map, cache, density, heat, school_zones, selection
 from layers.analysis.heat import Surface
 from layers.analysis.school_zones import SchoolZones
 from layers.city import taxonomy
@@ -124,16 +124,6 @@ class Analyst:
         inside = findings[~findings["outside"].eq(True)]
         places = network.projection.to_metres(inside[["lon", "lat"]].to_numpy())
         return heat.surface(places, network.blocks.geometry.to_numpy(), network.blocks.crs)
-
-    def last_patrolled(self, now: datetime, account_id: int | None = None) -> pd.DataFrame:
-        """Return when each block was last patrolled, by one account or anybody; see `last_patrolled.ages`."""
-        version = self.site.network.version
-
-        def make() -> pd.DataFrame:
-            with self.site.store.read() as conn:
-                return frames.read(conn, last_patrolled.passes(version, account_id))
-
-        return last_patrolled.ages(self.kept("passes", {"account_id": account_id}, make), now)
 
     def school_zones(self, chosen: FindingFilter, radius_m: float) -> SchoolZones:
         """Return the zones around the site's schools with the chosen findings inside."""

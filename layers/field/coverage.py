@@ -110,18 +110,24 @@ def intervals(
     return coverage.merge(found)
 
 
-def table(site: "Site") -> pd.DataFrame:
-    """Return all that was covered on the newest streets, with the `account_id` and `run_id` of its track.
+def table(site: "Site", version: int, after: int, last: int) -> pd.DataFrame:
+    """Return what was covered on a version of the streets, with the `account_id` and `run_id` of its track.
 
-    What the same recording sent twice covered is there once.
+    Of the readings with an id above `after`, up to `last`.
     """
-    version = site.network.version
-    derive(site, version)
     asked = _chosen(version, None, None, None).join(track, track.c.fid == coverage_run.c.track_id)
+    asked = asked.where(coverage_run.c.id > after, coverage_run.c.id <= last).add_columns(
+        interval.c.run_id, track.c.account_id
+    )
     with site.store.read() as conn:
-        found = frames.read(conn, asked.add_columns(interval.c.run_id, track.c.account_id))
+        found = frames.read(conn, asked)
     for end in ("from", "to"):
         found[f"{end}_m"] = found.pop(f"{end}_mm") / 1000
+    return found
+
+
+def without_twins(found: pd.DataFrame) -> pd.DataFrame:
+    """Return what is left of a `table` if the same recording sent twice counts once."""
     first = found.groupby("recording")["run_id"].transform("min") if len(found) else found["run_id"]
     return found[found["run_id"] == first].reset_index(drop=True)
 
@@ -140,8 +146,19 @@ def tracks_read(conn: Connection, version: int) -> pd.DataFrame:
     return frames.read(conn, asked.order_by(track.c.fid))
 
 
+def n_after(site: "Site", version: int, after: int) -> int:
+    """Return how many readings of a version of the streets have an id above `after`."""
+    there = select(func.count()).where(
+        coverage_run.c.network_version == version,
+        coverage_run.c.method_version == METHOD_VERSION,
+        coverage_run.c.id > after,
+    )
+    with site.store.read() as conn:
+        return int(conn.execute(there).scalar_one())
+
+
 def version(site: "Site") -> tuple[int, int, int]:
-    """Return what changes whenever `table` does: the streets, the last track read, and how many there are."""
+    """Return what changes with all that was read: the streets, the last reading, how many there are."""
     streets = int(site.facts()["network"] or 0)
     there = select(func.max(coverage_run.c.id), func.count()).where(
         coverage_run.c.network_version == streets, coverage_run.c.method_version == METHOD_VERSION

@@ -1,23 +1,17 @@
-"""Tracks of patrols, and the passes along blocks that are read from them.
-
-A pass is a run of at least two fixes, one after the other, each placed on the same block with a
-probability of at least 0.9. What lies between two blocks is not invented: coverage from passes is
-provisional.
-"""
+"""Tracks of patrols as they came; what they covered is read from them by `layers.field.coverage`."""
 
 import hashlib
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import Connection, LargeBinary, Select, func, insert, select, update
+from sqlalchemy import Connection, LargeBinary, insert, select, update
 
 from geo.assign import ACCURACY_KINDS
 from geo.crs import check_lonlat
@@ -25,33 +19,23 @@ from geo.errors import CoordinateError
 from geo.matching import Trace
 from layers import history
 from layers.city import versions
-from layers.city.networks import Network
 from layers.errors import BusyError, ConflictError, InvalidError, NotFoundError
 from layers.field import coverage, outings
 from layers.field.courses import course
 from layers.field.findings import Outcome
-from layers.field.fixes import Fixes, fixes_of
+from layers.field.fixes import fixes_of
 from layers.field.reports import CLOCK_AHEAD, LONGEST, check_frame, check_text, check_uuid
 from layers.people import Account, demand, may
-from layers.settings import Settings
 from layers.store import frames
-from layers.store.schema import block_pass, network, track
+from layers.store.schema import track
 
 if TYPE_CHECKING:
     from layers.site import Site
 
-METHOD_VERSION = "runs-1"
 MODES = ("foot", "bicycle", "vehicle")
-SURE = 0.9
-# Two fixes further apart in time do not make one run: nobody knows what was in between
-LONGEST_GAP_S = 60.0
 MOST_FIXES = 1_000_000
-# Where a device travels about the centre line: on foot at the kerb (None), else anywhere on the carriageway
-_ON_CARRIAGEWAY = (0.0, 4.0)
-_AT_KERB = (np.nan, 1.5)
 _ATTEMPTS = 5
 Floats = NDArray[np.float64]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -154,13 +138,12 @@ def put(
                 return Outcome.SAME
         facts = site.facts()
         fixes = fixes_of(values, site.corrections_as_of(facts))
-        found = passes_on(site.network_or_none(facts), fixes, site.settings, sent.mode)
         try:
             with site.store.write() as conn:
                 if not _is_still(facts, versions.read(conn, lock=True)):
                     continue
                 geom = {"geom": shapely.LineString(fixes.lonlat)}
-                fid = _insert(conn, {**values, **geom}, found, int(facts["network"]), now)
+                fid = _insert(conn, {**values, **geom}, now)
         except ConflictError:
             # its twin came in between; look again
             continue
@@ -205,55 +188,8 @@ def _values(
     }
 
 
-def passes_on(streets: Network | None, of: Fixes, settings: Settings, mode: str | None) -> pd.DataFrame:
-    """Return the passes of one track on one version of the streets.
-
-    Returns
-    -------
-    DataFrame
-        `block_id, from_m, to_m, started_at, ended_at, n_fixes`, in the order of time; from and to are the
-        least and the greatest chainage of the run.
-    """
-    if streets is None:
-        return _passes(np.empty(0, dtype=object), np.empty(0), np.empty(0), np.empty(0, dtype=bool))
-    offset, offset_sd = _AT_KERB if mode == "foot" else _ON_CARRIAGEWAY
-    placed = streets.index.place(
-        of.lonlat,
-        np.where(np.isnan(of.sd_m), settings.source_errors["phone"].sd_m, of.sd_m),
-        offset_m=offset,
-        offset_sd_m=offset_sd,
-    )
-    sure = (placed.p_block >= SURE) & ~placed.outside
-    return _passes(placed.block_id, placed.chainage_m, of.time, sure)
-
-
-def _passes(
-    block: NDArray[np.object_], chainage: Floats, time: Floats, sure: NDArray[np.bool_]
-) -> pd.DataFrame:
-    begins = np.ones(len(block), dtype=bool)
-    if len(block) > 1:
-        begins[1:] = (block[1:] != block[:-1]) | (np.diff(time) > LONGEST_GAP_S) | ~sure[:-1]
-    run = np.cumsum(begins)[sure]
-    first = np.flatnonzero(np.diff(run, prepend=0))
-    n_fixes = np.diff(first, append=len(run))
-    long, last = n_fixes >= 2, first + n_fixes - 1
-    return pd.DataFrame(
-        {
-            "block_id": pd.Series(block[sure][first][long], dtype=object),
-            "from_m": np.minimum.reduceat(chainage[sure], first)[long],
-            "to_m": np.maximum.reduceat(chainage[sure], first)[long],
-            "started_at": pd.to_datetime(time[sure][first][long], unit="s", utc=True),
-            "ended_at": pd.to_datetime(time[sure][last][long], unit="s", utc=True),
-            "n_fixes": n_fixes[long].astype(int),
-        }
-    )
-
-
-def _insert(
-    conn: Connection, values: dict[str, Any], found: pd.DataFrame, version: int, now: datetime
-) -> int:
+def _insert(conn: Connection, values: dict[str, Any], now: datetime) -> int:
     fid: int = conn.execute(insert(track).values(**values).returning(track.c.fid)).scalar_one()
-    _insert_passes(conn, fid, found, version)
     history.append(
         conn,
         at=now,
@@ -266,42 +202,10 @@ def _insert(
     return fid
 
 
-def _insert_passes(conn: Connection, fid: int, found: pd.DataFrame, version: int) -> None:
-    n = len(found)
-    fixed = {
-        "track_id": np.full(n, fid),
-        "network_version": np.full(n, version),
-        "method_version": [METHOD_VERSION] * n,
-    }
-    frames.insert_many(conn, block_pass, {**fixed, **{str(name): found[name] for name in found.columns}})
-
-
-def add_passes_for(
-    site: "Site", network_version: int, *, progress: Progress = lambda done, total: None
-) -> int:
-    """Read passes on a version of the streets from the tracks that have none yet; return how many tracks.
-
-    A track is a transaction of its own; passes on older versions stay.
-    """
-    streets = site.network_of(network_version)
-    there = (block_pass.c.network_version == network_version) & (block_pass.c.track_id == track.c.fid)
-    lacking = select(track.c.fid).where(~select(block_pass.c.id).where(there).exists()).order_by(track.c.fid)
-    with site.store.read() as conn:
-        fids = list(conn.execute(lacking).scalars())
-    for done, fid in enumerate(fids, start=1):
-        with site.store.read() as conn:
-            row = conn.execute(select(track).where(track.c.fid == fid)).mappings().one()
-        found = passes_on(streets, fixes_of(row, site.corrections), site.settings, row["mode"])
-        with site.store.write() as conn:
-            _insert_passes(conn, fid, found, network_version)
-        progress(done, len(fids))
-    return len(fids)
-
-
 def rederive(
     site: "Site", fid: int, *, account_id: int, details: Mapping[str, Any], now: datetime
 ) -> Trace | None:
-    """Read a stored track anew: its line, and on the newest streets its passes, coverage and course.
+    """Read a stored track anew: its line, and on the newest streets its course and coverage.
 
     Returns
     -------
@@ -312,10 +216,9 @@ def rederive(
         facts = site.facts()
         with site.store.read() as conn:
             row = conn.execute(select(track).where(track.c.fid == fid)).mappings().one()
-        streets, version = site.network_or_none(facts), int(facts["network"])
+        version = int(facts["network"])
         fixes = fixes_of(row, site.corrections_as_of(facts))
-        found = passes_on(streets, fixes, site.settings, row["mode"])
-        followed = course(site, version, row) if streets else None
+        followed = course(site, version, row) if version else None
         covered = coverage.covered(site, version, row, followed) if followed else None
         with site.store.write() as conn:
             if not _is_still(facts, versions.read(conn, lock=True)):
@@ -323,9 +226,6 @@ def rederive(
             conn.execute(
                 update(track).where(track.c.fid == fid).values(geom=shapely.LineString(fixes.lonlat))
             )
-            own = (block_pass.c.track_id == fid) & (block_pass.c.network_version == version)
-            conn.execute(block_pass.delete().where(own))
-            _insert_passes(conn, fid, found, version)
             if covered is not None:
                 coverage.replace(conn, fid, version, covered)
             history.append(
@@ -363,17 +263,3 @@ def frame(
         chosen = chosen.where(track.c.started_at < begun_until)
     with site.store.read() as conn:
         return frames.read(conn, chosen.order_by(track.c.started_at, track.c.fid))
-
-
-def passes(
-    site: "Site", *, begun_from: datetime | None = None, begun_until: datetime | None = None
-) -> pd.DataFrame:
-    """Return the passes on the newest streets that began in a period, by their beginning."""
-    newest = select(func.max(network.c.version)).scalar_subquery()
-    chosen: Select[Any] = select(block_pass).where(block_pass.c.network_version == newest)
-    if begun_from is not None:
-        chosen = chosen.where(block_pass.c.started_at >= begun_from)
-    if begun_until is not None:
-        chosen = chosen.where(block_pass.c.started_at < begun_until)
-    with site.store.read() as conn:
-        return frames.read(conn, chosen.order_by(block_pass.c.started_at, block_pass.c.id))

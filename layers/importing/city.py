@@ -12,7 +12,7 @@ from layers.city import key_points as key_point_store
 from layers.city import networks
 from layers.city.layer import Changes
 from layers.errors import InvalidError
-from layers.field import alongside, coverage, datum, placements, tracks
+from layers.field import alongside, coverage, datum, placements
 from layers.importing import districts, key_points, osm, runs, streets
 from layers.importing.features import Layer
 from layers.importing.options import ImportOptions
@@ -233,8 +233,6 @@ def derive_anew(
     # reading the whole network takes seconds: only where there is something to place on it
     if version and checking.n_unplaced(site):
         placements.add_for(site, version, now=now, progress=placing)
-    if version and streets and checking.count(site, "tracks"):
-        tracks.add_passes_for(site, version, progress=passing)
     if version and checking.count(site, "tracks"):
         coverage.derive(site, version, progress=passing)
         alongside.place_all(site, now=now, progress=following)

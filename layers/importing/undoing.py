@@ -17,7 +17,6 @@ from layers.importing.progress import Progress, silent
 from layers.importing.runs import Run
 from layers.store.schema import (
     account,
-    block_pass,
     coverage,
     coverage_run,
     finding,
@@ -222,7 +221,6 @@ def _remove_some(site: "Site", run_id: int, *, by: int | None, now: datetime) ->
         read = select(coverage_run.c.id).where(coverage_run.c.track_id.in_(fids))
         conn.execute(delete(coverage).where(coverage.c.run_id.in_(read)))
         conn.execute(delete(coverage_run).where(coverage_run.c.track_id.in_(fids)))
-        conn.execute(delete(block_pass).where(block_pass.c.track_id.in_(fids)))
         # findings that were placed with its evidence are placed anew
         conn.execute(delete(placement).where(placement.c.track_id.in_(fids)))
         conn.execute(delete(track).where(track.c.fid.in_(fids)))

@@ -191,6 +191,11 @@ def look_after_people(conn: Connection) -> None:
     conn.execute(text("ALTER TABLE token ADD COLUMN per_minute INTEGER"))
 
 
+def forget_block_passes(conn: Connection) -> None:
+    """Drop the runs of fixes along blocks: coverage is read by map matching since step 4."""
+    conn.execute(text("DROP TABLE IF EXISTS block_pass"))
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -210,6 +215,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(15, "teams", know_teams),
     Migration(16, "photos in parts", take_photos_in_parts),
     Migration(17, "looked after people", look_after_people),
+    Migration(18, "no block passes", forget_block_passes),
 )
 
 

@@ -98,7 +98,7 @@ def finding_card(number: int) -> Response:
 def block_card(number: int) -> Response:
     """Return what the maps say about one block."""
     choice = filters.parse(request.args)
-    return json.answer(cards.block(analyst(), number, choice, now(), _list_address))
+    return json.answer(cards.block(analyst(), number, choice, _list_address))
 
 
 @blueprint.get("/data/hotspots/blocks/<int:number>")

@@ -7,6 +7,8 @@ import pandas as pd
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
+from layers.analysis import coverage_tables
+from layers.analysis.coverage_choice import Asked
 from layers.field import findings
 from layers.field.asking import FindingFilter
 from layers.field.scope import seen_by
@@ -55,13 +57,14 @@ def _figures(everything: pd.DataFrame) -> list[tuple[str, str]]:
     if network is None:
         return [*figures, ("0", gettext("km of streets"))]
     lengths = network.blocks.set_index("block_id")["length_m"]
-    mine = seen_by(visitor(), FindingFilter()).account_id
-    seen = analyst().last_patrolled(now(), mine)
-    share = lengths.reindex(seen.index[seen["age_days"] <= 7]).sum() / lengths.sum()
+    seen_by_me = seen_by(visitor(), FindingFilter())
+    asked = Asked(account_id=seen_by_me.account_id, within=seen_by_me.within)
+    told = coverage_tables.not_seen(analyst(), asked, 7, now())
+    share = 1 - told.km / told.total_km if told.total_km else 0.0
     return [
         *figures,
         (number(lengths.sum() / 1000), gettext("km of streets")),
-        (f"{share:.0%}", gettext("of their length patrolled in 7 days (provisional)")),
+        (f"{share:.0%}", gettext("of their length inspected in 7 days")),
     ]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from layers.field import tracks
+from layers.field import coverage
 from layers.site import Site
 from tests.field_api.conftest import Person, track, uuid, without
 
@@ -34,11 +34,11 @@ def test_a_track_is_created_then_the_same_then_a_conflict(me: Person) -> None:
     assert len(first.json["geometry"]["coordinates"]) == 12
 
 
-def test_a_track_along_a_street_is_a_pass_of_its_blocks(me: Person, town: Site) -> None:
+def test_a_track_along_a_street_covers_its_blocks(me: Person, town: Site) -> None:
     me.put(f"/tracks/{uuid(1)}", json=track(18))
-    passes = tracks.passes(town)
-    assert len(passes) >= 1
-    assert passes["n_fixes"].sum() >= 10
+    covered = coverage.intervals(town)
+    assert covered["state"].tolist() == ["inspected"]
+    assert (covered["to_m"] - covered["from_m"]).sum() > 50
 
 
 def test_fixes_may_come_in_any_order(me: Person) -> None:

@@ -125,7 +125,7 @@ def test_a_block_tells_its_numbers_and_lists_its_findings(visit: Visit, city: Ci
     watched.page.mouse.click(*place)
     popup = watched.page.locator(".leaflet-popup-content")
     expect(popup).to_contain_text("淮东路")
-    expect(popup).to_contain_text("Last patrolled")
+    expect(popup).to_contain_text("Last inspected")
     watched.shot("block")
     popup.locator("a").click()
     watched.page.wait_for_url(re.compile(r"/findings\?block="))

@@ -192,5 +192,5 @@ def test_a_block_tells_its_findings_and_its_patrols(client: FlaskClient, town: S
     layer = client.get("/data/maps/density").json["layer"]
     card = client.get(f"/data/blocks/{layer['number'][0]}?category=").json
     assert card["title"]
-    assert [label for label, _ in card["rows"]][-1] == "Last patrolled"
+    assert [label for label, _ in card["rows"]][-1] == "Last inspected"
     assert client.get(card["url"]).status_code == 200

@@ -371,23 +371,6 @@ track = Table(
     sqlite_autoincrement=True,
 )
 
-# A run of fixes of one track along one block
-block_pass = Table(
-    "block_pass",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("track_id", ForeignKey("track.fid"), nullable=False, index=True),
-    Column("network_version", ForeignKey("network.version"), nullable=False),
-    Column("method_version", Text, nullable=False),
-    Column("block_id", Text, nullable=False),
-    Column("from_m", Double, nullable=False),
-    Column("to_m", Double, nullable=False),
-    Column("started_at", Instant, nullable=False),
-    Column("ended_at", Instant, nullable=False),
-    Column("n_fixes", Integer, nullable=False),
-    Index("block_pass_network_version_block_id", "network_version", "block_id"),
-)
-
 from layers.store.schema.account_scope import account_scope as account_scope  # noqa: E402
 from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402
 from layers.store.schema.datum_correction import datum_correction as datum_correction  # noqa: E402

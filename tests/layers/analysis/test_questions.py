@@ -12,7 +12,7 @@ import rasterio
 from layers.analysis import base_map
 from layers.analysis.questions import Analyst
 from layers.errors import NotFoundError
-from layers.field import findings, tracks
+from layers.field import findings
 from layers.field.asking import FindingFilter
 from layers.field.tracks import Track
 from layers.people import Account
@@ -99,19 +99,6 @@ def test_the_school_is_measured_from_its_ground(analyst: Analyst) -> None:
     uuids = analyst.findings(ALL)["uuid"].iloc[found.inside["finding"]]
     assert [UUID(one).int & 0xFF for one in uuids] == [1, 5]
     assert found.inside["distance_m"].tolist() == pytest.approx([180.9, 10.0], abs=0.2)
-
-
-def test_coverage_comes_from_the_passes_of_tracks(
-    analyst: Analyst, inspector: Account, colleague: Account, now: datetime
-) -> None:
-    along = [(x, 200.0) for x in range(230, 380, 10)]
-    tracks.put(analyst.site, inspector, walk(1, along, now - timedelta(days=2)), now=now)
-    seen = analyst.last_patrolled(now)
-    blocks = analyst.site.network.blocks.set_index("block_id")
-    assert blocks.loc[seen.index, "name"].tolist() == ["光荣道"]
-    assert seen["age_days"].tolist() == pytest.approx([2.0], abs=0.01)
-    assert analyst.last_patrolled(now, colleague.id).empty
-    assert len(analyst.last_patrolled(now, inspector.id)) == 1
 
 
 def test_archives_are_named_before_they_are_made(analyst: Analyst) -> None:

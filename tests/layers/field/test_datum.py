@@ -11,7 +11,7 @@ from geo.datum import from_wgs84, to_wgs84
 from layers import history
 from layers.city import networks, versions
 from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from layers.field import datum, findings, placements, shifts, tracks
+from layers.field import coverage, datum, findings, placements, shifts, tracks
 from layers.field.datum import Prescription
 from layers.field.reports import Report
 from layers.field.tracks import Track
@@ -50,7 +50,6 @@ def derived(site: Site) -> dict[str, list[tuple[Any, ...]]]:
         "finding_key_point",
         "finding_district",
         "track",
-        "block_pass",
         "coverage_run",
         "coverage",
     )
@@ -90,9 +89,9 @@ def sent(town: Site, inspector: Account, now: datetime) -> Site:
 
 
 def walked(site: Site, until: datetime = NOW) -> list[str]:
-    """Return the streets of the passes that began before an instant."""
+    """Return the streets covered by passes that began before an instant."""
     names = site.network.blocks.set_index("block_id")["name"]
-    return [names[block] for block in tracks.passes(site, begun_until=until)["block_id"]]
+    return [names[block] for block in coverage.intervals(site, until=until)["block_id"]]
 
 
 def uuid(number: int) -> str:
@@ -205,7 +204,7 @@ def test_on_new_streets_tracks_are_read_in_their_true_frame(
     datum.apply(sent, supervisor, WHOLE, reason="x", now=now)
     version, _ = networks.add(sent, streets.assign(width_m=30.0), "town", now=now)
     placements.add_for(sent, version, now=now)
-    tracks.add_passes_for(sent, version)
+    coverage.derive(sent, version)
     assert walked(sent) == ["光荣道", "光荣道"]
     assert findings.get(sent, uuid(2)).placement is not None
 

@@ -2,16 +2,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import geopandas as gpd
 import numpy as np
 import pytest
 from sqlalchemy import func, select
 
 from geo.datum import from_wgs84
 from layers import history
-from layers.city import networks
 from layers.errors import ConflictError, InvalidError, NotFoundError
-from layers.field import fixes, tracks
+from layers.field import coverage, fixes, tracks
 from layers.field.findings import Outcome
 from layers.field.tracks import Track
 from layers.people import Account
@@ -43,22 +41,6 @@ def along(y: float, begin: float, end: float, n: int) -> list[tuple[float, float
     return [(x, y) for x in np.linspace(begin, end, n).tolist()]
 
 
-def test_a_drive_along_a_street_is_a_pass_of_each_block(
-    town: Site, inspector: Account, now: datetime
-) -> None:
-    assert tracks.put(town, inspector, walk(along(200, 50, 350, 31), now), now=now) is Outcome.CREATED
-    passes = tracks.passes(town)
-    names = town.network.blocks.set_index("block_id")["name"]
-    assert [names[block] for block in passes["block_id"]] == ["光荣道", "光荣道"]
-    first, second = passes.itertuples()
-    assert first.from_m == pytest.approx(50, abs=3)
-    assert first.to_m > 150
-    assert second.from_m < 50
-    assert second.to_m == pytest.approx(150, abs=3)
-    assert (passes["n_fixes"] >= 2).all()
-    assert passes["ended_at"].max() == now - timedelta(minutes=1)
-
-
 def test_the_same_track_again_is_the_same_in_any_order(town: Site, inspector: Account, now: datetime) -> None:
     sent = walk(along(200, 50, 350, 31), now)
     tracks.put(town, inspector, sent, now=now)
@@ -70,9 +52,9 @@ def test_the_same_track_again_is_the_same_in_any_order(town: Site, inspector: Ac
         time=sent.time[shuffled],
         accuracy_m=sent.accuracy_m,
     )
-    before = tracks.passes(town)
+    before = coverage.intervals(town)
     assert tracks.put(town, inspector, mixed, now=now) is Outcome.SAME
-    assert tracks.passes(town).equals(before)
+    assert coverage.intervals(town).equals(before)
     with town.store.read() as conn:
         assert conn.execute(select(func.count()).select_from(schema.track)).scalar_one() == 1
         assert len(history.of(conn, "track", sent.uuid)) == 1
@@ -89,51 +71,7 @@ def test_another_track_under_the_same_id_or_from_a_colleague_is_a_conflict(
         tracks.put(town, colleague, sent, now=now)
 
 
-def test_a_single_fix_on_a_block_is_no_pass(town: Site, inspector: Account, now: datetime) -> None:
-    tracks.put(town, inspector, walk([(100, 200), (100, 400)], now), now=now)
-    assert len(tracks.passes(town)) == 0
-
-
-def test_a_long_gap_cuts_a_run(town: Site, inspector: Account, now: datetime) -> None:
-    sent = walk(along(200, 50, 150, 4), now, step_s=20)
-    cut = replace(sent, time=sent.time - np.array([300.0, 300.0, 0.0, 0.0]))
-    tracks.put(town, inspector, cut, now=now)
-    assert tracks.passes(town)["n_fixes"].tolist() == [2, 2]
-
-
-def test_doubtful_fixes_cut_a_run(town: Site, inspector: Account, now: datetime) -> None:
-    # the fourth of seven fixes lies in the middle of the town square, on no block for sure
-    places = [*along(200, 50, 70, 3), (100, 300), *along(200, 90, 110, 3)]
-    tracks.put(town, inspector, walk(places, now), now=now)
-    assert tracks.passes(town)["n_fixes"].tolist() == [3, 3]
-
-
-def test_a_track_without_streets_waits_for_them(
-    site: Site, inspector: Account, streets: gpd.GeoDataFrame, now: datetime
-) -> None:
-    tracks.put(site, inspector, walk(along(200, 50, 350, 31), now), now=now)
-    assert len(tracks.passes(site)) == 0
-    version, _ = networks.add(site, streets, "town", now=now)
-    assert tracks.add_passes_for(site, version) == 1
-    assert tracks.add_passes_for(site, version) == 0
-    assert tracks.passes(site)["n_fixes"].sum() >= 28
-
-
-def test_new_streets_add_passes_and_leave_the_old_ones(
-    town: Site, inspector: Account, streets: gpd.GeoDataFrame, now: datetime
-) -> None:
-    tracks.put(town, inspector, walk(along(200, 50, 350, 31), now), now=now)
-    before = tracks.passes(town)
-    version, _ = networks.add(town, streets.iloc[:8], "town", now=now)
-    tracks.add_passes_for(town, version)
-    with town.store.read() as conn:
-        versions = conn.execute(select(schema.block_pass.c.network_version)).scalars().all()
-    assert versions.count(1) == len(before)
-    assert versions.count(2) > 0
-    assert set(tracks.passes(town)["network_version"]) == {2}
-
-
-def test_a_track_in_another_frame_passes_the_same_blocks(
+def test_a_track_in_another_frame_covers_the_same_blocks(
     town: Site, inspector: Account, now: datetime
 ) -> None:
     sent = walk(along(200, 50, 350, 31), now)
@@ -143,9 +81,9 @@ def test_a_track_in_another_frame_passes_the_same_blocks(
     )
     tracks.put(town, inspector, sent, now=now)
     tracks.put(town, inspector, foreign, now=now)
-    passes = tracks.passes(town)
-    assert passes["block_id"].value_counts().tolist() == [2, 2]
-    assert np.ptp(passes.groupby("block_id")["from_m"].agg(np.ptp)) < 0.01
+    found = coverage.intervals(town)
+    assert found["block_id"].value_counts().tolist() == [2, 2]
+    assert np.ptp(found.groupby("block_id")["from_m"].agg(np.ptp)) < 0.01
 
 
 def test_what_came_is_kept_as_it_came(town: Site, inspector: Account, now: datetime) -> None:
@@ -167,8 +105,6 @@ def test_a_track_is_found_by_its_id_and_by_its_period(town: Site, inspector: Acc
     assert tracks.get(town, sent.uuid)["n_fixes"] == 31
     assert len(tracks.frame(town, begun_from=now - timedelta(hours=1))) == 1
     assert len(tracks.frame(town, begun_until=now - timedelta(hours=1))) == 0
-    assert len(tracks.passes(town, begun_from=now)) == 0
-    assert len(tracks.passes(town, begun_until=now)) == 2
     with pytest.raises(NotFoundError):
         tracks.get(town, "nobody")
 

@@ -75,9 +75,9 @@ def test_outings_are_told_apart_and_the_same_file_again_adds_nothing(
     assert (done.n_read, done.n_added, done.facts["n_tracks"]) == (20, 2, 2)
     with town.store.read() as conn:
         kept = conn.execute(select(schema.track).order_by(schema.track.c.fid)).all()
-        passes = conn.execute(select(func.count()).select_from(schema.block_pass)).scalar_one()
+        covered = conn.execute(select(func.count()).select_from(schema.coverage)).scalar_one()
     assert [(one.mode, one.n_fixes) for one in kept] == [("foot", 10), ("foot", 10)]
-    assert passes >= 2
+    assert covered >= 2
     again = take(path, constants={"mode": "foot"})
     assert (again.n_added, again.n_same) == (0, 2)
     assert n_tracks(town) == 2

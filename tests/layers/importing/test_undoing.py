@@ -94,7 +94,7 @@ def test_tracks_go_with_all_that_was_read_from_them(
     assert (run.kind, run.n_added) == ("tracks", 1)
     assert undoing.undo(town, run.id, by=None, now=now) == 1
     with town.store.read() as conn:
-        for table in (schema.track, schema.block_pass, schema.coverage, schema.coverage_run):
+        for table in (schema.track, schema.coverage, schema.coverage_run):
             assert conn.execute(select(func.count()).select_from(table)).scalar_one() == 0, table.name
     Worker(town, ticking(now)).run_all()
     done = field.import_tracks(town, supervisor, path, ImportOptions(constants={"mode": "foot"}), now=now)
