@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ SOURCE_ERRORS: Mapping[str, SourceError] = MappingProxyType(
 HERE = "127.0.0.1"
 _PARTS = {one.name for one in fields(SourceError)}
 _AT_KERB = "kerb"
+_HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,9 @@ class Settings:
     outside_m: float = 100.0
     key_point_reach_m: float = 300.0
     school_radius_m: float = 200.0
+    surroundings_days: int = 14
+    bells: tuple[str, ...] = ("07:30", "11:40", "13:30", "16:30")
+    bell_minutes: int = 45
     requests_per_minute: int = 600
     webhook_private: bool = False
     source_errors: Mapping[str, SourceError] = field(default_factory=lambda: SOURCE_ERRORS)
@@ -161,6 +166,10 @@ def _are_texts(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(one, str) and bool(one) for one in value)
 
 
+def _are_hours(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(one, str) and _HOUR.fullmatch(one) for one in value)
+
+
 def _is_zone(value: object) -> bool:
     try:
         return isinstance(value, str) and bool(ZoneInfo(value))
@@ -194,6 +203,9 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "outside_m": _METRES,
     "key_point_reach_m": _METRES,
     "school_radius_m": _METRES,
+    "surroundings_days": (_count, "a whole number above 0"),
+    "bells": (_are_hours, 'times such as "07:30"'),
+    "bell_minutes": (_count, "a whole number above 0"),
     "requests_per_minute": (_count, "a whole number above 0"),
     "webhook_private": (lambda value: isinstance(value, bool), "true or false"),
     "source_errors": (
@@ -208,11 +220,10 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
     """Return what the constructor takes; an unknown key is named."""
     for name in given.keys() - _NAMES:
         raise SettingError("Setting %(name)s is not known", field=name, name=name)
-    if isinstance(given.get("tls_names"), list):
-        given = {**given, "tls_names": tuple(given["tls_names"])}
-    if "source_errors" not in given:
-        return given
-    return {**given, "source_errors": _source_errors(given["source_errors"])}
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    if "source_errors" not in plain:
+        return plain
+    return {**plain, "source_errors": _source_errors(plain["source_errors"])}
 
 
 def _source_errors(given: object) -> Mapping[str, SourceError]:

@@ -15,6 +15,7 @@ from geo.clearance.rules import (
     read_rules,
 )
 from geo.clearance.spacing import spacing
+from geo.clearance.zones import distances_m, zone, zones
 
 __all__ = [
     "DAYS",
@@ -26,10 +27,13 @@ __all__ = [
     "Rule",
     "audit",
     "concerns",
+    "distances_m",
     "in_force",
     "p_inside",
     "pairs_within",
     "protects",
     "read_rules",
     "spacing",
+    "zone",
+    "zones",
 ]

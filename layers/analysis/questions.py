@@ -52,15 +52,25 @@ class Analyst:
         """Return where files that can be made again are kept."""
         return self.site.settings.home / "cache"
 
-    def versions(self) -> Versions:
-        """Return what the site is at now."""
+    def versions(self, besides: tuple[str, ...] = ()) -> Versions:
+        """Return what the site is at now, but for changes of some nouns."""
         with self.site.store.read() as conn:
-            data = selection.data_version(conn)
+            data = selection.data_version(conn, besides)
         return Versions(int(self.site.facts()["network"] or 0), data)
 
-    def kept(self, name: str, parameters: dict[str, object], make: Callable[[], Answer]) -> Answer:
-        """Return the answer to a question as of now, made only if it is not known."""
-        at = self.versions()
+    def kept(
+        self,
+        name: str,
+        parameters: dict[str, object],
+        make: Callable[[], Answer],
+        *,
+        besides: tuple[str, ...] = (),
+    ) -> Answer:
+        """Return the answer to a question as of now, made only if it is not known.
+
+        What the answer has nothing to do with, `besides` names: its changes leave the answer as it is.
+        """
+        at = self.versions(besides)
         asked = {**parameters, "network": at.network, "data": at.data, "method": METHOD_VERSION}
         return self._answers.get(cache.key(name, asked), make)
 

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from geo.clearance import DAYS, MEASURE, MEASURED_FROM, MEASURED_TO, STATUS
 from layers import history, people
-from layers.analysis import surroundings
+from layers.analysis import verdicts
 from layers.city import clearance_rules, rule_sheets
 from layers.city.clearance_rules import SITE_RULE, Kept
 from layers.errors import InvalidError, NotFoundError, XunchaError
@@ -74,7 +74,7 @@ def upload() -> ResponseReturnValue:
 
 
 def _list(message: str | None = None, refused: list[tuple[int, str]] | None = None) -> str:
-    kept = clearance_rules.newest(surroundings.rules(analyst())).values()
+    kept = clearance_rules.newest(verdicts.rules(analyst())).values()
     rows = [_row(one) for one in sorted(kept, key=_at_home_first)]
     return render_template(
         "map_app/rules.html",
@@ -97,7 +97,7 @@ def sheet(ending: str) -> Response:
     """Send every rule as a spreadsheet."""
     if ending not in _KINDS_OF_FILE:
         abort(404)
-    kept = list(clearance_rules.newest(surroundings.rules(analyst())).values())
+    kept = list(clearance_rules.newest(verdicts.rules(analyst())).values())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"rules.{ending}"
         rule_sheets.write(kept, path)
@@ -126,7 +126,7 @@ def change(rule_id: str) -> ResponseReturnValue:
 
 
 def _versions(rule_id: str) -> list[Kept]:
-    found = [one for one in surroundings.rules(analyst()) if one.rule_id == rule_id]
+    found = [one for one in verdicts.rules(analyst()) if one.rule_id == rule_id]
     if not found:
         raise NotFoundError("There is no rule %(rule)s", rule=rule_id)
     return found

@@ -4,188 +4,174 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from layers.analysis import school_zones, surroundings, zone_streets
+from layers.analysis import around, surroundings, verdicts, zone_streets
+from layers.analysis.around import Around
 from layers.analysis.surroundings import Surroundings
-from layers.city import clearance_rules, taxonomy
-from layers.city.clearance_rules import Kept
-from layers.city.taxonomy import Taxonomy
+from layers.city import clearance_rules, key_points, taxonomy
 from layers.errors import NotFoundError
 from layers.language import gettext
-from map_app import basis, rule_words
+from map_app import around_words, basis, rule_words
+from map_app import surroundings_words as words
 from map_app.maps import base
 from map_app.maps import surroundings as drawing
 from map_app.pages.gate import allow
 from map_app.pages.maps import ground
 from map_app.pages.service import analyst, now, site
-from map_app.words import local_time, number
+from map_app.words import local_time
 
 blueprint = Blueprint("surroundings", __name__)
-
-WITHIN_DAYS = 14
-_COLOUR = {"breach": "#b3261e", "measure_on_site": "#b26a00", "indeterminate": "#5f6b76", "clear": "#2e7d32"}
 
 
 @blueprint.get("/school-surroundings")
 def listed() -> ResponseReturnValue:
     """List the schools, the worst first."""
     allow("overview")
-    found = _status()
-    wanted = request.args.get("status")
+    found, wanted, zone = _status(), request.args.get("status"), site().settings.zone
     counts = Counter(found.schools["status"])
-    chosen = (
-        found.schools[found.schools["status"].eq(wanted)]
-        if wanted in surroundings.STATUSES
-        else found.schools
-    )
+    chosen = found.schools
+    if wanted in surroundings.STATUSES:
+        chosen = chosen[chosen["status"].eq(wanted)]
     return render_template(
         "map_app/surroundings.html",
-        schools=[_school(row) for row in chosen.to_dict("records")],
+        schools=[words.school(row, zone) for row in chosen.to_dict("records")],
         counts=[
             (name, rule_words.word(rule_words.STATUS, name), counts.get(name, 0))
             for name in surroundings.STATUSES
         ],
         wanted=wanted,
-        days=WITHIN_DAYS,
+        days=site().settings.surroundings_days,
         basis=_basis(),
     )
 
 
 @blueprint.get("/school-surroundings/<int:fid>")
 def one(fid: int) -> ResponseReturnValue:
-    """Show one school: its zone, what lies inside by which rule, and what nobody has seen."""
+    """Show one school: its zones, what lies inside by which rule, what nobody has seen, how it changes."""
     allow("overview")
-    found = _status()
+    found, settings = _status(), site().settings
     mine = found.schools[found.schools["fid"].eq(fid)]
     if not len(mine):
         raise NotFoundError("There is no such school")
-    verdicts = found.verdicts[found.verdicts["place_id"].eq(fid)]
-    stretches = found.stretches[found.stretches["fid"].eq(fid)]
     school = mine.iloc[0]
-    zone = school_zones.zone(school["geom"], float(school["reach_m"])) if school["reach_m"] > 0 else None
-    months = surroundings.through_time(analyst(), school["geom"], float(school["reach_m"]))
-    marks = [{"colour": _COLOUR[str(row["verdict"])], **_mark(row)} for row in verdicts.to_dict("records")]
+    judged = found.verdicts[found.verdicts["place_id"].eq(fid)]
+    stretches = found.stretches[found.stretches["fid"].eq(fid)]
+    near = around.look(analyst(), school["geom"], float(school["reach_m"]), now())
+    said = _said()
+    subjects = words.subjects(judged, said)
+    zones = verdicts.zones(analyst(), fid, now())
+    drawn = drawing.build(
+        ground(),
+        school["geom"],
+        zones=[
+            drawing.zone("", _colour(k), row.geometry, walked=bool(row.walked))
+            for k, (_, zone) in enumerate(zones)
+            for row in zone.itertuples()
+        ],
+        gates=_gates(fid),
+        streets=_streets(stretches),
+        marks=_marks(subjects, judged, near),
+    )
     return render_template(
         "map_app/surrounding.html",
-        school=_school(dict(school)),
-        verdicts=_verdicts(verdicts),
-        streets=[_street(row) for row in zone_streets.by_street(stretches).to_dict("records")],
-        days=WITHIN_DAYS,
-        months=months.to_dict("records"),
-        bells=", ".join(surroundings.BELLS),
+        school=words.school(dict(school), settings.zone),
+        groups=words.by_rule(judged, subjects, said),
+        zones=[(_colour(k), rule_words.title(kept), kept.rule_id) for k, (kept, _) in enumerate(zones)],
+        streets=[
+            words.street(row, settings.zone) for row in zone_streets.by_street(stretches).to_dict("records")
+        ],
+        seen_colours=drawing.SEEN_COLOURS,
+        verdict_colours=[
+            (colour, rule_words.word(rule_words.VERDICT, name))
+            for name, colour in drawing.VERDICT_COLOURS.items()
+        ],
+        days=settings.surroundings_days,
+        around=around_words.of(near, said.categories, settings),
+        today=local_time(now(), settings.zone),
         basis=_basis(),
-        parts=base.parts(drawing.build(ground(), school["geom"], zone, marks)),
+        parts=base.parts(drawn),
     )
 
 
 def _status() -> Surroundings:
-    return surroundings.status(analyst(), now(), WITHIN_DAYS)
+    return surroundings.status(analyst(), now(), site().settings.surroundings_days)
 
 
-def _verdicts(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return verdicts for the page, what is worst first."""
-    kept = {(rule.rule_id, rule.version): rule for rule in surroundings.rules(analyst())}
+def _said() -> words.Said:
+    kept = {(rule.rule_id, rule.version): rule for rule in verdicts.rules(analyst())}
     with site().store.read() as conn:
-        named = taxonomy.of_site(conn)
-    rank = verdicts["verdict"].map({name: k for k, name in enumerate(rule_words.VERDICT)})
-    worst = verdicts.assign(rank=rank.replace(1, len(rule_words.VERDICT))).sort_values(["rank", "distance_m"])
-    return [_verdict(row, kept, named) for row in worst.to_dict("records")]
+        return words.Said(kept, taxonomy.of_site(conn), site().settings.zone)
 
 
-def _school(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "fid": int(row["fid"]),
-        "name": row["name"] or gettext("(no name)"),
-        "kind": taxonomy.kind_name(str(row["kind"])),
-        "reach": number(float(row["reach_m"])),
-        "status": row["status"],
-        "status_name": rule_words.word(rule_words.STATUS, row["status"]),
-        "n_breach": int(row["n_breach"]),
-        "n_open": int(row["n_open"]),
-        "share": f"{100 * float(row['share_seen']):.0f} %",
-        "unseen": number(float(row["unseen_m"])),
-    }
+def _colour(k: int) -> str:
+    return drawing.RULE_COLOURS[k % len(drawing.RULE_COLOURS)]
 
 
-def _verdict(row: Mapping[Any, Any], kept: Mapping[tuple[str, int], Kept], named: Taxonomy) -> dict[str, Any]:
-    walked, network, rule = row["walked_m"], row["network_version"], kept[row["rule_id"], row["rule_version"]]
-    return {
-        **_subject(row, named),
-        "verdict": rule_words.word(rule_words.VERDICT, row["verdict"]),
-        "bad": row["verdict"] != "clear" and not row["tolerated"],
-        "tolerated": _tolerated(row),
-        "straight": number(float(row["straight_m"]), 1),
-        "walked": "" if pd.isna(walked) else number(float(walked), 1),
-        "limit": number(float(row["limit_m"])),
-        "p": f"{float(row['p_inside']):.2f}",
-        "gate": _gate(row),
-        "rule": rule_words.title(rule),
-        "rule_id": rule.rule_id,
-        "version": rule.version,
-        "source": rule_words.source(rule),
-        "ruler": rule_words.ruler(row),
-        "assumed": bool(row["assumed"]),
-        "notes": [rule_words.word(rule_words.NOTES, note) for note in row["notes"] if ":" not in note],
-        "network": "" if network is None else str(network),
-    }
+def _gates(fid: int) -> list[dict[str, Any]]:
+    with site().store.read() as conn:
+        gates = key_points.read_gates(conn)
+    own = gates[gates["key_point_id"].eq(fid)]
+    return [
+        {"lon": point.x, "lat": point.y, "title": words.gate(name, kind)}
+        for point, name, kind in zip(own.geometry, own["name"], own["kind"], strict=True)
+    ]
 
 
-def _subject(row: Mapping[Any, Any], named: Taxonomy) -> dict[str, Any]:
-    """Return what was judged: a finding, with its page, or premises by name."""
-    if row["what"] == "finding":
-        category = named.category(str(row["scheme"]), str(row["code"])).name()
-        seen = local_time(row["observed_at"], site().settings.zone)
-        return {"what": category, "when": seen, "url": url_for("pages.findings.one", uuid=row["uuid"])}
-    kind, name = taxonomy.kind_name(str(row["kind"])), row["name"]
-    title = gettext("%(kind)s without a name", kind=kind) if pd.isna(name) else str(name)
-    return {"what": title, "when": kind, "url": None}
+def _streets(stretches: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the streets of a zone to draw, by when they were last inspected."""
+    if not len(stretches):
+        return []
+    state = np.select([stretches["seen"], stretches["last_at"].notna()], [0, 1], 2)
+    drawn = zone_streets.lines(analyst(), stretches, pd.Series(state, index=stretches.index))
+    titles = [_title(name, at) for name, at in zip(drawn["name"], drawn["last_at"], strict=True)]
+    return drawing.streets(drawn, titles)
 
 
-def _gate(row: Mapping[Any, Any]) -> str:
-    """Return the gate that a distance was measured from, by its name or what it is; none without one."""
-    if row["gate_id"] is None:
-        return ""
-    if isinstance(row["gate_name"], str):
-        return row["gate_name"]
-    return rule_words.word(rule_words.GATES, row["gate_kind"]) if isinstance(row["gate_kind"], str) else ""
+def _title(name: str | None, at: Any) -> str:
+    """Return what a street says when it is clicked."""
+    if pd.isna(at):
+        said = gettext("never inspected")
+    else:
+        said = gettext("inspected %(at)s", at=local_time(at, site().settings.zone))
+    return f"{name or gettext('(no name)')} · {said}"
 
 
-def _tolerated(row: Mapping[Any, Any]) -> str:
-    if not row["tolerated"]:
-        return ""
-    until = row["tolerated_until"]
-    if pd.isna(until):
-        return gettext("tolerated: licensed before the rule")
-    return gettext("tolerated until %(day)s", day=pd.Timestamp(until).date())
+def _marks(subjects: list[dict[str, Any]], judged: pd.DataFrame, near: Around) -> list[dict[str, Any]]:
+    """Return what was judged as marks on the map, the worst first."""
+    at_bell = dict(zip(near.near["uuid"], near.near["at_bell"].tolist(), strict=True))
+    lines = dict(iter(judged.groupby(["what", "premises_id"])))
+    return [_mark(one, lines[one["key"]], at_bell) for one in subjects]
 
 
-def _mark(row: Mapping[Any, Any]) -> dict[str, Any]:
-    path = row["path"]
+def _mark(one: dict[str, Any], own: pd.DataFrame, at_bell: dict[str, bool]) -> dict[str, Any]:
+    row = one["row"]
+    walked = [path for path in own["path"] if path is not None]
+    rows = [[line["rule_id"], _short(line)] for line in own.to_dict("records")]
     return {
         "lon": round(float(row["lon"]), 6),
         "lat": round(float(row["lat"]), 6),
-        "path": None if path is None else [[round(x, 6), round(y, 6)] for x, y in path.coords],
+        "colour": drawing.VERDICT_COLOURS[row["verdict"]],
+        "number": one["number"] if row["verdict"] != "clear" else None,
+        "path": drawing.lines(walked[:1])[0] if walked else None,
+        "title": one["title"],
+        "rows": [[gettext("What"), one["sub"]], *rows],
+        "bell": None if one["uuid"] is None else at_bell.get(one["uuid"], False),
+        "url": url_for("pages.findings.one", uuid=one["uuid"]) if one["uuid"] else None,
     }
 
 
-def _street(row: Mapping[Any, Any]) -> dict[str, Any]:
-    zone = site().settings.zone
-    return {
-        "name": row["name"] or gettext("(no name)"),
-        "length": number(float(row["length_m"])),
-        "unseen": number(float(row["unseen_m"])),
-        "never": number(float(row["never_m"])),
-        "oldest": "" if pd.isna(row["oldest_at"]) else local_time(row["oldest_at"], zone, with_time=False),
-        "newest": "" if pd.isna(row["newest_at"]) else local_time(row["newest_at"], zone),
-        "seen": float(row["unseen_m"]) < 1,
-    }
+def _short(line: Mapping[Any, Any]) -> str:
+    """Return a verdict with its distance and the limit, in a line."""
+    verdict = rule_words.word(rule_words.VERDICT, line["verdict"])
+    return f"{verdict} · {line['distance_m']:.1f} / {line['limit_m']:g} m"
 
 
 def _basis() -> basis.Rows:
-    held = clearance_rules.newest(one for one in surroundings.rules(analyst()) if one.in_use)
+    held = clearance_rules.newest(one for one in verdicts.rules(analyst()) if one.in_use)
     said = [f"{rule_words.source(one)} ({one.rule_id} · {one.version})" for one in held.values()]
     return [
         (gettext("Rules in use"), "; ".join(said) or gettext("none")),

@@ -116,3 +116,17 @@ def test_the_secret_is_long_made_once_and_never_default(tmp_path: Path) -> None:
     (tmp_path / "secret.key").write_text("short")
     with pytest.raises(SettingError):
         settings.secret_key()
+
+
+def test_bells_are_times_of_the_day_and_may_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "xuncha.toml"
+    path.write_text('bells = ["08:00", "15:45"]\n', encoding="utf-8")
+    settings = Settings.read(tmp_path)
+    assert settings.bells == ("08:00", "15:45")
+    settings.write()
+    assert Settings.read(tmp_path) == settings
+    path.write_text("bells = []\n", encoding="utf-8")
+    assert Settings.read(tmp_path).bells == ()
+    path.write_text('bells = ["8 o\'clock"]\n', encoding="utf-8")
+    with pytest.raises(SettingError, match="bells"):
+        Settings.read(tmp_path)

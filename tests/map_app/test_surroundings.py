@@ -26,9 +26,10 @@ def test_the_list_names_each_school_with_its_status(
 ) -> None:
     client = enter(supervisor)
     page = client.get("/school-surroundings").text
-    assert "普育小学" in page and "unverified: nobody looked: 1" in page and "Setting of this site" in page
+    assert "普育小学" in page and "<b>1</b><span>unverified: nobody looked</span>" in page
+    assert "Setting of this site" in page
     findings.put_many(town, inspector, [report(1, 70, 130, now)], now=now)
-    assert "breached: 1" in client.get("/school-surroundings").text
+    assert "<b>1</b><span>breached</span>" in client.get("/school-surroundings").text
     assert "普育小学" not in client.get("/school-surroundings?status=clear").text
 
 
@@ -39,9 +40,11 @@ def test_the_page_of_a_school_says_what_each_verdict_is_based_on(
     page = enter(supervisor).get(f"/school-surroundings/{school(town)}").text
     assert "SITE-SCHOOLS · version 1" in page and "boundary to mapped point, straight line" in page
     assert f'/findings/{report(1, 70, 130, now).uuid}">trading on the road' in page
-    # 07:00 UTC is 15:00 there: outside 45 minutes of every bell
-    assert "<td>2026-08</td><td>1</td><td>0</td>" in page
+    # 07:00 UTC is 15:00 there, on a Sunday: no bell rings
+    assert "0 of 1 findings lie within 45 minutes of a bell (07:30, 11:40, 13:30, 16:30)" in page
+    assert '<td class="when">2026-08-17</td><td class="number">1</td><td class="number">0</td>' in page
     assert "北仓道" in page and "not seen" in page and "xuncha.surroundings(" in page
+    assert "data-print" in page and "street inspected within 14 days" in page
     assert enter(supervisor).get("/school-surroundings/99999").status_code == 404
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from layers.analysis import surroundings
+from layers.analysis import surroundings, verdicts
 from layers.analysis.questions import Analyst
 from layers.city import clearance_rules, key_points, taxonomy
 from layers.field import findings, tracks
@@ -71,7 +71,7 @@ def test_a_stall_in_the_zone_breaches_and_the_verdict_says_by_what(
 
 def test_a_finding_that_is_no_stall_is_no_breach(town: Site, inspector: Account, now: datetime) -> None:
     findings.put_many(town, inspector, [report(1, 70, 130, now, code="0405")], now=now)
-    assert len(surroundings.audit(Analyst(town), ALL, now)) == 0
+    assert len(verdicts.audit(Analyst(town), ALL, now)) == 0
 
 
 def test_an_old_stall_no_longer_makes_a_school_breached(
@@ -88,7 +88,7 @@ def test_the_rule_of_the_findings_day_decides(town: Site, inspector: Account, no
     before = report(1, 70, 150, now, observed_at=datetime.fromisoformat("2026-07-31T12:00+08:00"))
     after = report(2, 70, 150, now, observed_at=datetime.fromisoformat("2026-08-01T12:00+08:00"))
     findings.put_many(town, inspector, [before, after], now=now)
-    found = surroundings.audit(Analyst(town), ALL, now).sort_values("rule_version")
+    found = verdicts.audit(Analyst(town), ALL, now).sort_values("rule_version")
     assert found[["rule_version", "verdict"]].to_numpy().tolist() == [[1, "breach"], [2, "clear"]]
 
 
@@ -101,7 +101,7 @@ def test_a_walked_rule_stays_open_until_crossings_are_verified(town: Site, now: 
     key_points.replace(town, "shops", shops, now=now)
     clearance_rules.use(town, clearance_rules.SITE_RULE, False, now=now)
     clearance_rules.use(town, "CN-NET-200-gate-walk", True, now=now)
-    found = surroundings.audit(Analyst(town), ALL, now).sort_values("premises_id")
+    found = verdicts.audit(Analyst(town), ALL, now).sort_values("premises_id")
     assert found["verdict"].tolist() == ["indeterminate", "clear"]
     assert found["straight_m"].iloc[1] > 200
     assert found["walked_m"].iloc[0] > found["straight_m"].iloc[0]
@@ -134,13 +134,13 @@ def test_every_shipped_rule_can_be_used_and_judged(town: Site, inspector: Accoun
     judged = set()
     for rule in clearance_rules.shipped():
         clearance_rules.use(town, rule["id"], True, now=now)
-        judged |= set(surroundings.audit(analyst, ALL, now)["rule_id"])
+        judged |= set(verdicts.audit(analyst, ALL, now)["rule_id"])
         clearance_rules.use(town, rule["id"], False, now=now)
     silent = {rule["id"] for rule in clearance_rules.shipped()} - judged
     assert not {one for one in silent if one.startswith(("CN-NET", "CN-GD-ENT-200", "CN-HUB", "CN-CQ"))}
     for rule in clearance_rules.shipped():
         clearance_rules.use(town, rule["id"], True, now=now)
-    assert set(surroundings.audit(analyst, ALL, now)["rule_id"]) == judged
+    assert set(verdicts.audit(analyst, ALL, now)["rule_id"]) == judged
     assert surroundings.status(analyst, now, 14).schools["status"].tolist() == ["breached"]
 
 
