@@ -84,8 +84,8 @@ def _sql(url: str, *statements: str) -> None:
 
 
 @contextmanager
-def _schema(postgres: str) -> Iterator[str]:
-    """Give the address of a schema of its own."""
+def own_schema(postgres: str) -> Iterator[str]:
+    """Give the address of a schema of its own in a database."""
     name = f"test_{uuid4().hex}"
     _sql(postgres, f"CREATE SCHEMA {name}")
     address = make_url(postgres).update_query_dict({"options": f"-csearch_path={name},public"})
@@ -134,7 +134,7 @@ def store_url(store_kind: str, request: pytest.FixtureRequest) -> Iterator[str |
     if store_kind == "gpkg":
         yield None
         return
-    with _schema(request.getfixturevalue("postgres")) as url:
+    with own_schema(request.getfixturevalue("postgres")) as url:
         yield url
 
 
@@ -149,7 +149,7 @@ def made(
         def make(store_kind: str, what: str) -> Site:
             url = None
             if store_kind == "postgis":
-                url = at_the_end.enter_context(_schema(request.getfixturevalue("postgres")))
+                url = at_the_end.enter_context(own_schema(request.getfixturevalue("postgres")))
             home = tmp_path_factory.mktemp("made") / "home"
             site = Site.create(home, now=NOW, store_url=url, busy_timeout_s=5.0)
             if what == "town":

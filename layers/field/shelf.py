@@ -22,9 +22,11 @@ def _translated(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise NoSpaceError("The disk is full; nothing was written") from error
-        raise BusyError(
-            "The folder %(folder)s cannot be written; try again later", folder=folder.name
-        ) from error
+        raise _out_of_reach(folder) from error
+
+
+def _out_of_reach(folder: Path) -> BusyError:
+    return BusyError("The folder %(folder)s cannot be reached; try again later", folder=folder.name)
 
 
 def keep(root: Path, kind: str, sha256: str, suffix: str, data: bytes) -> Path:
@@ -72,6 +74,8 @@ def find(root: Path, kind: str, sha256: str) -> Path:
     folder = _path(root, kind, sha256, "").parent
     found = sorted(folder.glob(f"{sha256}.*"))
     if not found:
+        if not root.exists():
+            raise _out_of_reach(root)
         raise NotFoundError("There is no such photo")
     return found[0]
 

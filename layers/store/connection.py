@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 from layers.errors import BusyError, MigrationError, NotFoundError, SettingError, UnreadableFileError
 from layers.store import geopackage, migrations
@@ -134,8 +135,10 @@ class Store:
 
 
 def _sqlite_engine(path: Path, busy_timeout_s: float) -> Engine:
+    # never made anew: where the file is gone, its disk may be missing
+    place = URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
     engine = create_engine(
-        f"sqlite:///{path}",
+        place,
         connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
         pool_size=8,
         max_overflow=24,

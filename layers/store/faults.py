@@ -24,6 +24,7 @@ _POSTGRES: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], ty
             postgres.TooManyConnections,
             postgres.CannotConnectNow,
             postgres.AdminShutdown,
+            postgres.CrashShutdown,
             postgres.ConnectionTimeout,
         ),
         BusyError,
@@ -33,6 +34,10 @@ _POSTGRES: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], ty
 _SQLITE = {
     sqlite3.SQLITE_BUSY: BusyError,
     sqlite3.SQLITE_LOCKED: BusyError,
+    # what the disk did not give: it may be back, or have to be mounted again
+    sqlite3.SQLITE_CANTOPEN: BusyError,
+    sqlite3.SQLITE_IOERR: BusyError,
+    sqlite3.SQLITE_READONLY: BusyError,
     sqlite3.SQLITE_FULL: NoSpaceError,
 }
 _SQLITE_UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}

@@ -6,32 +6,22 @@ a finding, a track and a photo that are there, so that the calls reach what lies
 find is printed: some of it is meant (a code that the schema cannot know is unknown is refused).
 """
 
-import http.client
 import json
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
-import shapely
 from PIL import Image
 
-from layers import people, tokens
-from layers.city import networks
-from layers.site import Site
+from tests.prove import _served
 
 SEEDS = (20260823, 20260824)
 N_FULL, N_SMALL = 100, 15
-V1 = "/api/v1"
 FINDING = "0b8e4c1e-6d0f-4c57-9f4e-3a1b8d2c7e90"
 TRACK = "c2d5b4a8-90f1-4a3e-b6d7-2e8c5f1a0b39"
 # What schemathesis calls a failure and is meant: codes, schemes and places that no schema can rule out are
@@ -60,8 +50,8 @@ def run(small: bool) -> str:
     n = N_SMALL if small else N_FULL
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
-        token = _make_site(home)
-        with _server(home) as port:
+        token = _served.make_site(home)
+        with _served.serving(home) as port:
             sha256 = _send_known(port, token)
             rounds = [
                 _fuzz(Path(folder), port, token, name, seed, known, n)
@@ -72,62 +62,6 @@ def run(small: bool) -> str:
     if faults:
         raise AssertionError(f"{report}\n\nfaults: {faults}")
     return report
-
-
-def _make_site(home: Path) -> str:
-    """Make a site with a few streets and one inspector; return the token."""
-    now = datetime.now(UTC)
-    site = Site.create(home, now=now, requests_per_minute=10**6)
-    steps = [step * 0.002 for step in range(5)]
-    lines = [shapely.LineString([(117.13, 39.22 + at), (117.138, 39.22 + at)]) for at in steps]
-    lines += [shapely.LineString([(117.13 + at, 39.22), (117.13 + at, 39.228)]) for at in steps]
-    names = {"source_id": [f"w{row}" for row in range(10)], "name": [f"{row}号路" for row in range(10)]}
-    networks.add(site, gpd.GeoDataFrame(names, geometry=lines, crs="EPSG:4326"), "grid", None, now=now)
-    with site.store.write() as conn:
-        account = people.create(conn, "zhang", "张三", "inspector", password=None, now=now)
-        token = tokens.issue(conn, account.id, "fuzz", now=now)
-    site.close()
-    return token
-
-
-@contextmanager
-def _server(home: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "xuncha", "serve", str(home), "--port", str(port)]
-    with (home / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            _wait(process, port)
-            yield port
-            if process.poll() is not None:
-                raise AssertionError("the server died")
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + 120
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if _ask(port, "GET", "/health")[0] == 200:
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError("the server did not come up")
-
-
-def _ask(
-    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request(method, V1 + path, body, headers or {})
-    answer = connection.getresponse()
-    told = json.loads(answer.read())
-    connection.close()
-    return answer.status, told
 
 
 def _send_known(port: int, token: str) -> str:
@@ -147,7 +81,9 @@ def _send_known(port: int, token: str) -> str:
         (f"/tracks/{TRACK}", json.dumps({"frame": "wgs84", "fixes": fixes}).encode(), "application/json"),
         (f"/findings/{FINDING}/photos", photo.getvalue(), "image/jpeg"),
     ]
-    told = [_ask(port, "PUT", path, body, {**headers, "Content-Type": kind}) for path, body, kind in sent]
+    told = [
+        _served.ask(port, "PUT", path, body, {**headers, "Content-Type": kind}) for path, body, kind in sent
+    ]
     if [status for status, _ in told] != [201, 201, 201]:
         raise AssertionError(f"what should be known was refused: {told}")
     return str(told[-1][1]["sha256"])
@@ -170,9 +106,10 @@ def _fuzz(  # noqa: PLR0917  a round has that many parts
     settings, out = folder / f"{seed}.toml", folder / f"{seed}.json"
     settings.write_text(rules, encoding="utf-8")
     origin = f"http://127.0.0.1:{port}"
+    document = f"{origin}{_served.V1}/openapi.json"
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(settings), "--no-color"),
-        *("run", f"{origin}{V1}/openapi.json", "--url", origin, "-H", f"Authorization: Bearer {token}"),
+        *("run", document, "--url", origin, "-H", f"Authorization: Bearer {token}"),
         *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--continue-on-failure"),
         *("--suppress-health-check", "all", "--max-examples", str(n), "--seed", str(seed)),
         *("--report", "json", "--report-json-path", str(out)),
