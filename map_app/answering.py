@@ -76,13 +76,15 @@ def _density(asked: Asked) -> Answer:
     )
     return {
         "headline": ngettext(
-            "%(count)s block with findings",
-            "%(count)s blocks with findings",
+            "%(count)s block with findings, counted by probability",
+            "%(count)s blocks with findings, counted by probability",
             len(blocks),
             count=number(len(blocks)),
         ),
         "layer": density.layer(blocks, asked.analyst.block_numbers(), gettext, texts=asked.inside),
-        "basis": basis.of_findings(asked.analyst, asked.choice, chosen, [left_out], asked.now),
+        "basis": basis.of_findings(
+            asked.analyst, asked.choice, chosen, [left_out], asked.now, by_weights=True
+        ),
     }
 
 

@@ -23,14 +23,21 @@ _SOURCES = {
 
 
 def of_findings(
-    analyst: Analyst, choice: Choice, findings: pd.DataFrame, missing: Iterable[str], now: datetime
+    analyst: Analyst,
+    choice: Choice,
+    findings: pd.DataFrame,
+    missing: Iterable[str],
+    now: datetime,
+    *,
+    by_weights: bool = False,
 ) -> Rows:
-    """Return what a map of findings is based on."""
+    """Return what a map of findings is based on; `by_weights` if it counts them on blocks."""
     return [
         (gettext("Period"), period(analyst, choice)),
         (gettext("Findings"), number(len(findings)) + _whose(choice)),
-        (gettext("On a street"), _placed(findings)),
-        (gettext("Outside the streets"), number(int(findings["outside"].eq(True).sum()))),
+        (gettext("On a street"), placed(findings)),
+        (gettext("Outside the streets"), _outside(findings)),
+        (gettext("How they count"), weights() if by_weights else _once()),
         (gettext("Position error assumed"), _errors(findings)),
         *of_streets(analyst, now),
         *_missing(missing),
@@ -64,12 +71,35 @@ def _whose(choice: Choice) -> str:
     return gettext(", only your areas") if choice.wanted.within is not None else ""
 
 
-def _placed(findings: pd.DataFrame) -> str:
-    n = int(findings["block_id"].notna().sum())
-    ambiguous = int((findings["ambiguous"].eq(True) & findings["block_id"].notna()).sum())
-    text = gettext("%(n)s, of these %(ambiguous)s ambiguous", n=number(n), ambiguous=number(ambiguous))
-    decided = int(findings["decided"].sum()) if "decided" in findings else 0
-    return text + (gettext(", %(n)s decided by a person", n=number(decided)) if decided else "")
+def weights() -> str:
+    """Return how findings count on blocks."""
+    return gettext(
+        "by weights: on the likeliest block and the runner-up with the probability of each; on one block "
+        "whole where a person decided"
+    )
+
+
+def _once() -> str:
+    return gettext("each once, where it was reported; no block is chosen")
+
+
+def placed(findings: pd.DataFrame) -> str:
+    """Return how many findings lie on a street, how many of them in doubt, how many decided by a person."""
+    on_block = findings["block_id"].notna()
+    ambiguous = int((findings["ambiguous"].eq(True) & on_block).sum())
+    text = gettext(
+        "%(n)s, of these %(ambiguous)s ambiguous", n=number(int(on_block.sum())), ambiguous=number(ambiguous)
+    )
+    decided = int((findings["decided"] & on_block).sum())
+    return text + gettext(", %(n)s decided by a person", n=number(decided))
+
+
+def _outside(findings: pd.DataFrame) -> str:
+    outside = findings["outside"].eq(True)
+    n, decided = number(int(outside.sum())), int((findings["decided"] & outside).sum())
+    if not decided:
+        return n
+    return gettext("%(n)s, of these %(decided)s decided by a person", n=n, decided=number(decided))
 
 
 def _errors(findings: pd.DataFrame) -> str:

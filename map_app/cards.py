@@ -13,6 +13,8 @@ from layers.analysis.questions import Analyst
 from layers.city.networks import Network
 from layers.field import access
 from layers.field.findings import Finding
+from layers.field.in_force import Decision
+from layers.field.records import Placement
 from layers.language import gettext
 from layers.people import Account
 from map_app.words import Choice, local_time, number, probability
@@ -56,22 +58,35 @@ def finding_rows(analyst: Analyst, found: Finding) -> list[tuple[str, str]]:
 
 
 def street(analyst: Analyst, found: Finding) -> str:
-    """Return where a finding lies, with how sure that is."""
+    """Return where a finding lies, with how sure that is or that a person decided it."""
     placed = found.placement
+    if found.decision is not None:
+        return _decided(analyst, found.decision)
     if placed is None:
         return gettext("not placed yet")
     if placed.outside or placed.block_id is None:
         return gettext("outside the streets")
-    parts = [placed.street_name or gettext("(no name)")]
-    if placed.side in {"left", "right"} and placed.chainage_m is not None:
-        network = analyst.site.network_or_none()
-        of_now = network if network is not None and network.version == placed.network_version else None
-        parts.append(side_name(of_now, placed.block_id, placed.chainage_m, placed.side))
+    parts = [placed.street_name or gettext("(no name)"), *_side(analyst, placed)]
     if placed.p_block is not None:
         parts.append(probability(placed.p_block))
     if placed.ambiguous:
         parts.append(gettext("ambiguous"))
     return " · ".join(parts)
+
+
+def _decided(analyst: Analyst, made: Decision) -> str:
+    by_a_person = gettext("decided by a person")
+    if made.block_id is None:
+        return f"{gettext('outside the streets')} · {by_a_person}"
+    return " · ".join([made.street_name or gettext("(no name)"), *_side(analyst, made), by_a_person])
+
+
+def _side(analyst: Analyst, lies: Placement | Decision) -> list[str]:
+    if lies.side not in {"left", "right"} or lies.chainage_m is None:
+        return []
+    network = analyst.site.network_or_none()
+    of_now = network if network is not None and network.version == lies.network_version else None
+    return [side_name(of_now, str(lies.block_id), lies.chainage_m, lies.side)]
 
 
 def side_name(network: Network | None, block_id: str, chainage_m: float, side: str) -> str:

@@ -200,7 +200,7 @@ def _km(metres: float) -> str:
 
 def basis_of(analyst: Analyst, choice: Choice, found: Hotspots, now: datetime) -> Rows:
     """Return what the map of hotspots rests on, and what it does not know."""
-    said = basis.of_findings(analyst, choice, found.findings, missing(found, choice), now)
+    said = basis.of_findings(analyst, choice, found.findings, missing(found, choice), now, by_weights=True)
     # what the model made of the findings stands right behind them
     return [*said[:2], *_model(analyst, found), *said[2:]]
 

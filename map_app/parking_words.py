@@ -120,6 +120,6 @@ def basis_of(analyst: Analyst, choice: Choice, found: Parking, now: datetime) ->
         )
     else:
         missing.insert(0, gettext("Where bicycles may be parked is not known: all of them lack room."))
-    said = basis.of_findings(analyst, choice, found.findings, missing, now)
+    said = basis.of_findings(analyst, choice, found.findings, missing, now, by_weights=True)
     inspected = gettext("%(km)s km in all passes", km=number(found.effort_km, 1))
     return [*said[:2], (gettext("Effort"), inspected), *said[2:]]

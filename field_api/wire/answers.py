@@ -66,6 +66,20 @@ class Placement(Outgoing):
     by_track: bool = Field(description="The course of the inspector's track was used as evidence")
 
 
+class DecisionAnswer(Outgoing):
+    """Where a person put the finding; without a block on none of the streets."""
+
+    block_id: str | None
+    street_id: str | None
+    street_name: str | None
+    chainage_m: float | None
+    side: str | None
+    network_version: int = Field(description="The streets on which it was decided")
+    decided_by: str = Field(validation_alias="account_name")
+    decided_at: datetime = Field(validation_alias="at")
+    reason: str | None
+
+
 class KeyPointNear(Outgoing):
     """A key point within reach, and the chance that the finding lies inside its zone."""
 
@@ -122,6 +136,9 @@ class FindingAnswer(Outgoing):
     position: RawPosition
     location: Location
     placement: Placement | None = Field(description="Null only while the site has no streets")
+    decision: DecisionAnswer | None = Field(
+        description="A person's, which counts before the placement; null while nobody has decided"
+    )
     key_points: list[KeyPointNear]
     zones: list[KeyPointNear] = Field(description="Schools whose zone it lies in, more likely than not")
     districts: dict[str, list[Area]] = Field(description="By level: grid, community, estate, campus, …")
@@ -150,7 +167,7 @@ class FindingAnswer(Outgoing):
 
 _SAME = (
     *("uuid", "version", "scheme", "code", "channel", "observed_at", "received_at", "note", "n_items"),
-    *("street_hint", "device", "withdrawn_at", "position", "placement", "photos"),
+    *("street_hint", "device", "withdrawn_at", "position", "placement", "decision", "photos"),
     "duplicate_of",
 )
 

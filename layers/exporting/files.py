@@ -26,6 +26,7 @@ LAYER = "findings"
 _CRS = "EPSG:4326"
 # What a sheet of a spreadsheet holds
 _MOST_ROWS = 1_048_575
+_INSTANTS = ("observed_at", "received_at", "decided_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _frame(part: list[Values]) -> gpd.GeoDataFrame:
 
 def _table(part: list[Values]) -> pd.DataFrame:
     table = pd.DataFrame(part, columns=list(rows.NAMES))
-    for name in ("observed_at", "received_at"):
+    for name in _INSTANTS:
         # GeoPackage knows instants in UTC alone
         table[name] = pd.to_datetime(table[name], utc=True)
     for name in ("ambiguous", "outside", "decided"):
@@ -144,7 +145,7 @@ def _at_least_one(parts: Iterator[list[Values]]) -> Iterator[list[Values]]:
 def _write_xlsx(parts: Iterator[list[Values]], path: Path, zone: ZoneInfo, speak: str) -> int:
     every = [{name: rows.cell(value) for name, value in row.items()} for part in parts for row in part]
     table = _table(every)
-    for name in ("observed_at", "received_at"):
+    for name in _INSTANTS:
         table[name] = table[name].dt.tz_convert(zone).dt.tz_localize(None)
     with language.using(speak):
         table = table.rename(columns=rows.headings())

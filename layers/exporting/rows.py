@@ -7,17 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row
-
 from layers import language
 from layers.city.taxonomy import Taxonomy
 from layers.errors import InvalidError
-from layers.field import findings, in_force
+from layers.field import findings
 from layers.field.asking import FindingFilter
+from layers.field.in_force import Decision
 from layers.field.records import Finding
 from layers.language import gettext
 from layers.site import Site
-from layers.store.schema import placement_decision
 
 _AT_ONCE = 1000
 _LEVELS = ("district", "subdistrict", "community")
@@ -27,7 +25,7 @@ NAMES = (
     *("id", "observed_at", "received_at", "category", "category_name", "note", "n_items"),
     *("lon", "lat", "accuracy_m", "position_source"),
     *("street", "block_id", "side", "chainage_m", "distance_m", "p_block", "p_street"),
-    *("ambiguous", "outside", "decided"),
+    *("ambiguous", "outside", "decided", "decided_by", "decided_at"),
     *_LEVELS,
     *("key_point", "key_point_m", "n_photos", "channel", "reported_by"),
 )
@@ -58,6 +56,8 @@ def headings() -> dict[str, str]:
         "ambiguous": gettext("In doubt"),
         "outside": gettext("Outside the streets"),
         "decided": gettext("Decided by a person"),
+        "decided_by": gettext("Who decided"),
+        "decided_at": gettext("When decided"),
         "district": gettext("District"),
         "subdistrict": gettext("Subdistrict"),
         "community": gettext("Community"),
@@ -71,11 +71,11 @@ def headings() -> dict[str, str]:
 
 def read(site: Site, wanted: FindingFilter, *, speak: str) -> Iterator[list[Values]]:
     """Give the rows of the findings in the order in which they came, some at a time; instants are aware."""
-    after = None
+    known, after = site.taxonomy, None
     while True:
         page = findings.page(site, wanted, after=after, limit=_AT_ONCE)
         with language.using(speak):
-            rows = _rows(site, page.findings)
+            rows = [_row(known, one) for one in page.findings]
         if rows:
             yield rows
         after = page.next
@@ -83,16 +83,7 @@ def read(site: Site, wanted: FindingFilter, *, speak: str) -> Iterator[list[Valu
             return
 
 
-def _rows(site: Site, found: Sequence[Finding]) -> list[Values]:
-    made = placement_decision.c
-    with site.store.read() as conn:
-        rows = conn.execute(in_force.decisions().where(made.finding_id.in_([one.fid for one in found]))).all()
-    decided = {row.finding_id: row for row in rows}
-    known = site.taxonomy
-    return [_row(known, one, decided.get(one.fid)) for one in found]
-
-
-def _row(known: Taxonomy, found: Finding, decided: Row[Any] | None) -> Values:
+def _row(known: Taxonomy, found: Finding) -> Values:
     values: Values = {
         "id": found.uuid,
         "observed_at": found.observed_at,
@@ -108,15 +99,15 @@ def _row(known: Taxonomy, found: Finding, decided: Row[Any] | None) -> Values:
         "n_photos": len(found.photos),
         "channel": found.channel,
         "reported_by": found.account_name,
-        "decided": decided is not None,
+        "decided": found.decision is not None,
     }
     values |= {level: _area(found, level) for level in _LEVELS}
     nearest = found.key_points[0] if found.key_points else None
     values["key_point"] = nearest.name if nearest else None
     values["key_point_m"] = _rounded(nearest.distance_m) if nearest else None
     values |= _placed(found)
-    if decided is not None:
-        values |= _decided(decided)
+    if found.decision is not None:
+        values |= _decided(found.decision)
     return {name: values.get(name) for name in NAMES}
 
 
@@ -152,19 +143,21 @@ def _placed(found: Finding) -> Values:
     }
 
 
-def _decided(row: Row[Any]) -> Values:
+def _decided(made: Decision) -> Values:
     """Return where a person put the finding, in place of what was in doubt."""
-    sure = 1.0 if row.block_id else None
+    sure = 1.0 if made.block_id else None
     return {
-        "street": row.street_name,
-        "block_id": row.block_id,
-        "side": row.side,
-        "chainage_m": _rounded(row.chainage_m),
+        "street": made.street_name,
+        "block_id": made.block_id,
+        "side": made.side,
+        "chainage_m": _rounded(made.chainage_m),
         "distance_m": None,
         "p_block": sure,
         "p_street": sure,
         "ambiguous": False,
-        "outside": row.block_id is None,
+        "outside": made.block_id is None,
+        "decided_by": made.account_name,
+        "decided_at": made.at,
     }
 
 

@@ -17,6 +17,7 @@ from layers import history
 from layers.errors import ConflictError, InvalidError, NotFoundError
 from layers.field import alongside, in_force, placements
 from layers.field.asking import FindingFilter, newest_network
+from layers.field.in_force import Decision
 from layers.field.scope import visible
 from layers.people import Account, demand
 from layers.store.schema import finding, placement, placement_decision
@@ -24,23 +25,9 @@ from layers.store.schema import finding, placement, placement_decision
 if TYPE_CHECKING:
     from layers.site import Site
 
+__all__ = ["Decision", "Place", "candidates", "decide", "of", "queue", "take_back"]
+
 _LONGEST_REASON = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What was decided of a finding; without a block it lies on none."""
-
-    id: int
-    network_version: int
-    block_id: str | None
-    street_id: str | None
-    street_name: str | None
-    chainage_m: float | None
-    side: str | None
-    account_id: int
-    at: datetime
-    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +145,7 @@ def _fid(conn: Connection, uuid: str, *more: ColumnElement[bool]) -> int:
 
 
 def _of(conn: Connection, fid: int) -> Decision | None:
-    row = conn.execute(in_force.decisions().where(placement_decision.c.finding_id == fid)).first()
-    return None if row is None else Decision(**{name: getattr(row, name) for name in Decision.__slots__})
+    return in_force.of_findings(conn, [fid]).get(fid)
 
 
 def _note(

@@ -5,11 +5,43 @@ there, or if the block that it names is there still; a "none of these" of older 
 ones may be near.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, literal_column, or_, select
+from sqlalchemy import Connection, Select, and_, func, literal_column, or_, select
 
-from layers.store.schema import block, finding, finding_link, network, placement_decision
+from layers.store.schema import account, block, finding, finding_link, network, placement_decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person decided of a finding's place; without a block it lies on none."""
+
+    id: int
+    network_version: int
+    block_id: str | None
+    street_id: str | None
+    street_name: str | None
+    chainage_m: float | None
+    side: str | None
+    account_id: int
+    account_name: str
+    at: datetime
+    reason: str | None
+
+
+def of_findings(conn: Connection, fids: Sequence[int]) -> dict[int, Decision]:
+    """Return the decisions that count, of those of these findings that have one."""
+    made = placement_decision.c
+    counts = decisions(placement_decision, account.c.name.label("account_name"))
+    rows = conn.execute(
+        counts.join(account, account.c.id == made.account_id).where(made.finding_id.in_(fids))
+    )
+    return {
+        row.finding_id: Decision(**{name: getattr(row, name) for name in Decision.__slots__}) for row in rows
+    }
 
 
 def decisions(*what: Any) -> Select[Any]:

@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shapely import Point
 from sqlalchemy import Connection, Row, Select, select
 
 from layers.field import in_force, likeness
+from layers.field.in_force import Decision
 from layers.field.reports import Position
 from layers.store.schema import (
     account,
@@ -108,7 +108,8 @@ class Photo:
 class Finding:
     """A finding with its placement, its key points (nearest first), its areas and its photos.
 
-    One that was merged is the `duplicate_of` the finding that counts for both.
+    A person's `decision` counts before the placement, which stays the evidence that it was.  One that was
+    merged is the `duplicate_of` the finding that counts for both.
     """
 
     fid: int
@@ -131,10 +132,29 @@ class Finding:
     lon: float
     lat: float
     placement: Placement | None
+    decision: Decision | None
     key_points: tuple[NearKeyPoint, ...]
     districts: tuple[InDistrict, ...]
     photos: tuple[Photo, ...]
     duplicate_of: str | None = None
+
+    @property
+    def street_name(self) -> str | None:
+        """Return the name of the street on which it counts."""
+        lies = self.decision or self.placement
+        return None if lies is None else lies.street_name
+
+    @property
+    def in_doubt(self) -> bool:
+        """Tell whether it may lie on several blocks, and nobody has decided."""
+        return self.decision is None and self.placement is not None and self.placement.ambiguous
+
+    @property
+    def outside(self) -> bool:
+        """Tell whether it counts as outside the streets."""
+        if self.decision is not None:
+            return self.decision.block_id is None
+        return self.placement is not None and self.placement.outside
 
 
 def chosen() -> Select[Any]:
@@ -147,15 +167,23 @@ def chosen() -> Select[Any]:
 def assemble(conn: Connection, rows: Sequence[AnyRow]) -> list[Finding]:
     """Return the findings of these rows with all that belongs to them, in their order."""
     fids = [row.fid for row in rows]
-    placed = _placements(conn, fids)
+    placed, decided = _placements(conn, fids), in_force.of_findings(conn, fids)
     near, areas, pictures = _key_points(conn, fids), _districts(conn, fids), photos_of(conn, fids)
     counted = _counted_for(conn, fids)
     return [
-        replace(found, duplicate_of=counted.get(found.fid))
-        for found in (
-            _finding(row, placed.get(row.fid), near[row.fid], areas[row.fid], pictures[row.fid])
-            for row in rows
+        Finding(
+            **{name: getattr(row, name) for name in _SAME},
+            position=_position(row),
+            lon=row.geom.x,
+            lat=row.geom.y,
+            placement=placed.get(row.fid),
+            decision=decided.get(row.fid),
+            key_points=tuple(near[row.fid]),
+            districts=tuple(areas[row.fid]),
+            photos=tuple(pictures[row.fid]),
+            duplicate_of=counted.get(row.fid),
         )
+        for row in rows
     ]
 
 
@@ -179,15 +207,8 @@ _SAME = (
 )
 
 
-def _finding(
-    row: AnyRow,
-    placed: Placement | None,
-    near: list[NearKeyPoint],
-    areas: list[InDistrict],
-    pictures: list[Photo],
-) -> Finding:
-    point: Point = row.geom
-    position = Position(
+def _position(row: AnyRow) -> Position:
+    return Position(
         x=row.raw_x,
         y=row.raw_y,
         frame=row.frame,
@@ -198,16 +219,6 @@ def _finding(
         heading_deg=row.heading_deg,
         speed_ms=row.speed_ms,
         is_mock=row.is_mock,
-    )
-    return Finding(
-        **{name: getattr(row, name) for name in _SAME},
-        position=position,
-        lon=point.x,
-        lat=point.y,
-        placement=placed,
-        key_points=tuple(near),
-        districts=tuple(areas),
-        photos=tuple(pictures),
     )
 
 

@@ -111,6 +111,7 @@ def _texts() -> dict[str, str]:
         "noName": gettext("(no name)"),
         "outside": gettext("outside the streets"),
         "ambiguous": gettext("ambiguous"),
+        "decided": gettext("decided by a person"),
         "trackShort": gettext("The track has fewer than two fixes and was not kept"),
         "beginTrack": gettext("Begin a track"),
         "endTrack": gettext("End the track"),

@@ -13,8 +13,10 @@ from layers import history
 from layers.city import taxonomy
 from layers.errors import NotFoundError
 from layers.exporting.files import FORMATS
-from layers.field import access, decisions, findings, photos, twins
+from layers.field import access, findings, photos, twins
 from layers.field.findings import Finding, FindingFilter
+from layers.field.in_force import Decision
+from layers.field.records import Placement
 from layers.language import gettext
 from layers.people import may
 from map_app import basis, cards, legend, style, words
@@ -84,6 +86,7 @@ def one(uuid: str) -> ResponseReturnValue:
         candidates=_candidates(found),
         parts=base.parts(drawn),
         history=lines,
+        may_decide=may(visitor(), "decide"),
         linked=twins.links(site(), uuid) if may(visitor(), "see all") else [],
         relations=words.RELATIONS,
     )
@@ -108,12 +111,16 @@ def _candidates(found: Finding) -> list[dict[str, Any]]:
         return []
     blocks = network.blocks.set_index("block_id")
     chances = [(placed.block_id, placed.p_block), (placed.runner_up_block, placed.runner_up_p)]
-    known = [(block_id, p) for block_id, p in chances if block_id in blocks.index and p]
+    decided = found.decision.block_id if found.decision else None
+    if decided is not None and decided not in {placed.block_id, placed.runner_up_block}:
+        chances.append((decided, None))
+    known = [(block_id, p) for block_id, p in chances if block_id in blocks.index]
     return [
         {
             "name": blocks.at[block_id, "name"] or gettext("(no name)"),
             "p": p,
-            "colour": style.CANDIDATE_COLOURS[k],
+            "decided": block_id == decided,
+            "colour": (*style.CANDIDATE_COLOURS, style.CHOSEN_COLOUR)[k],
             "line": _lonlat(network.projection, blocks.at[block_id, "geometry"]),
         }
         for k, (block_id, p) in enumerate(known)
@@ -143,12 +150,21 @@ def _rows(found: Finding) -> list[tuple[str, str]]:
         used = gettext("position and patrol track") if placed.by_track else gettext("position alone")
         rows.append((gettext("Placed by"), used))
     rows += [(taxonomy.level_name(area.level), area.name or area.code or "") for area in found.districts]
-    decided = decisions.of(site(), found.uuid)
-    if decided is not None:
-        where = (
-            (decided.street_name or gettext("(no name)")) if decided.block_id else gettext("None of these")
-        )
-        rows.append((gettext("Decided"), f"{where} · {local_time(decided.at, site().settings.zone)}"))
+    if found.decision is not None:
+        rows += _decision(found.decision, placed)
     if found.n_items is not None:
         rows.append((gettext("Items"), number(found.n_items)))
     return rows
+
+
+def _decision(made: Decision, placed: Placement | None) -> list[tuple[str, str]]:
+    """Return who decided what, and what the evidence alone says, which stays beside it."""
+    where = (made.street_name or gettext("(no name)")) if made.block_id else gettext("None of these")
+    when = local_time(made.at, site().settings.zone)
+    rows = [(gettext("Decided"), " · ".join(filter(None, [where, made.account_name, when, made.reason])))]
+    if placed is None:
+        return rows
+    alone = gettext("outside the streets")
+    if placed.block_id is not None and placed.p_block is not None:
+        alone = f"{placed.street_name or gettext('(no name)')} · {words.probability(placed.p_block)}"
+    return [*rows, (gettext("By the evidence alone"), alone)]

@@ -21,6 +21,7 @@ def prepare(app: Flask, pages: Blueprint) -> None:
     app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]
     app.jinja_env.filters["local_time"] = _local
     app.jinja_env.filters["number"] = words.number
+    app.jinja_env.filters["probability"] = words.probability
     pages.before_request(choose)
     pages.context_processor(said_on_every_page)
 

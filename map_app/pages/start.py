@@ -14,7 +14,7 @@ from layers.field.asking import FindingFilter
 from layers.field.scope import seen_by
 from layers.language import gettext
 from layers.people import may
-from map_app import charts, legend, subjects
+from map_app import basis, charts, legend, subjects
 from map_app.pages import speech, tour
 from map_app.pages.gate import visitor
 from map_app.pages.service import analyst, now, site
@@ -36,6 +36,9 @@ def start() -> ResponseReturnValue:
         "map_app/start.html",
         may_report=may(visitor(), "report"),
         figures=_figures(everything),
+        placed=basis.placed(everything) if len(everything) else None,
+        by_weights=basis.weights(),
+        may_decide=may(visitor(), "decide"),
         offers_visit=tour.is_offered(len(everything)),
         subjects=[(name, subjects.subject(name)) for name in speech.map_names()],
         bars=charts.bars(_per_line(lines, which, everything)),

@@ -159,8 +159,10 @@
   }
 
   function showAnswer(answer) {
-    const placed = answer.placement;
-    const street = placed && placed.block_id ? `${placed.street_name || texts.noName} (p = ${placed.p_block.toFixed(2)})` : texts.outside;
+    const decided = answer.decision;
+    const placed = decided || answer.placement;
+    const sure = decided ? texts.decided : placed && placed.block_id ? `p = ${placed.p_block.toFixed(2)}` : "";
+    const street = placed && placed.block_id ? `${placed.street_name || texts.noName} (${sure})` : texts.outside;
     const rows = [[texts.street, street]];
     if (placed && placed.ambiguous && placed.block_id) rows.push(["", texts.ambiguous]);
     for (const zone of answer.zones || []) rows.push([texts.zone, `${zone.name || zone.kind_name} · ${Math.round(zone.distance_m)} m`]);

@@ -1,6 +1,7 @@
 """Findings over HTTP: sent, sent again, sent by twins, refused, read one by one and by pages."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from json import dumps
 from typing import Any
 
@@ -9,6 +10,8 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from geo.datum import from_wgs84
+from layers.field import decisions
+from layers.people import Account
 from layers.site import Site
 from layers.store.schema import finding as finding_table
 from layers.store.schema import history, placement
@@ -226,6 +229,23 @@ def test_one_reads_ones_own_a_supervisor_all_a_colleague_nothing(
     assert hidden.json["error"]["message"].replace(uuid(1), "") == missing.json["error"]["message"].replace(
         uuid(2), ""
     )
+
+
+def test_a_persons_decision_stands_beside_the_placement_one_by_one_and_in_lists(
+    me: Person, town: Site, supervisor: Account, now: datetime
+) -> None:
+    sent = me.put(f"/findings/{uuid(1)}", json=finding(205, 205)).json
+    assert sent["decision"] is None
+    second = sent["placement"]["runner_up_block"]
+    decisions.decide(town, supervisor, uuid(1), second, reason="on the photo", now=now)
+    one = me.get(f"/findings/{uuid(1)}").json
+    assert one["placement"] == sent["placement"]
+    made = one["decision"]
+    assert (made["block_id"], made["reason"], made["decided_by"]) == (second, "on the photo", supervisor.name)
+    assert made["decided_at"] == "2026-08-23T08:00:00Z"
+    listed = me.get(f"/findings?block={second}").json["features"]
+    assert [each["properties"]["decision"] for each in listed] == [made]
+    assert me.put(f"/findings/{uuid(1)}", json=finding(205, 205)).json == one
 
 
 def test_a_collection_is_geojson_with_ids_at_the_top(me: Person) -> None:

@@ -10,6 +10,7 @@ from layers.field import decisions, findings
 from layers.field.findings import FindingFilter
 from layers.people import Account
 from layers.site import Site
+from map_app import subjects
 from tests.conftest import report
 from tests.map_app.conftest import HOSTILE, City, Watched
 
@@ -54,7 +55,10 @@ def test_a_decision_goes_on_to_the_next_and_can_be_taken_back(client: FlaskClien
     assert decisions.queue(town, FindingFilter()).left == 1
     basis = dict(client.get("/data/maps/density").json["basis"])
     assert "1 decided by a person" in basis["On a street"]
-    assert "Decided" in client.get(f"/findings/{UUID}").get_data(as_text=True)
+    page = client.get(f"/findings/{UUID}").get_data(as_text=True)
+    assert "decided by a person" in page
+    assert "By the evidence alone" in page
+    assert '<span class="tag warn">ambiguous</span>' not in page
     again = client.post(f"/arbitration/{UUID}", data={"csrf_token": csrf, "block": ""})
     assert again.status_code == 409
     text = client.get(f"/arbitration?finding={UUID}").get_data(as_text=True)
@@ -63,6 +67,40 @@ def test_a_decision_goes_on_to_the_next_and_can_be_taken_back(client: FlaskClien
     back = {"csrf_token": csrf, "decision": key[1]}
     assert client.post(f"/arbitration/{UUID}/take-back", data=back).status_code == 303
     assert decisions.queue(town, FindingFilter()).left == 2
+
+
+def test_where_a_placement_is_shown_so_is_the_decision(
+    client: FlaskClient, town: Site, supervisor: Account, now: datetime
+) -> None:
+    second = decisions.candidates(town, UUID).iloc[1]
+    decisions.decide(town, supervisor, UUID, second["block_id"], now=now)
+    decisions.decide(town, supervisor, FAR, None, now=now)
+    listed = client.get("/findings").get_data(as_text=True)
+    assert listed.count("decided by a person") == 2
+    of_block = client.get(f"/findings?block={second['block_id']}").get_data(as_text=True)
+    assert second["street_name"] in of_block
+    fid = findings.get(town, UUID).fid
+    card = dict(client.get(f"/data/findings/{fid}").json["rows"])["Street"]
+    assert card.startswith(f"{second['street_name']} · ")
+    assert card.endswith("decided by a person")
+    start = client.get("/").get_data(as_text=True)
+    assert "1, of these 0 ambiguous, 1 decided by a person" in start
+    assert f"<td>{second['street_name']}</td>" in start
+
+
+def test_maps_say_how_findings_count_and_how_many_a_person_decided(
+    client: FlaskClient, town: Site, supervisor: Account, now: datetime
+) -> None:
+    decisions.decide(town, supervisor, FAR, None, now=now)
+    for name in subjects.NAMES:
+        basis = dict(client.get(f"/data/maps/{name}").json["basis"])
+        if name == "coverage":
+            continue
+        by_weights = name in {"density", "hotspots", "parking"}
+        assert basis["How they count"].startswith("by weights" if by_weights else "each once"), name
+        assert "decided by a person" in basis["On a street"], name
+    everything = dict(client.get("/data/maps/findings").json["basis"])
+    assert everything["Outside the streets"] == "1, of these 1 decided by a person"
 
 
 def test_inspectors_and_forms_without_a_token_decide_nothing(

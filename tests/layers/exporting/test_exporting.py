@@ -81,6 +81,23 @@ def test_a_decision_stands_in_the_place_of_the_doubt(
     decisions.decide(filled, supervisor, report(3, 0, 0, now).uuid, block["block_id"], now=now)
     far = table(filled)[2]
     assert (far["decided"], far["block_id"], far["outside"]) == ("true", block["block_id"], "false")
+    assert (far["decided_by"], far["decided_at"]) == (supervisor.name, "2026-08-23T16:00:00+08:00")
+    near = table(filled)[0]
+    assert (near["decided"], near["decided_by"], near["decided_at"]) == ("false", "", "")
+
+
+@pytest.mark.parametrize("kind", ["gpkg", "xlsx", "geojson"])
+def test_every_kind_of_table_says_who_decided(
+    filled: Site, supervisor: Account, now: datetime, tmp_path: Path, kind: str
+) -> None:
+    decisions.decide(filled, supervisor, report(3, 0, 0, now).uuid, None, now=now)
+    path = tmp_path / f"findings.{kind}"
+    files.write(filled, Export(kind=kind, wanted=FindingFilter(), speak="en"), path)
+    found = pyogrio.read_dataframe(path)
+    by, at = ("Who decided", "When decided") if kind == "xlsx" else ("decided_by", "decided_at")
+    assert found[by].isna().tolist() == [True, True, False]
+    assert found[by][2] == supervisor.name
+    assert str(found[at][2]).startswith("2026-08-23")
 
 
 def test_geojson_streams_one_collection(filled: Site) -> None:
