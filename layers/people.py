@@ -1,20 +1,16 @@
 """Accounts, roles and passwords; both apps ask here what somebody may do."""
 
 import re
-import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from functools import cache
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from layers import history
+from layers import history, passwords
 from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnauthorisedError
 from layers.language import LANGUAGES
 from layers.store.schema import account, account_scope, district
@@ -49,7 +45,8 @@ _MAY: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 _OF_ALL = frozenset({"overview", "rules", "jobs", "datum", "accounts"})
 _LOGIN = re.compile(r"[\w.@+-]{1,64}")
-_SHORTEST_PASSWORD, _LONGEST_PASSWORD = 8, 256
+# A password that somebody else chose is good for this long
+_ONE_TIME_FOR = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person who may ask; `language` is None where the site's holds."""
+    """A person who may ask; `language` is None where the site's holds.
+
+    Whoever `must_change` the password may do nothing else before.
+    """
 
     id: int
     login: str
@@ -75,6 +75,7 @@ class Account:
     role: str
     language: str | None = None
     scope: Scope = field(default_factory=Scope)
+    must_change: bool = False
 
 
 def may(account: Account, act: str) -> bool:
@@ -92,17 +93,6 @@ def demand(account: Account, act: str) -> None:
     """Refuse an account that may not do something."""
     if not may(account, act):
         raise ForbiddenError("This account may not do that")
-
-
-@cache
-def _hasher() -> PasswordHasher:
-    return PasswordHasher()
-
-
-@cache
-def _nobodys_hash() -> str:
-    """Return a hash to check against when there is no account, so that both cases take as long."""
-    return _hasher().hash(secrets.token_hex(16))
 
 
 def _account(conn: Connection, row: Row[tuple[object, ...]]) -> Account:
@@ -127,19 +117,10 @@ def _accounts(conn: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> list
             row.role,
             row.language,
             Scope(tuple(districts[row.id]), tuple(categories[row.id])),
+            bool(row.must_change),
         )
         for row in rows
     ]
-
-
-def check_password(login: str, password: str) -> None:
-    """Refuse a password that is too short, too long, or the login itself."""
-    if len(password) < _SHORTEST_PASSWORD:
-        raise InvalidError("A password has at least %(n)s characters", field="password", n=_SHORTEST_PASSWORD)
-    if len(password) > _LONGEST_PASSWORD:
-        raise InvalidError("A password has at most %(n)s characters", field="password", n=_LONGEST_PASSWORD)
-    if password.casefold() == login.casefold():
-        raise InvalidError("The password must not be the login", field="password")
 
 
 def create(
@@ -152,8 +133,12 @@ def create(
     now: datetime,
     language: str | None = None,
     by: int | None = None,
+    must_change: bool = False,
 ) -> Account:
-    """Create an account; without a password it can only use tokens."""
+    """Create an account; without a password it can only use tokens.
+
+    Whoever `must_change` it has a password that somebody else chose.
+    """
     if not _LOGIN.fullmatch(login):
         raise InvalidError(
             "A login is 1 to 64 letters, digits or . @ + - _; this is %(given)s", field="login", given=login
@@ -163,7 +148,7 @@ def create(
     if language is not None and language not in LANGUAGES:
         raise InvalidError("%(given)s is not a language", field="language", given=language)
     if password is not None:
-        check_password(login, password)
+        passwords.check(login, password, name=name)
     if conn.execute(select(account.c.id).where(account.c.login == login)).first():
         raise ConflictError("There is an account %(login)s already", field="login", login=login)
     values = {
@@ -172,7 +157,9 @@ def create(
         "role": role,
         "language": language,
         "created_at": now,
-        "password_hash": _hasher().hash(password) if password is not None else None,
+        "must_change": must_change,
+        "sessions_since": now if must_change else None,
+        "password_hash": passwords.hashed(password) if password is not None else None,
     }
     made = conn.execute(insert(account).values(**values).returning(account.c.id)).scalar_one()
     history.append(
@@ -184,7 +171,7 @@ def create(
         noun_id=str(made),
         details={"role": role},
     )
-    return Account(made, login, str(values["name"]), role, language)
+    return Account(made, login, str(values["name"]), role, language, must_change=must_change)
 
 
 def by_id(conn: Connection, account_id: int) -> Account:
@@ -217,29 +204,90 @@ def shut_out(conn: Connection) -> list[Account]:
     return _accounts(conn, rows.all())
 
 
-def authenticate(conn: Connection, login: str, password: str) -> Account:
-    """Return who this is, or refuse without telling whether login or password was wrong."""
+def authenticate(conn: Connection, login: str, password: str, now: datetime | None = None) -> Account:
+    """Return who this is, or refuse without telling whether login or password was wrong.
+
+    A password that somebody else chose is good for three days, if it is said what `now` is.
+    """
     row = conn.execute(
         select(account).where(account.c.login == login, account.c.disabled_at.is_(None))
     ).first()
-    known = row.password_hash if row is not None and row.password_hash else _nobodys_hash()
-    try:
-        _hasher().verify(known, password[: _LONGEST_PASSWORD + 1])
-    except (VerifyMismatchError, InvalidHashError) as error:
-        raise UnauthorisedError("Login or password is wrong") from error
-    if row is None or not row.password_hash:
+    if not passwords.fits(password, row.password_hash if row is not None else None) or row is None:
         raise UnauthorisedError("Login or password is wrong")
+    if row.must_change and now and row.sessions_since < now - _ONE_TIME_FOR:
+        raise UnauthorisedError("This one-time password is too old: ask for another")
     return _account(conn, row)
 
 
+def in_session(conn: Connection, account_id: int, since: datetime | None) -> Account:
+    """Return the account of a session that began at `since`, if its sessions were not ended after that."""
+    found = by_id(conn, account_id)
+    ended = conn.execute(select(account.c.sessions_since).where(account.c.id == account_id)).scalar()
+    if ended is not None and (since is None or since < ended):
+        raise NotFoundError("There is no such account")
+    return found
+
+
 def set_password(conn: Connection, account_id: int, password: str, now: datetime) -> None:
-    """Give an account a new password."""
-    check_password(by_id(conn, account_id).login, password)
+    """Give an account a new password of its own choice; who came in with the old one is asked again."""
+    found = by_id(conn, account_id)
+    passwords.check(found.login, password, name=found.name)
+    _keep_password(conn, account_id, passwords.hashed(password), must_change=False, now=now)
+    _tell(conn, account_id, "set_password", account_id, now)
+
+
+def give_password(conn: Connection, account_id: int, kept: str, *, by: int | None, now: datetime) -> None:
+    """Give an account a one-time password, of which `kept` is what `passwords.hashed` returned."""
+    _keep_password(conn, by_id(conn, account_id).id, kept, must_change=True, now=now)
+    _tell(conn, account_id, "reset_password", by, now)
+
+
+def _keep_password(conn: Connection, account_id: int, kept: str, *, must_change: bool, now: datetime) -> None:
     conn.execute(
-        update(account).where(account.c.id == account_id).values(password_hash=_hasher().hash(password))
+        update(account)
+        .where(account.c.id == account_id)
+        .values(password_hash=kept, must_change=must_change, sessions_since=now)
     )
+
+
+def end_sessions(conn: Connection, account_id: int, *, by: int | None, now: datetime) -> None:
+    """Ask everybody again who came in with the password of an account; its tokens stay good."""
+    conn.execute(update(account).where(account.c.id == account_id).values(sessions_since=now))
+    _tell(conn, account_id, "end_sessions", by, now)
+
+
+def change(conn: Connection, account_id: int, *, name: str, role: str, by: int | None, now: datetime) -> None:
+    """Give an account another name or role; the last administrator stays one."""
+    before = by_id(conn, account_id)
+    if role not in ROLES:
+        raise InvalidError("%(given)s is not a role; roles: %(known)s", field="role", given=role, known=ROLES)
+    chosen = {"name": name.strip() or before.login, "role": role}
+    if before.role == "admin" and role != "admin" and _n_admins(conn) == 1:
+        raise ConflictError("This is the last administrator", field="role")
+    told = {"before": {"name": before.name, "role": before.role}, "after": chosen}
+    if told["before"] == told["after"]:
+        return
+    conn.execute(update(account).where(account.c.id == account_id).values(**chosen))
+    _tell(conn, account_id, "change", by, now, **told)
+
+
+def _n_admins(conn: Connection) -> int:
+    every = select(account.c.id).where(account.c.role == "admin", account.c.disabled_at.is_(None))
+    return len(conn.execute(every).all())
+
+
+def note(conn: Connection, login: str, action: str, now: datetime) -> None:
+    """Write into the history that somebody came in by a login, or tried it too often."""
+    found = conn.execute(select(account.c.id).where(account.c.login == login)).scalar()
+    if found is not None:
+        _tell(conn, found, action, found if action == "sign_in" else None, now)
+
+
+def _tell(
+    conn: Connection, account_id: int, action: str, by: int | None, now: datetime, **details: object
+) -> None:
     history.append(
-        conn, at=now, account_id=account_id, action="set_password", noun="account", noun_id=str(account_id)
+        conn, at=now, account_id=by, action=action, noun="account", noun_id=str(account_id), details=details
     )
 
 
@@ -278,4 +326,16 @@ def disable(conn: Connection, account_id: int, *, by: int | None, now: datetime)
         .where(account.c.id == account_id, account.c.disabled_at.is_(None))
         .values(disabled_at=now)
     )
-    history.append(conn, at=now, account_id=by, action="disable", noun="account", noun_id=str(account_id))
+    _tell(conn, account_id, "disable", by, now)
+
+
+def readmit(conn: Connection, account_id: int, *, by: int | None, now: datetime) -> None:
+    """Let an account in again that was shut out; a person who was forgotten stays so."""
+    back = conn.execute(
+        update(account)
+        .where(account.c.id == account_id, account.c.disabled_at.is_not(None), account.c.erased_at.is_(None))
+        .values(disabled_at=None, sessions_since=now)
+    )
+    if not back.rowcount:
+        raise NotFoundError("There is no such account")
+    _tell(conn, account_id, "readmit", by, now)

@@ -1,24 +1,41 @@
 """Coming in, going out, and the language."""
 
+import math
+import time
+from contextlib import suppress
+from typing import NoReturn
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    abort,
+    current_app,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
-from limits import parse
+from limits import RateLimitItem, parse
 
 from layers import people
-from layers.errors import UnauthorisedError
+from layers.errors import BusyError, NoSpaceError, UnauthorisedError
 from layers.language import LANGUAGES, explain
-from map_app.pages.gate import Visitor
-from map_app.pages.service import site
+from layers.people import Account
+from map_app.pages.gate import SINCE, Visitor
+from map_app.pages.service import now, site
 
 blueprint = Blueprint("account", __name__)
 
 # Guessing is slowed for one login from anywhere, and for one address whatever the login
 _PER_LOGIN, _PER_ADDRESS = parse("10 per 15 minutes"), parse("60 per 15 minutes")
+_TOLD_ONCE = parse("1 per 15 minutes")
 
 
 def throttle(app: Flask) -> None:
@@ -40,17 +57,23 @@ def login() -> ResponseReturnValue:
 def enter() -> ResponseReturnValue:
     """Let a person in who knows login and password."""
     name, password = request.form.get("login", "").strip(), request.form.get("password", "")
-    if not _may_try(name):
-        abort(429)
+    hold_off(name)
     try:
         with site().store.read() as conn:
-            account = people.authenticate(conn, name, password)
+            account = people.authenticate(conn, name, password, now())
     except UnauthorisedError as error:
         return render_template("map_app/login.html", message=explain(error), login=name), 401
-    _forgive(name)
+    forgive(name)
+    _note(name, "sign_in")
+    begin(account)
+    return redirect(_own_path(request.args.get("next")) or url_for("pages.start.start"))
+
+
+def begin(account: Account) -> None:
+    """Begin a session anew."""
     forget_all_but_language()
     login_user(Visitor(account))
-    return redirect(_own_path(request.args.get("next")) or url_for("pages.start.start"))
+    session[SINCE] = now().isoformat()
 
 
 @blueprint.post("/logout")
@@ -87,16 +110,39 @@ def _own_path(text: str | None) -> str | None:
     return text if is_own else None
 
 
-def _may_try(name: str) -> bool:
-    return _limiter().limiter.hit(_PER_LOGIN, "login", name.casefold()) and may_try_from_here()
+def hold_off(name: str) -> None:
+    """Take one from the attempts that are left for a login and to an address; refuse when there are none.
+
+    The first refusal for a login is history: somebody has been guessing.
+    """
+    login = name.casefold()
+    if not _limiter().limiter.hit(_PER_LOGIN, "login", login):
+        if _limiter().limiter.hit(_TOLD_ONCE, "told", login):
+            _note(name, "throttle")
+        _refuse(_PER_LOGIN, login)
+    hold_off_from_here()
 
 
-def may_try_from_here() -> bool:
+def hold_off_from_here() -> None:
     """Take one from the attempts that are left to whoever has this address."""
-    return _limiter().limiter.hit(_PER_ADDRESS, "login", get_remote_address())
+    if not _limiter().limiter.hit(_PER_ADDRESS, "login", get_remote_address()):
+        _refuse(_PER_ADDRESS, get_remote_address())
 
 
-def _forgive(name: str) -> None:
+def _refuse(limit: RateLimitItem, whose: str) -> NoReturn:
+    again_at = _limiter().limiter.get_window_stats(limit, "login", whose).reset_time
+    g.retry_after_s = max(1, math.ceil(again_at - time.time()))
+    abort(429)
+
+
+def _note(name: str, action: str) -> None:
+    """Write it into the history, if that can be: who knows the password comes in to a full disk too."""
+    with suppress(BusyError, NoSpaceError), site().store.write() as conn:
+        people.note(conn, name, action, now())
+
+
+def forgive(name: str) -> None:
+    """Forget the attempts for a login; somebody knew the password."""
     _limiter().limiter.clear(_PER_LOGIN, "login", name.casefold())
 
 

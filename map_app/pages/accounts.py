@@ -12,11 +12,13 @@ from layers.language import explain, gettext
 from layers.people import ROLES, Account, Scope
 from layers.tokens import Token
 from map_app import legend
-from map_app.pages import devices, filters
+from map_app.pages import deeds, devices, filters
 from map_app.pages.gate import allow, visitor
 from map_app.pages.service import now, site
 
 blueprint = Blueprint("accounts", __name__)
+
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def create() -> ResponseReturnValue:
                 given.get("name", ""),
                 given.get("role", ""),
                 password=given.get("password") or None,
+                must_change=bool(given.get("password")),
                 now=now(),
                 by=visitor().id,
             )
@@ -72,7 +75,7 @@ def _list(message: str | None = None) -> str:
 def one(account_id: int) -> ResponseReturnValue:
     """Show one account."""
     allow("accounts")
-    return _page(_account(account_id))
+    return page_of(account_id)
 
 
 @blueprint.post("/accounts/<int:account_id>/limits")
@@ -105,7 +108,7 @@ def token(account_id: int) -> ResponseReturnValue:
     per_minute = _number(limit, "per_minute") if limit else None
     with site().store.write() as conn:
         secret = tokens.issue(conn, account.id, label, now(), by=visitor().id, per_minute=per_minute)
-    return _page(account, secret)
+    return page_of(account.id, secret=secret)
 
 
 @blueprint.post("/accounts/<int:account_id>/tokens/<int:token_id>/revoke")
@@ -133,7 +136,9 @@ def _account(account_id: int) -> Account:
         return people.by_id(conn, account_id)
 
 
-def _page(account: Account, secret: str | None = None) -> str:
+def page_of(account_id: int, *, secret: str | None = None, password: str | None = None) -> str:
+    """Return the page of an account; a new token or password is shown on it, this once."""
+    account = _account(account_id)
     chosen = {f"{scheme}.{code}" for scheme, code in account.scope.categories}
     with site().store.read() as conn:
         own_team, known_teams = teams.of(conn, account.id, now()), teams.names(conn)
@@ -144,8 +149,11 @@ def _page(account: Account, secret: str | None = None) -> str:
         team=own_team,
         teams=known_teams,
         new=devices.shown(secret),
+        password=password,
+        roles=ROLES,
+        deeds=_deeds(account),
         tokens=_tokens(account),
-        revoke_at=lambda token_id: url_for(".revoke", account_id=account.id, token_id=token_id),
+        revoke_at=lambda token_id: url_for("pages.accounts.revoke", account_id=account.id, token_id=token_id),
         is_me=account.id == visitor().id,
         areas=_areas(account),
         districts={str(fid) for fid in account.scope.districts},
@@ -157,6 +165,11 @@ def _page(account: Account, secret: str | None = None) -> str:
 def _tokens(account: Account) -> list[Token]:
     with site().store.read() as conn:
         return tokens.of_account(conn, account.id)
+
+
+def _deeds(account: Account) -> list[deeds.Deed]:
+    with site().store.read() as conn:
+        return deeds.of_account(conn, account.id)
 
 
 def _areas(account: Account) -> list[filters.Group]:

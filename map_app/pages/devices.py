@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, abort, jsonify, render_template, request, session, url_for
+from flask import Blueprint, Response, jsonify, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_user
 from markupsafe import Markup
 
 from layers import people, tokens
@@ -12,7 +11,7 @@ from layers.errors import UnauthorisedError
 from layers.language import explain
 from map_app import qr
 from map_app.pages import account, phone
-from map_app.pages.gate import TOKEN, Visitor
+from map_app.pages.gate import TOKEN
 from map_app.pages.service import now, site
 
 blueprint = Blueprint("devices", __name__)
@@ -54,15 +53,13 @@ def page() -> ResponseReturnValue:
 @blueprint.post("/enter")
 def enter() -> ResponseReturnValue:
     """Let in who scanned a token, and hand over what the device keeps in its place."""
-    if not account.may_try_from_here():
-        abort(429)
+    account.hold_off_from_here()
     try:
         with site().store.write() as conn:
             who, secret = tokens.enter(conn, request.form.get("token", ""), now())
     except UnauthorisedError as error:
         return _refused(explain(error))
-    account.forget_all_but_language()
-    login_user(Visitor(who.account))
+    account.begin(who.account)
     session[TOKEN] = who.token_id
     session.permanent = True
     may_report = people.may(who.account, "report")

@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Blueprint, Flask, Response, jsonify, make_response, render_template, request
+from flask import Blueprint, Flask, Response, g, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -75,4 +75,6 @@ def _shown(status: int, message: str) -> ResponseReturnValue:
     response = jsonify(message=message) if for_script else _page(status, message)
     if status in (503, 507):
         response.headers["Retry-After"] = "5"
+    elif status == 429:
+        response.headers["Retry-After"] = str(g.get("retry_after_s", 60))
     return response, status

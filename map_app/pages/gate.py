@@ -2,6 +2,7 @@
 
 import secrets
 from contextlib import suppress
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, g, redirect, request, session, url_for
@@ -33,6 +34,10 @@ JSON_PATHS = ("/data/", "/tiles/")
 
 # Under which a session keeps the token that it began with, and ends with
 TOKEN = "token"  # noqa: S105  the name, not a secret
+# Under which a session keeps when it began: it may be ended from elsewhere
+SINCE = "since"
+# What is left to whoever has a password of somebody else's choice, until he has chosen one
+BEFORE_CHOOSING = frozenset({"pages.own.page", "pages.own.password", "pages.account.leave"})
 
 _csrf = CSRFProtect()
 
@@ -77,7 +82,7 @@ def _load(account_id: str) -> Visitor | None:
     try:
         with site().store.read() as conn:
             if TOKEN not in session:
-                return Visitor(people.by_id(conn, int(account_id)))
+                return Visitor(people.in_session(conn, int(account_id), _since()))
             bearer = tokens.bearer_of(conn, int(session[TOKEN]), service().clock())
     except (NotFoundError, UnauthorisedError, ValueError):
         return None
@@ -86,6 +91,14 @@ def _load(account_id: str) -> Visitor | None:
         with suppress(BusyError, NoSpaceError), site().store.write() as conn:
             tokens.note_use(conn, bearer.token_id, service().clock())
     return Visitor(bearer.account)
+
+
+def _since() -> datetime | None:
+    """Return when this session began; None for one that does not say."""
+    try:
+        return datetime.fromisoformat(session[SINCE])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def begin_nonce() -> None:
@@ -97,12 +110,23 @@ def begin_nonce() -> None:
 def _begin() -> ResponseReturnValue | None:
     begin_nonce()
     _csrf.protect()
-    if request.endpoint in OPEN or current_user.is_authenticated:
+    if request.endpoint in OPEN:
         return None
+    if current_user.is_authenticated:
+        return _choose_first()
     if request.path.startswith(JSON_PATHS):
         abort(401)
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("pages.account.login", next=wanted))
+
+
+def _choose_first() -> ResponseReturnValue | None:
+    """Lead whoever has a one-time password to where he chooses one; a phone with a token needs none."""
+    if not visitor().must_change or TOKEN in session or request.endpoint in BEFORE_CHOOSING:
+        return None
+    if request.path.startswith(JSON_PATHS):
+        abort(403)
+    return redirect(url_for("pages.own.page"))
 
 
 def guard(response: Response) -> Response:
