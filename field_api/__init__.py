@@ -9,6 +9,7 @@ from flask import Flask
 from flask_openapi3.blueprint import APIBlueprint
 
 from field_api import answers, auth, bodies, errors
+from field_api.checks import checks
 from field_api.city import city
 from field_api.documentation import describe, documentation
 from field_api.exports import exports
@@ -21,7 +22,7 @@ from field_api.tracks import tracks
 from field_api.uploads import uploads
 from layers.site import Site
 
-_NOUNS = (findings, exports, photos, uploads, tracks, city, people, health)
+_NOUNS = (findings, exports, photos, uploads, tracks, checks, city, people, health)
 
 
 def register(app: Flask, site: Site, clock: Clock = clock) -> None:

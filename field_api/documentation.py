@@ -10,7 +10,8 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from field_api.service import service
-from field_api.wire import findings, tracks
+from field_api.wire import checks, findings, tracks
+from field_api.wire.checks import CheckIn
 from field_api.wire.errors import ErrorAnswer
 from field_api.wire.features import MEDIA_TYPE
 from field_api.wire.findings import Batch, FindingIn
@@ -32,6 +33,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     FindingIn.__name__: findings.EXAMPLE,
     Batch.__name__: {"findings": [{"uuid": "5f0d7a52-3c1e-4d7b-8a55-1c2f9be0a6d4", **findings.EXAMPLE}]},
     TrackIn.__name__: tracks.EXAMPLE,
+    CheckIn.__name__: checks.EXAMPLE,
 }
 
 # Nothing from elsewhere and no inline script.  Swagger UI writes style attributes and has its icons inside

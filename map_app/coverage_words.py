@@ -196,9 +196,11 @@ def basis_of(analyst: Analyst, asked: Asked, now: datetime) -> Rows:
         (gettext("Tracks"), _tracks(told)),
         (gettext("First and last"), ends if told.first else gettext("none")),
         (gettext("Inspected, each pass counted"), _effort(told)),
+        (gettext("Checked, nothing found"), number(told.n_checks) if told.n_checks else ""),
         (gettext("Whose passes"), whose(asked) or gettext("everybody's")),
         *basis.of_streets(analyst, now),
     ]
+    rows = [row for row in rows if row[1]]
     return [*rows, *((gettext("Missing or assumed"), text) for text in _missing(told))]
 
 
@@ -270,7 +272,21 @@ def block_card(
             rows.append((gettext("Side not known"), _side(some, zone)))
     passes = coverage_choice.chosen(analyst, everywhere)
     seen = passes[(passes["block_id"] == block_id) & (passes["state"] == "inspected")]
-    rows.append((gettext("Passes"), number(len(seen[["recording", "pass_no"]].drop_duplicates()))))
+    said = seen[seen["is_check"]]
+    if len(said):
+        when = local_time(said["ended_at"].max().to_pydatetime(), zone)
+        rows.append(
+            (
+                gettext("Checked, nothing found"),
+                f"{number(len(said))} · {gettext('last %(when)s', when=when)}",
+            )
+        )
+    rows.append(
+        (
+            gettext("Passes"),
+            number(len(seen.loc[~seen["is_check"], ["recording", "pass_no"]].drop_duplicates())),
+        )
+    )
     rows.append((gettext("Target"), _target(kind, seen, coverage_tables.moment(choice.asked, now))))
     title = one["name"] if isinstance(one["name"], str) and one["name"] else gettext("(no name)")
     return {"title": title, "rows": rows, "url": address(block_id)}

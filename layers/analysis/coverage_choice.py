@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from layers import teams
+from layers.field import checks
 from layers.field import coverage as covered
 
 if TYPE_CHECKING:
@@ -43,17 +44,22 @@ def kept(analyst: "Analyst", name: str, asked: dict[str, Any], make: Any) -> Any
     """Return an answer about coverage, made anew only when tracks, teams or areas have changed."""
     site = analyst.site
     with site.store.read() as conn:
-        at = {"tracks": covered.version(site), "teams": teams.version(conn)}
+        at = {"tracks": covered.version(site), "teams": teams.version(conn), "checks": checks.version(site)}
     return analyst.kept_of(name, {**asked, **at, "areas": site.facts()["districts"]}, make)
 
 
 def passes(analyst: "Analyst") -> pd.DataFrame:
-    """Return all that was ever covered, with `account_id`, `team`, `shift`; see `layers.field.coverage`."""
+    """Return all that was ever covered, with `account_id`, `team`, `shift`; see `layers.field.coverage`.
+
+    `is_check` tells what somebody said to have checked from what a track covered.
+    """
     site = analyst.site
     covered.derive(site, site.network.version)
 
     def make() -> pd.DataFrame:
-        found = covered.without_twins(_readings(analyst))
+        of_tracks = covered.without_twins(_readings(analyst)).assign(is_check=False)
+        said = checks.table(site)
+        found = pd.concat([of_tracks, said.assign(is_check=True, run_id=-1)], ignore_index=True)
         with site.store.read() as conn:
             known = teams.members(conn)
         found["team"] = team_at(found, known)

@@ -45,6 +45,7 @@ class Rests:
     n_fixes: int
     effort_km: float
     minutes: float
+    n_checks: int
     # tracks that nothing could be said about, and such that nobody said how they moved
     n_unmatched: int
     n_without_mode: int
@@ -62,7 +63,9 @@ def by_groups(analyst: "Analyst", asked: Asked, groups: "pd.Series[Any]") -> pd.
     cut = coverage_sides.each(analyst, asked)
     kerbs = coverage.shares(cut[cut["side"] != "middle"], groups)
     table["sides"] = kerbs["share"].reindex(table.index)
-    spent = coverage.effort(coverage_choice.chosen(analyst, asked), coverage_choice.streets(analyst, asked))
+    walked = coverage_choice.chosen(analyst, asked)
+    walked = walked[~walked["is_check"]]
+    spent = coverage.effort(walked, coverage_choice.streets(analyst, asked))
     sums = (
         spent[["metres", "minutes"]].groupby(pd.Index(groups.reindex(spent.index))).sum().reindex(table.index)
     )
@@ -186,17 +189,19 @@ def _by(analyst: "Analyst", asked: Asked, column: str) -> pd.DataFrame:
 def _by_passes(
     analyst: "Analyst", asked: Asked, found: pd.DataFrame, groups: "pd.Series[Any]"
 ) -> pd.DataFrame:
-    """Return `inspected, share, effort_m, minutes, n_tracks, n_people` of groups of intervals."""
+    """Return `inspected, share, effort_m, minutes, n_tracks, n_checks, n_people` of groups of intervals."""
     seen = found["state"] == "inspected"
     some, group = found[seen], groups[seen]
     total = float(coverage_choice.streets(analyst, asked).geometry.length.sum())
     lasting = (some["ended_at"] - some["started_at"]).dt.total_seconds() / 60
-    metres = some["to_m"] - some["from_m"]
+    # a check says that somebody looked, not how long the way was
+    metres = (some["to_m"] - some["from_m"]).where(~some["is_check"], 0.0)
     table = pd.DataFrame({"inspected": coverage.union_m(some, group)})
     table["share"] = table["inspected"] / total if total > 0 else np.nan
     table["effort_m"] = metres.groupby(group).sum()
     table["minutes"] = lasting.groupby(group).sum()
-    table["n_tracks"] = some["run_id"].groupby(group).nunique()
+    table["n_tracks"] = some["run_id"].where(~some["is_check"]).groupby(group).nunique()
+    table["n_checks"] = some["is_check"].groupby(group).sum()
     table["n_people"] = some["account_id"].groupby(group).nunique()
     return table
 
@@ -276,7 +281,7 @@ def rests(analyst: "Analyst", asked: Asked) -> Rests:
 
 def _rests(analyst: "Analyst", asked: Asked) -> Rests:
     found = coverage_choice.chosen(analyst, asked)
-    seen = found[found["state"] == "inspected"]
+    seen = found[(found["state"] == "inspected") & ~found["is_check"]]
     tracks = coverage_choice.tracks(analyst, asked)
     lasting = (seen["ended_at"] - seen["started_at"]).dt.total_seconds() / 60
     return Rests(
@@ -285,6 +290,7 @@ def _rests(analyst: "Analyst", asked: Asked) -> Rests:
         n_fixes=int(tracks["n_fixes"].sum()),
         effort_km=float((seen["to_m"] - seen["from_m"]).sum()) / 1000,
         minutes=float(lasting.sum()),
+        n_checks=int(found["is_check"].sum()),
         n_unmatched=int((~tracks["matched"]).sum()),
         n_without_mode=int(tracks["mode"].isna().sum()),
         first=tracks["started_at"].min().to_pydatetime() if len(tracks) else None,

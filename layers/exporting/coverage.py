@@ -33,7 +33,7 @@ MEDIA_TYPES = {
 }
 NAMES = (
     *("block_id", "street", "class", "side", "from_m", "to_m", "state"),
-    *("started_at", "ended_at", "p", "p_side", "team", "shift", "recording", "pass_no"),
+    *("started_at", "ended_at", "p", "p_side", "team", "shift", "recording", "pass_no", "source"),
 )
 _AT_ONCE = 2000
 
@@ -56,6 +56,7 @@ def headings() -> dict[str, str]:
         "shift": gettext("Shift"),
         "recording": gettext("Recording"),
         "pass_no": gettext("Pass"),
+        "source": gettext("Known from"),
     }
 
 
@@ -79,6 +80,7 @@ def table(analyst: Analyst, asked: Asked) -> pd.DataFrame:
     named = blocks["name"].where(blocks["name"].notna(), None)
     found["street"] = named.reindex(found["block_id"]).to_numpy()
     found["class"] = coverage_choice.classes(analyst).reindex(found["block_id"]).to_numpy()
+    found["source"] = np.where(found["is_check"], "check", "track")
     for column in ("p", "p_side"):
         found[column] = found[column].round(4)
     return found[list(NAMES)]

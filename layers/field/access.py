@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from layers.errors import NotFoundError
-from layers.field import findings, photos, tracks
+from layers.field import checks, findings, photos, tracks
 from layers.field.records import Finding
 from layers.field.scope import sees, visible
 from layers.people import Account, may
@@ -32,6 +32,14 @@ def track(site: "Site", account: Account, uuid: str) -> dict[str, Any]:
     everybodys = may(account, "originals") and not account.scope.is_limited
     if account.id != found["account_id"] and not everybodys:
         raise NotFoundError("There is no track %(uuid)s", uuid=uuid)
+    return found
+
+
+def check(site: "Site", account: Account, uuid: str) -> dict[str, Any]:
+    """Return what is stored of one check; one of a colleague is answered as if it were not there."""
+    found = checks.get(site, uuid)
+    if account.id != found["account_id"] and not (may(account, "originals") and not account.scope.is_limited):
+        raise NotFoundError("There is no check %(uuid)s", uuid=uuid)
     return found
 
 

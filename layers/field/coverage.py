@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, func, insert, select
 from geo import coverage
 from geo.matching import Trace
 from layers.errors import ConflictError
+from layers.field import checks
 from layers.field.courses import course
 from layers.store import frames
 from layers.store.schema import coverage as interval
@@ -94,20 +95,28 @@ def intervals(
     since: datetime | None = None,
     until: datetime | None = None,
     account_ids: Sequence[int] | None = None,
+    *,
+    with_checks: bool = True,
 ) -> pd.DataFrame:
     """Return the union of what was covered on the newest streets, as from `geo.coverage.merge`.
 
-    Intervals that ended at or after `since` and started before `until`, by some accounts or anybody.
+    Intervals that ended at or after `since` and started before `until`, by some accounts or anybody; with
+    what people said to have checked, or of tracks alone.
     """
     version = site.network.version
     derive(site, version)
     with site.store.read() as conn:
         found = frames.read(conn, _chosen(version, since, until, account_ids))
-    if found.empty:
-        return coverage.merge()
     for end in ("from", "to"):
         found[f"{end}_m"] = found.pop(f"{end}_mm") / 1000
-    return coverage.merge(found)
+    said = checks.table(site) if with_checks else coverage.merge().assign(account_id=0)
+    if since is not None:
+        said = said[said["ended_at"] >= since]
+    if until is not None:
+        said = said[said["started_at"] < until]
+    if account_ids is not None:
+        said = said[said["account_id"].isin(account_ids)]
+    return coverage.merge(found, said)
 
 
 def table(site: "Site", version: int, after: int, last: int) -> pd.DataFrame:

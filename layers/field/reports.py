@@ -103,7 +103,7 @@ def check(
     check_uuid(report.uuid)
     check_said({name: getattr(report, name) for name in _SAID}, taxonomy)
     check_instant("observed_at", report.observed_at, now)
-    _check_position(report.position, now, bounds)
+    check_position(report.position, now, bounds)
 
 
 def check_said(said: Mapping[str, Any], taxonomy: Taxonomy) -> None:
@@ -181,9 +181,10 @@ def check_frame(frame: str) -> None:
         raise _unknown("frame", frame, FRAMES)
 
 
-def _check_position(
+def check_position(
     position: Position, now: datetime, bounds: tuple[float, float, float, float] | None
 ) -> None:
+    """Refuse a position that cannot be true, naming the field."""
     check_frame(position.frame)
     if position.accuracy_kind not in ACCURACY_KINDS:
         raise _unknown("accuracy_kind", position.accuracy_kind, ACCURACY_KINDS)

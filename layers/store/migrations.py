@@ -196,6 +196,11 @@ def forget_block_passes(conn: Connection) -> None:
     conn.execute(text("DROP TABLE IF EXISTS block_pass"))
 
 
+def keep_checks(conn: Connection) -> None:
+    """Let people say that they looked and found nothing."""
+    add_tables(conn, schema.street_check, schema.check_stretch)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -216,6 +221,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(16, "photos in parts", take_photos_in_parts),
     Migration(17, "looked after people", look_after_people),
     Migration(18, "no block passes", forget_block_passes),
+    Migration(19, "checks", keep_checks),
 )
 
 

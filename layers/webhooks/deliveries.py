@@ -34,7 +34,7 @@ MOST_ATTEMPTS = 20
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=1)
 _AT_ONCE = 1000
 _MOST_LISTED = 100
-_LEADS_TO = {"finding": "/api/v1/findings/", "track": "/api/v1/tracks/"}
+_LEADS_TO = {"finding": "/api/v1/findings/", "track": "/api/v1/tracks/", "check": "/api/v1/checks/"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,7 @@ def _by_pass(name: str, row: "pd.Series[Any]", address: str | None = None) -> Li
             number(_or_zero(row["effort_m"]) / 1000, 1),
             number(_or_zero(row["minutes"]) / 60, 1),
             number(_or_zero(row["n_tracks"])),
+            number(_or_zero(row["n_checks"])),
             number(_or_zero(row["n_people"])),
         ],
         address,

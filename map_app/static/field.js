@@ -16,7 +16,10 @@
   const outbox = xuncha.outbox({
     ...settings.sending,
     changed: showOutbox,
-    told: (item, answer) => item.kind === "finding" && showAnswer(answer),
+    told: (item, answer) => {
+      if (item.kind === "finding") showAnswer(answer);
+      if (item.kind === "check") showChecked(answer);
+    },
   });
 
   // Position ---------------------------------------------------------------------------------------
@@ -70,15 +73,18 @@
 
   function showReady() {
     part("report").disabled = !chosen() || !(byHand || position);
+    for (const button of document.querySelectorAll("[data-check]")) button.disabled = !(byHand || position);
   }
 
   function body() {
+    return { scheme: settings.scheme, code: chosen(), note: part("note").value.trim() || null, ...here() };
+  }
+
+  // When and where, for reports and checks
+  function here() {
     const from = usable();
     return {
-      scheme: settings.scheme,
-      code: chosen(),
       observed_at: new Date().toISOString(),
-      note: part("note").value.trim() || null,
       device: settings.device,
       position: {
         lon: from.lon,
@@ -92,6 +98,21 @@
         speed_ms: byHand ? null : from.speed,
       },
     };
+  }
+
+  // Looked, and nothing was amiss: it counts as an inspection
+  async function checked(extent) {
+    if (!usable()) return say(texts.waitPosition);
+    await kept.put({ id: xuncha.newId(), kind: "check", account: settings.sending.account, body: { extent, ...here() }, created: Date.now() });
+    say(texts.saved);
+    await showOutbox();
+    await send();
+  }
+
+  function showChecked(answer) {
+    const stretch = answer.stretch;
+    const street = stretch ? `${stretch.street_name || texts.noName} · ${Math.round(stretch.to_m - stretch.from_m)} m` : texts.checkDoubtful;
+    addAnswer(texts.checkReceived, [[texts.street, street]]);
   }
 
   async function report(event) {
@@ -144,11 +165,16 @@
   }
 
   function line(item) {
-    const what = item.kind === "track" ? `${texts.track} · ${item.body.fixes.length}` : settings.names[item.body.code] || item.body.code;
+    const what = named(item);
     const when = new Date(item.created).toLocaleTimeString(settings.sending.language, { hour: "2-digit", minute: "2-digit" });
     const row = xuncha.element("li", { class: item.refused ? "refused" : "" }, xuncha.element("b", {}, what), ` ${when}`, xuncha.element("small", {}, state(item)));
     if (item.refused) row.append(xuncha.element("button", { type: "button", class: "link", onclick: () => outbox.again(item.id) }, texts.again));
     return row;
+  }
+
+  function named(item) {
+    if (item.kind === "track") return `${texts.track} · ${item.body.fixes.length}`;
+    return item.kind === "check" ? texts.check : settings.names[item.body.code] || item.body.code;
   }
 
   function state(item) {
@@ -166,7 +192,11 @@
     const rows = [[texts.street, street]];
     if (placed && placed.ambiguous && placed.block_id) rows.push(["", texts.ambiguous]);
     for (const zone of answer.zones || []) rows.push([texts.zone, `${zone.name || zone.kind_name} · ${Math.round(zone.distance_m)} m`]);
-    const box = xuncha.element("article", { class: "understood" }, xuncha.element("h3", {}, `${texts.received}: ${answer.category || answer.code}`), xuncha.rows(rows));
+    addAnswer(`${texts.received}: ${answer.category || answer.code}`, rows);
+  }
+
+  function addAnswer(title, rows) {
+    const box = xuncha.element("article", { class: "understood" }, xuncha.element("h3", {}, title), xuncha.rows(rows));
     part("answers").prepend(box);
     while (part("answers").children.length > 3) part("answers").lastChild.remove();
   }
@@ -237,6 +267,7 @@
       });
     }
     part("form").addEventListener("submit", report);
+    for (const button of document.querySelectorAll("[data-check]")) button.addEventListener("click", () => checked(button.dataset.check));
     part("photo").addEventListener("change", (event) => addPhotos([...event.target.files]));
     part("send").addEventListener("click", send);
     part("save").addEventListener("click", xuncha.saveOutbox);

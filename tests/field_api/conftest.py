@@ -113,6 +113,12 @@ def finding(east_m: float = 100, north_m: float = 204, **changes: Any) -> dict[s
     return {**plain, **changes}
 
 
+def check(east_m: float = 100, north_m: float = 204, **changes: Any) -> dict[str, Any]:
+    """Return what a phone sends of a place where nothing was found."""
+    like = finding(east_m, north_m)
+    return {"observed_at": like["observed_at"], "position": like["position"], **changes}
+
+
 def without(body: dict[str, Any], *path: str) -> dict[str, Any]:
     """Return a body that lacks one member."""
     if len(path) == 1:

@@ -14,7 +14,7 @@ from layers.people import Account
 from layers.site import Site
 from layers.store import Store
 from tests.conftest import add_account
-from tests.field_api.conftest import ONE_STORE, Person, finding, track, uuid
+from tests.field_api.conftest import ONE_STORE, Person, check, finding, track, uuid
 from tests.field_api.test_photos import jpeg
 
 # What a stranger may see, said here once more: a new address is closed unless somebody changes this too
@@ -113,11 +113,13 @@ def test_what_is_open_says_nothing_of_the_site(app: Flask, stranger: Person, me:
 def test_a_colleague_gets_nothing_of_mine_at_any_address(app: Flask, me: Person, other: Person) -> None:
     me.put(f"/findings/{uuid(1)}", json=finding(note="geheim"))
     me.put(f"/tracks/{uuid(1)}", json=track(device="geheim"))
+    me.put(f"/checks/{uuid(1)}", json=check(note="geheim"))
     sha256 = me.put(f"/findings/{uuid(1)}/photos", data=jpeg(), content_type="image/jpeg").json["sha256"]
     bodies: dict[str, dict[str, Any]] = {
         "/api/v1/findings/<uuid>": {"json": finding(note="mine now")},
         "/api/v1/findings": {"json": {"findings": [finding(uuid=uuid(1))]}},
         "/api/v1/tracks/<uuid>": {"json": track(device="mine now")},
+        "/api/v1/checks/<uuid>": {"json": check(note="mine now")},
         "/api/v1/findings/<uuid>/photos": {"data": jpeg("blue"), "content_type": "image/jpeg"},
         "/api/v1/findings/<uuid>/uploads": {"json": {"sha256": sha256, "n_bytes": 9}},
     }

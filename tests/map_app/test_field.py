@@ -12,7 +12,7 @@ from layers.field import findings
 from layers.field.asking import FindingFilter
 from layers.field.findings import Finding
 from layers.site import Site
-from layers.store.schema import track
+from layers.store.schema import street_check, track
 from tests.conftest import at
 from tests.field_api.test_photos import jpeg
 from tests.map_app.conftest import HOSTILE, City, Watched
@@ -106,6 +106,21 @@ def test_what_is_reported_without_a_network_is_kept_and_sent_later_once(
     assert len(found.photos) == 1
     assert len(with_note(city.site, HOSTILE + " offline")) == 1
     assert page.title() != "taken"
+
+
+def test_a_check_without_a_network_is_sent_later_and_counts_once(phone: Watched, city: City) -> None:
+    page = phone.page
+    wait_until_kept(page)
+    phone.context.set_offline(True)
+    page.tap("[data-check=block]")
+    n_unsent(page, 1)
+    expect(page.locator("[data-part=outbox] li")).to_contain_text("未发现问题")
+    phone.context.set_offline(False)
+    n_unsent(page, 0)
+    expect(page.locator(".understood")).to_contain_text("光荣道 · 200 m")
+    with city.site.store.read() as conn:
+        assert conn.execute(select(func.count()).select_from(street_check)).scalar_one() == 1
+    phone.shot("field-check-phone-zh")
 
 
 def wait_until_kept(page: Page) -> None:
