@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flask import Flask, Response
+from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import field_api
 import map_app
@@ -42,10 +44,13 @@ def create_app(site: Site, clock: Callable[[], datetime] = _now, served: Served 
         MAX_FORM_MEMORY_SIZE=_FORM_BYTES,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=served is not None,
     )
-    if served:
-        app.after_request(_only_encrypted)
+    app.session_interface = _Sessions()
+    app.after_request(_only_encrypted)
+    if site.settings.proxies:
+        # what a proxy tells is believed of as many as there are; what came before them anybody may have said
+        n = site.settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n, x_port=0, x_prefix=0)  # type: ignore[method-assign]
     language.choose(site.settings.language)
     # the pages first: they protect forms, and the interface tells them which paths are not forms
     map_app.register(app, site, clock=clock, served=served)
@@ -54,9 +59,18 @@ def create_app(site: Site, clock: Callable[[], datetime] = _now, served: Served 
 
 
 def _only_encrypted(response: Response) -> Response:
-    """Let a browser that has been here come by HTTPS only."""
-    response.headers["Strict-Transport-Security"] = f"max-age={_ENCRYPTED_FOR_S}"
+    """Let a browser that has come by HTTPS come by nothing else."""
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = f"max-age={_ENCRYPTED_FOR_S}"
     return response
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Sessions whose cookie is kept to HTTPS where that is how the browser came, through a proxy or not."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Tell whether the cookie goes over HTTPS only."""
+        return request.is_secure
 
 
 def serve_app() -> Flask:

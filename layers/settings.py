@@ -59,6 +59,7 @@ class Settings:
     bell_minutes: int = 45
     requests_per_minute: int = 600
     webhook_private: bool = False
+    proxies: int = 0
     source_errors: Mapping[str, SourceError] = field(default_factory=lambda: SOURCE_ERRORS)
 
     def __post_init__(self) -> None:
@@ -158,6 +159,10 @@ def _count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10
+
+
 def _text_or_none(value: object) -> bool:
     return value is None or (isinstance(value, str) and bool(value))
 
@@ -207,6 +212,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "bells": (_are_hours, 'times such as "07:30"'),
     "bell_minutes": (_count, "a whole number above 0"),
     "requests_per_minute": (_count, "a whole number above 0"),
+    "proxies": (_whole, "how many proxies of yours stand before the server, 0 to 9"),
     "webhook_private": (lambda value: isinstance(value, bool), "true or false"),
     "source_errors": (
         _are_errors,
