@@ -287,7 +287,14 @@ def block_card(
             number(len(seen.loc[~seen["is_check"], ["recording", "pass_no"]].drop_duplicates())),
         )
     )
-    rows.append((gettext("Target"), _target(kind, seen, coverage_tables.moment(choice.asked, now))))
+    rows.append(
+        (
+            gettext("Target"),
+            _target(
+                coverage_tables.target_days(analyst).of(kind), seen, coverage_tables.moment(choice.asked, now)
+            ),
+        )
+    )
     title = one["name"] if isinstance(one["name"], str) and one["name"] else gettext("(no name)")
     return {"title": title, "rows": rows, "url": address(block_id)}
 
@@ -306,8 +313,9 @@ def _side(some: pd.DataFrame, zone: ZoneInfo) -> str:
     return " · ".join(parts)
 
 
-def _target(kind: str, seen: pd.DataFrame, at: datetime) -> str:
-    days = coverage_tables.target(kind)
+def _target(days: float | None, seen: pd.DataFrame, at: datetime) -> str:
+    if days is None:
+        return gettext("no target")
     text = gettext("every %(days)s days", days=f"{days:g}")
     if seen.empty:
         return text + gettext(", never inspected")

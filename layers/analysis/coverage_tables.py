@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from geo import coverage
+from layers import targets
 from layers.analysis import coverage_choice, coverage_sides
-from layers.analysis.coverage import OTHER_TARGET_DAYS, TARGET_DAYS
 from layers.analysis.coverage_choice import Asked
 from layers.analysis.coverage_sides import Step
 from layers.city import taxonomy
+from layers.targets import Targets
 
 if TYPE_CHECKING:
     from layers.analysis.questions import Analyst
@@ -98,16 +99,18 @@ def by_class(analyst: "Analyst", asked: Asked, now: datetime) -> pd.DataFrame:
     late = overdue(analyst, asked, now)
     metres = (late["to_m"] - late["from_m"]).groupby(late["class"]).sum()
     never = late[late["age_days"].isna()]
-    table["target_days"] = [target(str(name)) for name in table.index]
+    known = target_days(analyst)
+    table["target_days"] = [known.of(str(name)) for name in table.index]
     table["overdue_m"] = metres.reindex(table.index).fillna(0.0)
     never_m = (never["to_m"] - never["from_m"]).groupby(never["class"]).sum()
     table["never_m"] = never_m.reindex(table.index).fillna(0.0)
     return table
 
 
-def target(street_class: str) -> float:
-    """Return the longest time between two inspections of a class, days."""
-    return TARGET_DAYS.get(street_class, OTHER_TARGET_DAYS)
+def target_days(analyst: "Analyst") -> Targets:
+    """Return the longest times between two inspections that hold now."""
+    with analyst.site.store.read() as conn:
+        return targets.in_force(conn)
 
 
 def overdue(analyst: "Analyst", asked: Asked, now: datetime) -> pd.DataFrame:
@@ -120,9 +123,11 @@ def overdue(analyst: "Analyst", asked: Asked, now: datetime) -> pd.DataFrame:
         account_id=asked.account_id,
     )
     classes = coverage_choice.classes(analyst)
-    targets = {name: target(str(name)) for name in classes.unique()}
+    known = target_days(analyst)
+    days = {name: known.of(str(name)) for name in classes.unique()}
+    wanted = {name: value for name, value in days.items() if value is not None}
     cut = coverage_sides.whole(analyst, everybody)
-    return coverage.overdue(cut, targets, classes, pd.Timestamp(moment(asked, now)))
+    return coverage.overdue(cut, wanted, classes, pd.Timestamp(moment(asked, now)))
 
 
 def overdue_streets(analyst: "Analyst", asked: Asked, now: datetime, most: int = 30) -> pd.DataFrame:

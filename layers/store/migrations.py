@@ -201,6 +201,11 @@ def keep_checks(conn: Connection) -> None:
     add_tables(conn, schema.street_check, schema.check_stretch)
 
 
+def keep_targets(conn: Connection) -> None:
+    """Let a site decide how often each class of streets is to be inspected."""
+    add_tables(conn, schema.inspection_target)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -222,6 +227,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(17, "looked after people", look_after_people),
     Migration(18, "no block passes", forget_block_passes),
     Migration(19, "checks", keep_checks),
+    Migration(20, "targets", keep_targets),
 )
 
 

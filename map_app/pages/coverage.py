@@ -167,7 +167,7 @@ def _classes(choice: CoverageChoice, known: dict[str, str]) -> list[Line]:
             _or_zero(row["share"]),
             [
                 *_cells(row),
-                f"{row['target_days']:g}",
+                "" if pd.isna(row["target_days"]) else f"{row['target_days']:g}",
                 number(row["overdue_m"] / 1000, 1),
                 number(row["never_m"] / 1000, 1),
             ],

@@ -64,6 +64,10 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     doctor = ("pages.datum_doctor.page", gettext("Datum doctor"))
     accounts = ("pages.accounts.listed", gettext("Accounts"))
     mine = ("pages.own.page", gettext("My account"))
+    patrols = [
+        ("pages.coverage.tables", gettext("Coverage in numbers")),
+        ("pages.targets.page", gettext("Targets")),
+    ]
     groups = [
         (gettext("Maps"), [(f"pages.maps.{name}", subjects.subject(name).short) for name in map_names()]),
         (
@@ -74,7 +78,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
                 *_for("decide", *decided),
             ],
         ),
-        (gettext("Patrols"), [("pages.coverage.tables", gettext("Coverage in numbers"))]),
+        (gettext("Patrols"), patrols),
         (gettext("Schools"), [*_for("overview", around), rules]),
         (
             gettext("Site"),

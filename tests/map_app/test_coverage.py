@@ -102,6 +102,32 @@ def test_an_inspector_sees_his_own_passes_only(
     assert ["Whose passes", "your own tracks"] in own["basis"]
 
 
+def test_a_supervisor_decides_how_often_streets_are_inspected(client: FlaskClient) -> None:
+    page = client.get("/coverage/targets").get_data(as_text=True)
+    name = page.split('name="days-')[1].split('"')[0]
+    token = page.split('csrf_token" value="')[1].split('"')[0]
+    form = {"csrf_token": token, "version": "0", f"days-{name}": "2.5"}
+    assert client.post("/coverage/targets", data=form).status_code == 303
+    page = client.get("/coverage/targets").get_data(as_text=True)
+    assert 'value="2.5"' in page
+    assert "every 2.5 days" in page
+    late = client.post("/coverage/targets", data={**form, f"days-{name}": "4"})
+    assert late.status_code == 422
+    assert "Somebody else has changed" in late.get_data(as_text=True)
+    form |= {"version": page.split('name="version" value="')[1].split('"')[0]}
+    assert client.post("/coverage/targets", data={**form, f"days-{name}": "often"}).status_code == 422
+
+
+def test_an_inspector_reads_the_targets_and_changes_none(
+    client: FlaskClient, enter: Callable[[Account], FlaskClient], inspector: Account
+) -> None:
+    page = enter(inspector).get("/coverage/targets").get_data(as_text=True)
+    assert 'name="days-' not in page
+    token = page.split('csrf_token" value="')[1].split('"')[0]
+    answer = enter(inspector).post("/coverage/targets", data={"csrf_token": token, "version": "0"})
+    assert answer.status_code in (400, 403)
+
+
 def test_an_account_is_put_into_a_team(
     enter: Callable[[Account], FlaskClient], site: Site, inspector: Account, now: datetime
 ) -> None:

@@ -377,6 +377,7 @@ from layers.store.schema.datum_correction import datum_correction as datum_corre
 from layers.store.schema.finding_link import finding_link as finding_link  # noqa: E402
 from layers.store.schema.history_head import history_head as history_head  # noqa: E402
 from layers.store.schema.import_profile import import_profile as import_profile  # noqa: E402
+from layers.store.schema.inspection_target import inspection_target as inspection_target  # noqa: E402
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
 from layers.store.schema.photo_upload import photo_upload as photo_upload  # noqa: E402
