@@ -59,6 +59,7 @@ class Settings:
     bell_minutes: int = 45
     requests_per_minute: int = 600
     webhook_private: bool = False
+    track_days: int | None = None
     proxies: int = 0
     source_errors: Mapping[str, SourceError] = field(default_factory=lambda: SOURCE_ERRORS)
 
@@ -213,6 +214,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "bell_minutes": (_count, "a whole number above 0"),
     "requests_per_minute": (_count, "a whole number above 0"),
     "proxies": (_whole, "how many proxies of yours stand before the server, 0 to 9"),
+    "track_days": (lambda value: value is None or _count(value), "a whole number of days above 0"),
     "webhook_private": (lambda value: isinstance(value, bool), "true or false"),
     "source_errors": (
         _are_errors,

@@ -46,6 +46,7 @@ DUTIES: tuple[tuple[timedelta, str], ...] = (
     (timedelta(hours=1), "layers.exporting.orders:forget_old"),
     (timedelta(hours=1), "layers.importing.uploads:forget_old"),
     (timedelta(hours=1), "layers.field.photo_parts:forget_old"),
+    (timedelta(hours=6), "layers.field.retention:keep_as_said"),
 )
 # Trying again would bring the same
 _FOR_GOOD = (

@@ -57,7 +57,7 @@ def place(site: "Site", fid: int, *, now: datetime, followed: Trace | None = Non
     with site.store.read() as conn:
         row = conn.execute(select(track).where(track.c.fid == fid)).mappings().one()
         found = pd.DataFrame(frames.read(conn, _made_on(row)))
-    if streets is None or found.empty:
+    if streets is None or found.empty or row["dropped_at"] is not None:
         return 0
     placed = _placed(site, streets, followed or course(site, streets.version, row), found)
     with site.store.write() as conn:
@@ -74,7 +74,8 @@ def place_all(site: "Site", *, now: datetime, progress: Progress = lambda done, 
         lacking = _made_by(track.c.account_id, track.c.device, track.c.started_at, track.c.ended_at)
         lacking = and_(lacking, placement.c.track_id.is_(None))
         there = select(finding.c.fid).join(placement, placement.c.finding_id == finding.c.fid).where(lacking)
-        fids = list(conn.execute(select(track.c.fid).where(there.exists()).order_by(track.c.fid)).scalars())
+        with_fixes = select(track.c.fid).where(there.exists(), track.c.dropped_at.is_(None))
+        fids = list(conn.execute(with_fixes.order_by(track.c.fid)).scalars())
     n = 0
     for done, fid in enumerate(fids, start=1):
         n += place(site, fid, now=now)
@@ -102,7 +103,8 @@ def findings_on(conn: Connection, track_fids: Sequence[int]) -> list[int]:
 def tracks_of(conn: Connection, finding_fids: Sequence[int]) -> list[int]:
     """Return the tracks on which any of some findings were made, by key."""
     made = _made_by(track.c.account_id, track.c.device, track.c.started_at, track.c.ended_at)
-    chosen = select(track.c.fid).join(finding, made).where(finding.c.fid.in_(finding_fids)).distinct()
+    meant = and_(finding.c.fid.in_(finding_fids), track.c.dropped_at.is_(None))
+    chosen = select(track.c.fid).join(finding, made).where(meant).distinct()
     return sorted(conn.execute(chosen).scalars())
 
 
@@ -114,7 +116,10 @@ def _made_on(row: Any) -> Select[Any]:
 
 
 def evidence_of(site: "Site", fid: int) -> Track | None:
-    """Return the evidence by which a finding was placed on the newest streets; None without a track."""
+    """Return the evidence by which a finding was placed on the newest streets.
+
+    None without a track, or when its fixes have been dropped since.
+    """
     streets = site.network
     used = select(placement.c.track_id).where(
         placement.c.finding_id == fid,
@@ -124,7 +129,8 @@ def evidence_of(site: "Site", fid: int) -> Track | None:
     made = select(finding.c.observed_at).where(finding.c.fid == fid)
     with site.store.read() as conn:
         track_id = conn.execute(used).scalar()
-        row = conn.execute(select(track).where(track.c.fid == track_id)).mappings().first()
+        own = select(track).where(track.c.fid == track_id, track.c.dropped_at.is_(None))
+        row = conn.execute(own).mappings().first()
         found = pd.DataFrame(frames.read(conn, made))
     if row is None:
         return None

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Raised when the same track would cover other stretches
 METHOD_VERSION = "cover-1"
+# A block that is as long as it was has not been moved or split
+_SAME_M = 0.005
 Progress = Callable[[int, int], None]
 _PLAIN = ("block_id", "side", "state", "started_at", "ended_at", "p", "p_side", "recording", "pass_no")
 
@@ -42,13 +44,37 @@ def derive(site: "Site", version: int, *, progress: Progress = lambda done, tota
     )
     lacking = select(track.c.fid).where(~select(coverage_run.c.id).where(read).exists()).order_by(track.c.fid)
     with site.store.read() as conn:
-        fids = list(conn.execute(lacking).scalars())
+        fids = list(conn.execute(lacking.where(track.c.dropped_at.is_(None))).scalars())
+        dropped = list(conn.execute(lacking.where(track.c.dropped_at.is_not(None))).scalars())
+    for fid in dropped:
+        _hold_on(site, version, fid)
     for done, fid in enumerate(fids, start=1):
         with site.store.read() as conn:
             row = conn.execute(select(track).where(track.c.fid == fid)).mappings().one()
         keep(site, version, row, course(site, version, row))
         progress(done, len(fids))
     return len(fids)
+
+
+def _hold_on(site: "Site", version: int, fid: int) -> None:
+    """Keep what a track covered of which the fixes are dropped, on the blocks that did not change."""
+    last = select(coverage_run).where(coverage_run.c.track_id == fid).order_by(coverage_run.c.id.desc())
+    with site.store.read() as conn:
+        run = conn.execute(last).first()
+        columns = [interval.c[name] for name in (*_PLAIN, "from_mm", "to_mm")]
+        found = frames.read(conn, select(*columns).where(interval.c.run_id == (run.id if run else -1)))
+    if run:
+        before = site.network_of(run.network_version).blocks.set_index("block_id")["length_m"]
+        after = site.network_of(version).blocks.set_index("block_id")["length_m"]
+        same = (before - after.reindex(before.index)).abs() < _SAME_M
+        found = found[found["block_id"].isin(same.index[same])]
+    for end in ("from", "to"):
+        found[f"{end}_m"] = found[f"{end}_mm"] / 1000
+    try:
+        with site.store.write() as conn:
+            _insert(conn, fid, version, found)
+    except ConflictError:
+        return
 
 
 def keep(site: "Site", version: int, row: Any, followed: Trace) -> None:

@@ -55,7 +55,8 @@ def sent(table: Table, moment: str, of: Correction) -> ColumnElement[bool]:
 
 def affected(conn: Connection, of: Correction) -> Affected:
     """Return what a correction touches."""
-    fids = list(conn.execute(select(track.c.fid).where(sent(track, "started_at", of))).scalars())
+    with_fixes = and_(sent(track, "started_at", of), track.c.dropped_at.is_(None))
+    fids = list(conn.execute(select(track.c.fid).where(with_fixes)).scalars())
     own = set(conn.execute(select(finding.c.fid).where(sent(finding, "observed_at", of))).scalars())
     for some in _chunks(fids):
         own.update(alongside.findings_on(conn, some))

@@ -206,6 +206,12 @@ def keep_targets(conn: Connection) -> None:
     add_tables(conn, schema.inspection_target)
 
 
+def drop_old_tracks(conn: Connection) -> None:
+    """Let raw tracks be dropped when they have been kept long enough."""
+    kind = schema.track.c.dropped_at.type.compile(conn.dialect)
+    conn.execute(text(f"ALTER TABLE track ADD COLUMN dropped_at {kind}"))
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -228,6 +234,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(18, "no block passes", forget_block_passes),
     Migration(19, "checks", keep_checks),
     Migration(20, "targets", keep_targets),
+    Migration(21, "dropped tracks", drop_old_tracks),
 )
 
 

@@ -77,6 +77,16 @@ _CONTENTS = {
         "Make the site that was kept in DIR anew in HOME.",
         "layers.terminal.keeping:restore",
     ),
+    "retain": Entry(
+        "Look after the site",
+        "Drop raw tracks that are older than N days; what they covered stays.",
+        "layers.terminal.forgetting:retain",
+    ),
+    "erase": Entry(
+        "Look after the site",
+        "Erase what tells who an account was: name, login, devices, movements. There is no way back.",
+        "layers.terminal.forgetting:erase",
+    ),
     "derive": Entry(
         "Look after the site",
         "Bring up to date what is derived, after an import was cut short.",

@@ -367,6 +367,8 @@ track = Table(
     Column("received_at", Instant, nullable=False),
     Column("n_fixes", Integer, nullable=False),
     Column("fixes", LargeBinary, nullable=False),
+    # since when fixes and line are empty: they were kept as long as the site says
+    Column("dropped_at", Instant),
     Column("geom", Geometry("LINESTRING"), nullable=False),
     sqlite_autoincrement=True,
 )
