@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select, text
 
 from layers.city import networks
 from layers.errors import NotFoundError
-from layers.field import photos, placements
+from layers.field import photos, placements, shelf
 from layers.site import Site
 from layers.store import chaining
 from layers.store.schema import (
@@ -129,6 +129,8 @@ def _unplaced(version: int) -> Any:
 
 def _is_lost(site: Site, sha256: str) -> bool:
     try:
-        return not photos.open_public(site, sha256).exists()
+        for kind in (photos.ORIGINAL, photos.PUBLIC, photos.THUMBNAIL):
+            shelf.find(photos.folder(site), kind, sha256)
     except NotFoundError:
         return True
+    return False

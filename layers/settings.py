@@ -50,6 +50,8 @@ class Settings:
     tls_names: tuple[str, ...] = ()
     max_upload_bytes: int = 20_000_000
     max_photo_pixels: int = 60_000_000
+    photo_far_m: float = 150.0
+    photo_apart_h: float = 24.0
     busy_timeout_s: float = 10.0
     outside_m: float = 100.0
     key_point_reach_m: float = 300.0
@@ -205,6 +207,8 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "tls_names": (_are_texts, "a list of names and addresses"),
     "max_upload_bytes": (_count, "a whole number above 0"),
     "max_photo_pixels": (_count, "a whole number above 0"),
+    "photo_far_m": _METRES,
+    "photo_apart_h": (_positive, "a number of hours above 0"),
     "busy_timeout_s": (_positive, "a number of seconds above 0"),
     "outside_m": _METRES,
     "key_point_reach_m": _METRES,

@@ -47,6 +47,8 @@ DUTIES: tuple[tuple[timedelta, str], ...] = (
     (timedelta(hours=1), "layers.importing.uploads:forget_old"),
     (timedelta(hours=1), "layers.field.photo_parts:forget_old"),
     (timedelta(hours=6), "layers.field.retention:keep_as_said"),
+    (timedelta(hours=1), "layers.field.photos:hash_in_passing"),
+    (timedelta(days=1), "layers.field.orphans:sweep"),
 )
 # Trying again would bring the same
 _FOR_GOOD = (

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from layers.analysis.coverage_choice import Asked as CoverageAsked
 from layers.analysis.coverage_tables import DEFAULT_DAYS
 from layers.field.asking import FindingFilter
+from layers.language import gettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,19 @@ class Choice:
 RELATIONS = {"duplicate": "Duplicate", "relapse": "Relapse"}
 
 
+_SAME_S = 60
+# "1 days" and "1 hours" are never said
+_DAYS_FROM_S, _HOURS_FROM_S = 36 * 3600, 90 * 60
+_APART = {
+    ("days", True): "taken %(n)s days earlier",
+    ("days", False): "taken %(n)s days later",
+    ("hours", True): "taken %(n)s hours earlier",
+    ("hours", False): "taken %(n)s hours later",
+    ("minutes", True): "taken %(n)s min earlier",
+    ("minutes", False): "taken %(n)s min later",
+}
+
+
 def number(value: float, digits: int = 0) -> str:
     """Return a number with its thousands apart.
 
@@ -64,6 +78,25 @@ def probability(p: float) -> str:
     if p > 0.99:
         return "p > 0.99"
     return "p < 0.01" if p < 0.01 else f"p = {p:.2f}"
+
+
+def apart(seconds: float) -> str:
+    """Return how long before or after a report a photo was taken.
+
+    >>> apart(-2 * 86400), apart(100 * 60), apart(-61)
+    ('taken 2 days earlier', 'taken 2 hours later', 'taken 1 min earlier')
+    """
+    length = abs(seconds)
+    if length < _SAME_S:
+        return gettext("taken at the same time")
+    n, unit = (
+        (round(length / 86400), "days")
+        if length >= _DAYS_FROM_S
+        else (round(length / 3600), "hours")
+        if length >= _HOURS_FROM_S
+        else (round(length / 60), "minutes")
+    )
+    return gettext(_APART[unit, seconds < 0], n=n)
 
 
 def local_time(instant: datetime | None, zone: ZoneInfo, *, with_time: bool = True) -> str:

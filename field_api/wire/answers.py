@@ -113,6 +113,15 @@ class PhotoAnswer(Outgoing):
     taken_at: datetime | None
     received_at: datetime
     reused: bool = Field(description="Another finding has the same photo, or nearly the same")
+    away_m: float | None = Field(
+        description="Metres from the finding to where the photo says it was taken; null where it does not say"
+    )
+    apart_s: float | None = Field(
+        description="Seconds after the observation, negative before, by the photo's own clock"
+    )
+    doubts: list[Literal["far", "early", "late", "reused"]] = Field(
+        description="What should be looked at, by the limits that the site has set"
+    )
 
 
 class FindingAnswer(Outgoing):

@@ -279,7 +279,7 @@ def get(site: "Site", uuid: str) -> Finding:
         rows = conn.execute(records.chosen().where(finding.c.uuid == uuid)).all()
         if not rows:
             raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
-        return records.assemble(conn, rows)[0]
+        return records.assemble(conn, rows, site.settings)[0]
 
 
 def page(site: "Site", wanted: FindingFilter, *, after: str | None = None, limit: int = 100) -> Page:
@@ -294,7 +294,7 @@ def page(site: "Site", wanted: FindingFilter, *, after: str | None = None, limit
     chosen = records.chosen().where(*wanted.conditions(), finding.c.fid > last)
     with site.store.read() as conn:
         rows = conn.execute(chosen.order_by(finding.c.fid).limit(limit + 1)).all()
-        found = records.assemble(conn, rows[:limit])
+        found = records.assemble(conn, rows[:limit], site.settings)
     return Page(found, str(found[-1].fid) if len(rows) > limit else None)
 
 

@@ -13,9 +13,10 @@ from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundE
 from layers.field import likeness, pictures, records, shelf
 from layers.field.findings import Outcome
 from layers.field.pictures import Picture
-from layers.field.records import Photo
+from layers.field.records import Finding, Photo
 from layers.field.scope import visible
 from layers.people import Account, demand, may
+from layers.settings import Settings
 from layers.store.schema import finding, photo
 
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ def attach(
         "account_id": account.id,
         "received_at": now,
     }
-    return _add(site, uuid, {**values, **_columns(picture)})
+    added = _add(site, uuid, {**values, **_columns(picture)})
+    # a file that was there with nobody naming it may have been swept just before the row was
+    _keep(site, sha256, data, picture)
+    return added
 
 
 def require(site: "Site", account: Account, role: str, n_bytes: int) -> None:
@@ -77,7 +81,7 @@ def find(site: "Site", account: Account, uuid: str, sha256: str) -> tuple[int, P
     """Return the number of a finding to which `account` may add, and its photo of this hash if it has it."""
     with site.store.read() as conn:
         fid = _fid_for(conn, account, uuid)
-        return fid, _known(conn, fid, sha256)
+        return fid, _known(conn, fid, sha256, site.settings)
 
 
 def _fid_for(conn: Connection, account: Account, uuid: str) -> int:
@@ -90,8 +94,9 @@ def _fid_for(conn: Connection, account: Account, uuid: str) -> int:
     return int(row.fid)
 
 
-def _known(conn: Connection, fid: int, sha256: str) -> Photo | None:
-    return next((one for one in records.photos_of(conn, [fid])[fid] if one.sha256 == sha256), None)
+def _known(conn: Connection, fid: int, sha256: str, settings: Settings) -> Photo | None:
+    every = records.photos_of(conn, [fid], settings)[fid]
+    return next((one for one in every if one.sha256 == sha256), None)
 
 
 def _keep(site: "Site", sha256: str, data: bytes, picture: Picture) -> None:
@@ -132,10 +137,29 @@ def _add(site: "Site", uuid: str, values: dict[str, Any]) -> tuple[Outcome, Phot
         # its twin came in between
         outcome = Outcome.SAME
     with site.store.read() as conn:
-        kept = _known(conn, values["finding_id"], values["sha256"])
+        kept = _known(conn, values["finding_id"], values["sha256"], site.settings)
     if kept is None:
         raise NotFoundError("There is no such photo")
     return outcome, kept
+
+
+def also_on(site: "Site", account: Account, found: Finding) -> dict[str, list[str]]:
+    """Return, by the hash of each photo of a finding, the other findings that show the same to `account`."""
+    with site.store.read() as conn:
+        elsewhere = likeness.elsewhere(conn, [one.id for one in found.photos])
+        fids = {fid for others in elsewhere.values() for fid in others}
+        seen = select(finding.c.fid, finding.c.uuid).where(finding.c.fid.in_(fids), visible(account))
+        uuids: dict[int, str] = {row.fid: row.uuid for row in conn.execute(seen)}
+    return {
+        one.sha256: [uuids[fid] for fid in sorted(elsewhere.get(one.id, ())) if fid in uuids]
+        for one in found.photos
+    }
+
+
+def hash_in_passing(site: "Site", *, now: datetime) -> None:
+    """Hash some photos that came before there were hashes; a duty of the worker, which tells it the time."""
+    del now
+    hash_older(site)
 
 
 def hash_older(site: "Site", most: int = 200) -> int:

@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from layers.field import in_force, likeness
+from layers.field import evidence, in_force, likeness
+from layers.field.evidence import Claim
 from layers.field.in_force import Decision
 from layers.field.reports import Position
+from layers.settings import Settings
 from layers.store.schema import (
     account,
     district,
@@ -86,7 +88,8 @@ class InDistrict:
 class Photo:
     """A photo of a finding; the file is found by its SHA-256.
 
-    It is `reused` if another finding has the same or nearly the same.
+    It is `reused` if another finding has the same or nearly the same.  `away_m`, `apart_s` and `doubts` hold
+    it against the report; see `evidence`.
     """
 
     id: int
@@ -102,6 +105,9 @@ class Photo:
     phash: str | None
     received_at: datetime
     reused: bool
+    away_m: float | None
+    apart_s: float | None
+    doubts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +170,11 @@ def chosen() -> Select[Any]:
     )
 
 
-def assemble(conn: Connection, rows: Sequence[AnyRow]) -> list[Finding]:
+def assemble(conn: Connection, rows: Sequence[AnyRow], settings: Settings) -> list[Finding]:
     """Return the findings of these rows with all that belongs to them, in their order."""
     fids = [row.fid for row in rows]
     placed, decided = _placements(conn, fids), in_force.of_findings(conn, fids)
-    near, areas, pictures = _key_points(conn, fids), _districts(conn, fids), photos_of(conn, fids)
+    near, areas, pictures = _key_points(conn, fids), _districts(conn, fids), photos_of(conn, fids, settings)
     counted = _counted_for(conn, fids)
     return [
         Finding(
@@ -294,15 +300,24 @@ def _counted_for(conn: Connection, fids: Sequence[int]) -> dict[int, str]:
     return {fid: uuids[at] for fid, at in others.items()}
 
 
-_PHOTO_COLUMNS = tuple(name for name in Photo.__slots__ if name != "reused")
+_PHOTO_COLUMNS = tuple(name for name in Photo.__slots__ if name in photo.c)
 
 
-def photos_of(conn: Connection, fids: Sequence[int]) -> dict[int, list[Photo]]:
+def photos_of(conn: Connection, fids: Sequence[int], settings: Settings) -> dict[int, list[Photo]]:
     """Return the photos of findings, in the order in which they came."""
-    rows = conn.execute(select(photo).where(photo.c.finding_id.in_(fids)).order_by(photo.c.id)).all()
+    said = (finding.c.geom, finding.c.accuracy_m, finding.c.observed_at)
+    chosen = select(photo, *said).join(finding, finding.c.fid == photo.c.finding_id)
+    rows = conn.execute(chosen.where(photo.c.finding_id.in_(fids)).order_by(photo.c.id)).all()
     elsewhere = likeness.elsewhere(conn, [row.id for row in rows])
     found: dict[int, list[Photo]] = defaultdict(list)
     for row in rows:
-        known = {name: getattr(row, name) for name in _PHOTO_COLUMNS}
-        found[row.finding_id].append(Photo(**known, reused=row.id in elsewhere))
+        found[row.finding_id].append(_photo(row, settings, reused=row.id in elsewhere))
     return found
+
+
+def _photo(row: AnyRow, settings: Settings, *, reused: bool) -> Photo:
+    claim = Claim(lon=row.geom.x, lat=row.geom.y, accuracy_m=row.accuracy_m, observed_at=row.observed_at)
+    place = None if row.exif_lon is None else (row.exif_lon, row.exif_lat)
+    held = evidence.compare(claim, settings, place=place, taken_at=row.taken_at, role=row.role, reused=reused)
+    known = {name: getattr(row, name) for name in _PHOTO_COLUMNS}
+    return Photo(**known, reused=reused, away_m=held.away_m, apart_s=held.apart_s, doubts=held.doubts)

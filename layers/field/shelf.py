@@ -37,6 +37,8 @@ def keep(root: Path, kind: str, sha256: str, suffix: str, data: bytes) -> Path:
     path = _path(root, kind, sha256, suffix)
     with _translated(root):
         if path.exists() and path.stat().st_size == len(data):
+            # it is wanted again: the sweep of what nobody names counts from now
+            path.touch()
             return path
         _make_folders(root, path.parent)
         _write(path, data)

@@ -6,6 +6,7 @@ import click
 
 from layers import checking
 from layers.errors import XunchaError
+from layers.field import orphans
 from layers.importing import city
 from layers.language import LANGUAGES, gettext
 from layers.site import Site
@@ -77,13 +78,30 @@ def status(home: Path | None) -> None:
 
 
 @click.command(
-    cls=Command, section="Look after the site", help="Check store, history, placements and photos."
+    cls=Command,
+    section="Look after the site",
+    help="Check store, history, placements and photos.",
+    epilog="xuncha check --sweep --home beichen",
 )
+@option("--sweep", is_flag=True, help="Remove files that have belonged to no photo for a day.")
 @place.home_option
-def check(home: Path | None) -> None:
+def check(home: Path | None, *, sweep: bool) -> None:
     """Check a site."""
     with place.opened(home) as site:
         found = checking.soundness(site)
+        if sweep:
+            n = orphans.sweep(site, now=place.now())
+            click.echo(gettext("%(n)s files that belong to no photo were removed", n=n))
+        left = orphans.find(site, now=place.now())
+    if left.n:
+        click.echo(
+            gettext(
+                "%(n)s files (%(mb)s MB) belong to no photo; %(old)s of them for a day: --sweep",
+                n=left.n,
+                mb=f"{left.n_bytes / 1e6:.1f}",
+                old=len(left.old),
+            )
+        )
     for line in found.store:
         click.echo(gettext("store: %(what)s", what=line))
     for broken in found.history:

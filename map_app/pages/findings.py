@@ -89,6 +89,9 @@ def one(uuid: str) -> ResponseReturnValue:
         may_decide=may(visitor(), "decide"),
         linked=twins.links(site(), uuid) if may(visitor(), "see all") else [],
         relations=words.RELATIONS,
+        apart=words.apart,
+        also_on=photos.also_on(site(), visitor(), found),
+        doubts={doubt for picture in found.photos for doubt in picture.doubts},
     )
 
 
