@@ -1,5 +1,8 @@
 """Flagged blocks as places with a name: stretches of one street from crossing to crossing."""
 
+from collections.abc import Mapping
+from typing import cast
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -72,7 +75,8 @@ def join(hotspots: pd.DataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         }
     )
     hot = network[facts["hot"].to_numpy(dtype=bool, na_value=False)]
-    rows = [_stretch(part, network) for _, part in hot.groupby(_together(hot))]
+    meeting = _meeting(network, hot)
+    rows = [_stretch(part, meeting) for _, part in hot.groupby(_together(hot))]
     columns = [
         "name",
         "from_name",
@@ -113,10 +117,20 @@ def _together(hot: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     return np.asarray(connected_components(graph, directed=False)[1][:n])
 
 
-def _stretch(part: pd.DataFrame, network: pd.DataFrame) -> dict[str, object]:
+def _meeting(network: pd.DataFrame, hot: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """Return the named blocks (`name`, `length_m`) at each end of a flagged block, each once."""
+    named = network.loc[network["name"].notna(), ["name", "length_m", "start", "end"]]
+    ends = pd.concat(
+        [named.assign(node=named["start"]), named[named["start"] != named["end"]].assign(node=named["end"])]
+    )
+    there = ends[ends["node"].isin(np.unique(hot[["start", "end"]].to_numpy()))]
+    return {cast("int", node): rows[["name", "length_m"]] for node, rows in there.groupby("node")}
+
+
+def _stretch(part: pd.DataFrame, meeting: Mapping[int, pd.DataFrame]) -> dict[str, object]:
     """Tell one stretch."""
     ids = tuple(sorted(part["block_id"]))
-    begins, ends = _end_names(part, network)
+    begins, ends = _end_names(part, meeting)
     found, expected = float(part["found"].sum()), float(part["expected"].sum())
     return {
         "name": part["name"].dropna().iloc[0] if part["name"].notna().any() else None,
@@ -133,14 +147,14 @@ def _stretch(part: pd.DataFrame, network: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _end_names(part: pd.DataFrame, network: pd.DataFrame) -> tuple[str | None, str | None]:
+def _end_names(part: pd.DataFrame, meeting: Mapping[int, pd.DataFrame]) -> tuple[str | None, str | None]:
     """Name the streets crossed at the two ends of a stretch, the western (then southern) end first."""
     nodes, times = np.unique(np.concatenate([part["start"], part["end"]]), return_counts=True)
     tips = nodes[times == 1]
     if len(tips) != 2:
         return None, None
     places = sorted((_position(part, tip), int(tip)) for tip in tips)
-    return _crossed(places[0][1], part, network), _crossed(places[1][1], part, network)
+    return _crossed(places[0][1], part, meeting), _crossed(places[1][1], part, meeting)
 
 
 def _position(part: pd.DataFrame, node: int) -> tuple[float, float]:
@@ -151,9 +165,11 @@ def _position(part: pd.DataFrame, node: int) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def _crossed(node: int, part: pd.DataFrame, network: pd.DataFrame) -> str | None:
+def _crossed(node: int, part: pd.DataFrame, meeting: Mapping[int, pd.DataFrame]) -> str | None:
     """Name the longest other street at a crossing (the first by name if equally long)."""
-    there = network[((network["start"] == node) | (network["end"] == node)) & network["name"].notna()]
+    there = meeting.get(node)
+    if there is None:
+        return None
     there = there[~there["name"].isin(part["name"].dropna())]
     if there.empty:
         return None
