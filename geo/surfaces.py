@@ -298,21 +298,36 @@ def share_among_blocks(
     >>> share_among_blocks(np.array([[6.0]]), Grid(0, 10, 10, 1, 1), street).exposure.round(3).tolist()
     [2.0, 4.0]
     """
+    row, column = np.nonzero(np.nan_to_num(values) > 0)
+    east, north = over.west + (column + 0.5) * over.pixel_m, over.north - (row + 0.5) * over.pixel_m
+    places = Metres(np.column_stack([east, north]))
+    return share_places_among_blocks(places, values[row, column], blocks, reach_m)
+
+
+def share_places_among_blocks(
+    places: Metres,
+    amount: Floats,
+    blocks: gpd.GeoDataFrame,
+    reach_m: float = 50.0,
+    far_m: float = np.inf,
+) -> pd.DataFrame:
+    """Share the amounts at places among the blocks near them; see `share_among_blocks`.
+
+    A place that is farther than `far_m` metres from every block is left out.
+    """
     if "block_id" not in blocks:
         raise MissingColumnError("blocks need a column %(column)s", column="block_id")
-    row, column = np.nonzero(np.nan_to_num(values) > 0)
-    amount = values[row, column]
-    east, north = over.west + (column + 0.5) * over.pixel_m, over.north - (row + 0.5) * over.pixel_m
-    middles = np.asarray(shapely.points(east, north))
-    lines = blocks.geometry.to_numpy()
+    lines, middles = blocks.geometry.to_numpy(), np.asarray(shapely.points(places))
     tree = shapely.STRtree(lines)
-    pixel, block = tree.query(middles, predicate="dwithin", distance=reach_m)
-    alone = np.setdiff1d(np.arange(len(middles)), pixel)
-    nearest = np.asarray(tree.nearest(middles[alone]) if len(lines) else [], np.int64)
-    pixel, block = np.concatenate([pixel, alone[: len(nearest)]]), np.concatenate([block, nearest])
+    place, block = tree.query(middles, predicate="dwithin", distance=reach_m)
+    alone = np.setdiff1d(np.arange(len(middles)), place)
+    if len(lines) and len(alone):
+        # one of several equally near: the first
+        at, nearest = tree.query_nearest(middles[alone], max_distance=far_m, all_matches=False)
+        place, block = np.concatenate([place, alone[at]]), np.concatenate([block, nearest])
     length_m = shapely.length(lines)[block]
-    share = length_m / np.bincount(pixel, length_m, minlength=len(middles))[pixel]
-    exposure = np.bincount(block, amount[pixel] * share, minlength=len(lines))
+    share = length_m / np.bincount(place, length_m, minlength=len(middles))[place]
+    exposure = np.bincount(block, amount[place] * share, minlength=len(lines))
     return pd.DataFrame({"block_id": blocks["block_id"].to_numpy(), "exposure": exposure.astype(np.float64)})
 
 

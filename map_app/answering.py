@@ -56,7 +56,8 @@ def _hotspots(asked: Asked) -> Answer:
     found = hotspot_words.ask(asked.analyst, asked.choice)
     items = hotspot_words.stretches(asked.analyst, found, asked.hotspot_page)
     numbers = asked.analyst.block_numbers()
-    layer = hotspots.layer(found.blocks, numbers, items, gettext, texts=asked.inside)
+    unknown = "Nobody lives there" if found.residents else "Not observed"
+    layer = hotspots.layer(found.blocks, numbers, items, gettext, unknown=unknown, texts=asked.inside)
     if asked.inside:
         # a page of the server asks for this afterwards: it takes longer than the map
         layer["forecasts"] = hotspot_words.forecasts(asked.analyst, asked.choice)

@@ -19,7 +19,7 @@ Rows = list[tuple[str, str]]
 
 def ask(analyst: Analyst, choice: Choice) -> Hotspots:
     """Return the hotspots of what was chosen."""
-    return hotspots.find(analyst, Asked.of(choice.wanted, choice.stream))
+    return hotspots.find(analyst, Asked.of(choice.wanted, choice.stream, choice.against))
 
 
 def headline(found: Hotspots) -> str:
@@ -110,7 +110,7 @@ def stretches(
 
 def forecasts(analyst: Analyst, choice: Choice) -> Rows:
     """Return how three forecasts did on periods they had not seen."""
-    tested = hotspot_forecasts.test(analyst, Asked.of(choice.wanted, choice.stream))
+    tested = hotspot_forecasts.test(analyst, Asked.of(choice.wanted, choice.stream, choice.against))
     if tested is None:
         return [(gettext("Not tested"), gettext("too few days with tracks, or nothing found on them"))]
     names = {
@@ -171,7 +171,12 @@ def block_card(
     row: Any = here.iloc[0]
     rows = [(gettext("Length"), f"{one['length_m']:.0f} m")]
     if not row["observed_at_all"]:
-        rows.append((gettext("Hotspot"), gettext("not observed: nobody looked here")))
+        unknown = (
+            gettext("nobody lives along here: there is no rate")
+            if found.residents
+            else gettext("not observed: nobody looked here")
+        )
+        rows.append((gettext("Hotspot"), unknown))
     else:
         if not found.declared:
             rows.append((gettext("Inspected"), _km(row["effort_m"])))
@@ -226,6 +231,13 @@ def _model(analyst: Analyst, found: Hotspots) -> Rows:
 
 
 def _effort(analyst: Analyst, found: Hotspots) -> str:
+    if found.residents:
+        known = found.residents.population
+        return gettext(
+            "declared, not measured: who lives along the streets stands in for it, %(n)s people (%(source)s)",
+            n=number(found.residents.total),
+            source=known.attribution or known.source,
+        )
     if found.declared:
         return gettext("declared, not measured: the length of streets stands in for it")
     zone = analyst.site.settings.zone
@@ -272,6 +284,10 @@ def missing(found: Hotspots, choice: Choice) -> list[str]:
                 "%(n)s findings of days before the first or after the last track are not counted.",
                 n=number(found.n_unwatched),
             )
+        )
+    if found.residents:
+        said.append(
+            gettext("Who passes, shops or works there is not known; streets where nobody lives have no rate.")
         )
     if found.model.get("n_not_observed"):
         said.append(

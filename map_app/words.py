@@ -36,6 +36,8 @@ class Choice:
     last: date | None = None
     # whose findings a map of hotspots is of; see `layers.analysis.hotspots.STREAMS`
     stream: str = "patrol"
+    # what is declared in place of effort; see `layers.analysis.hotspots.EXPOSURES`
+    against: str = "streets"
     # what a heat map shows: "rate" per inspected kilometre, or "counts"
     show: str = "rate"
     # what a map of parking is of: "car" or "bicycle"

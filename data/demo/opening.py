@@ -25,7 +25,7 @@ from layers import first_accounts, people, teams, tokens
 from layers.city import versions
 from layers.errors import ConflictError
 from layers.first_accounts import FirstAccount
-from layers.importing import city
+from layers.importing import city, population
 from layers.importing.options import ImportOptions
 from layers.importing.progress import Progress, silent
 from layers.importing.runs import Done
@@ -132,7 +132,7 @@ def _steps(progress: Progress, size: Size) -> Callable[[str, int], None]:
 
 
 def _import_ground(site: Site, folder: Path, now: datetime, progress: Progress) -> list[Done]:
-    return [
+    done = [
         city.import_layer(
             site,
             kind,
@@ -144,6 +144,8 @@ def _import_ground(site: Site, folder: Path, now: datetime, progress: Progress) 
         )
         for kind, name, columns in _BASE_LAYERS
     ]
+    people = population.import_population(site, folder / "population.tif", now=now, progress=progress)
+    return [*done, people]
 
 
 def _fill(

@@ -21,6 +21,7 @@ from geo.heat import Grid
 from geo.surfaces import Surface
 from layers.analysis import cache, heat, hotspots
 from layers.analysis.hotspots import Asked, Hotspots
+from layers.analysis.questions import METHOD_VERSION
 
 if TYPE_CHECKING:
     from layers.analysis.questions import Analyst
@@ -37,7 +38,7 @@ def file(analyst: "Analyst", asked: Asked, now: datetime) -> tuple[str, Path]:
     """
     at = analyst.versions()
     parameters = {**asked.parameters, "network": at.network, "data": at.data, "bandwidth_m": heat.BANDWIDTH_M}
-    key = cache.key("heat", {**parameters, "kind": "rate"})
+    key = cache.key("heat", {**parameters, "kind": "rate", "method": METHOD_VERSION})
     path = analyst.heat_path(key)
     if not path.exists():
         tags = {name: str(value) for name, value in parameters.items() if value is not None}

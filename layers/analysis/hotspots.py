@@ -1,8 +1,9 @@
 """Where more is found than the patrols explain: hotspots of a site, block by block and as named stretches.
 
 Findings of patrols are set against the metres that patrols inspected.  What the public reports follows
-no patrol: it is a stream of its own, set against the length of streets, and so is everything on a site
-that has no tracks; the answer says so (`Hotspots.declared`).
+no patrol: it is a stream of its own, set against a declared exposure, and so is everything on a site that
+has no tracks; the answer says so (`Hotspots.declared`).  Declared is the length of streets, or who lives
+along them where that is known.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import shapely
 from sqlalchemy import func, select
 
 from geo import hotspots, stretches
-from layers.analysis import coverage, density
+from layers.analysis import coverage, density, residents
+from layers.analysis.residents import Residents
 from layers.errors import ForbiddenError
 from layers.field.asking import FindingFilter
 from layers.store.schema import track
@@ -29,20 +31,26 @@ RADIUS_M = 250.0
 ALPHA = 0.05
 PUBLIC = "public"
 STREAMS = ("patrol", PUBLIC)
+RESIDENTS = "residents"
+EXPOSURES = ("streets", RESIDENTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What hotspots are asked for: the period [since, until), categories, a stream, one account's or all."""
+    """What hotspots are asked for: the period [since, until), categories, a stream, one account's or all.
+
+    `against` is what stands in for effort where that is declared: `streets`, their length, or `residents`.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     categories: tuple[tuple[str, str], ...] | None = None
     stream: str = "patrol"
     account_id: int | None = None
+    against: str = "streets"
 
     @classmethod
-    def of(cls, wanted: FindingFilter, stream: str = "patrol") -> "Asked":
+    def of(cls, wanted: FindingFilter, stream: str = "patrol", against: str = "streets") -> "Asked":
         """Return the question of a filter; its places are left out, for effort knows no such bounds.
 
         Raises
@@ -58,6 +66,7 @@ class Asked:
             categories=wanted.categories,
             stream=stream,
             account_id=wanted.account_id,
+            against=against,
         )
 
     @property
@@ -82,7 +91,8 @@ class Hotspots:
 
     `blocks` is what `geo.hotspots.find` returned, with `effort_m`, by block id; `places` what
     `geo.stretches.join` made of the flagged ones, with `near_name` where a place has no name of its own;
-    `model` what the model learned.  `declared` if the length of streets stood in for effort.
+    `model` what the model learned.  `declared` if the length of streets stood in for effort, or, where there
+    are `residents`, who lives along them.
     `findings` are those counted; `n_unwatched` were made on days before the first or after the last track
     (`watched`), `n_other` belong to the other stream.
     """
@@ -95,6 +105,7 @@ class Hotspots:
     watched: tuple[datetime, datetime] | None
     n_other: int
     n_unwatched: int
+    residents: Residents | None = None
 
     @property
     def n_observed(self) -> int:
@@ -119,7 +130,8 @@ def _find(analyst: "Analyst", asked: Asked) -> Hotspots:
     both = analyst.findings(asked.wanted)
     own = both[both["channel"].eq(PUBLIC) == (asked.stream == PUBLIC)]
     findings = own if declared else within(own, analyst, watched)
-    amount = exposure(analyst, asked) if not declared else _length(blocks)
+    people = residents.find(analyst) if declared and asked.against == RESIDENTS else None
+    amount = exposure(analyst, asked) if not declared else _declared(blocks, people)
     table = hotspots.find(weights(findings, blocks), blocks, amount, radius_m=RADIUS_M, alpha=ALPHA)
     table["effort_m"] = np.nan if declared else amount["effort_m"].to_numpy()
     return Hotspots(
@@ -131,6 +143,7 @@ def _find(analyst: "Analyst", asked: Asked) -> Hotspots:
         watched=watched,
         n_other=len(both) - len(own),
         n_unwatched=len(own) - len(findings),
+        residents=people,
     )
 
 
@@ -157,7 +170,9 @@ def exposure(analyst: "Analyst", asked: Asked) -> pd.DataFrame:
     return found["metres"].rename("effort_m").reset_index()
 
 
-def _length(blocks: gpd.GeoDataFrame) -> pd.DataFrame:
+def _declared(blocks: gpd.GeoDataFrame, people: Residents | None) -> pd.DataFrame:
+    if people is not None:
+        return people.blocks
     return pd.DataFrame({"block_id": blocks["block_id"], "exposure": blocks["length_m"]})
 
 

@@ -212,6 +212,11 @@ def drop_old_tracks(conn: Connection) -> None:
     conn.execute(text(f"ALTER TABLE track ADD COLUMN dropped_at {kind}"))
 
 
+def know_people(conn: Connection) -> None:
+    """Keep rasters of where people live."""
+    add_tables(conn, schema.population)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -235,6 +240,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(19, "checks", keep_checks),
     Migration(20, "targets", keep_targets),
     Migration(21, "dropped tracks", drop_old_tracks),
+    Migration(22, "population", know_people),
 )
 
 

@@ -12,6 +12,7 @@ from layers import people
 from layers.city.taxonomy import DISTRICT_LEVELS, KEY_POINT_KINDS
 from layers.errors import InvalidError, NotFoundError
 from layers.importing import city, field, osm_tags, profiles, refusals
+from layers.importing import population as people_rasters
 from layers.importing.options import FRAMES, UNITS_M, ImportOptions
 from layers.importing.osm_tags import AreaLevels
 from layers.importing.progress import Progress
@@ -176,6 +177,34 @@ def key_points(file: Path, kind: str | None, gates: Path | None, **given: Any) -
 def districts(file: Path, level: str | None, **given: Any) -> None:
     """Import areas."""
     _import_layer("districts", file, _options(given, constants={"level": level}), given)
+
+
+@import_.command(
+    cls=Command,
+    section="The city",
+    help="A raster of people per cell, such as WorldPop's: what reports of the public can be set against.",
+    epilog='xuncha import population chn_ppp_2020.tif --attribution "WorldPop, CC BY 4.0"',
+)
+@click.argument("file", type=_PATH)
+@option("--attribution", help="Whom the maps are to name as the source of the numbers.")
+@_source
+@option("--dry-run", is_flag=True, help="Read and check the cells, write nothing.")
+@place.home_option
+def population(
+    file: Path, attribution: str | None, source_name: str | None, dry_run: bool, home: Path | None
+) -> None:
+    """Import where people live."""
+    with place.opened(home) as site, progress.shown() as shown:
+        done = people_rasters.import_population(
+            site,
+            file,
+            now=place.now(),
+            source=source_name,
+            attribution=attribution,
+            dry_run=dry_run,
+            progress=shown,
+        )
+    telling.tell(file, done, None, dry_run=dry_run)
 
 
 def _import_layer(

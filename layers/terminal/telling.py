@@ -19,6 +19,7 @@ _KINDS = {
     "findings": "Findings",
     "tracks": "Tracks",
     "photos": "Photos",
+    "population": "Inhabited cells",
 }
 
 
@@ -47,6 +48,8 @@ def tell(file: Path, done: Done, refused_file: Path | None, *, dry_run: bool) ->
     _tell_network(done)
     _tell_gates(done)
     _tell_skipped(done.skipped)
+    if "people" in done.facts:
+        click.echo("  " + gettext("%(n)s people around the streets", n=f"{done.facts['people']:,}"))
     for source, error in done.facts.get("fitted", {}).items():
         click.echo(f"  {fitted(source, error)}")
     if done.facts.get("n_date_only"):

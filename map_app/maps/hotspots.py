@@ -49,9 +49,10 @@ def layer(
     stretches: Sequence[dict[str, Any]],
     say: Callable[[str], str],
     *,
+    unknown: str = "Not observed",
     texts: bool = False,
 ) -> dict[str, Any]:
-    """Return the observed blocks by class of ratio; all others are of the class "not observed".
+    """Return the observed blocks by class of ratio; all others are of the class that `unknown` names.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def layer(
     which = classes(known["ratio"])
     n = np.bincount(which, minlength=NOT_OBSERVED + 1)
     n[NOT_OBSERVED] = len(blocks) - len(seen)
-    labels = [*((one.label, one.colour) for one in style.RATIOS), ("Not observed", style.NEVER.colour)]
+    labels = [*((one.label, one.colour) for one in style.RATIOS), (unknown, style.NEVER.colour)]
     answer: dict[str, Any] = {
         "classes": [
             {"label": say(label), "colour": colour, "n": int(count), "swatch": "line", **_look(k)}

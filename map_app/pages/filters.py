@@ -6,7 +6,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from layers.analysis.hotspots import STREAMS
+from layers.analysis import residents
+from layers.analysis.hotspots import EXPOSURES, RESIDENTS, STREAMS
 from layers.analysis.parking import VEHICLES
 from layers.city import taxonomy
 from layers.city.taxonomy import Taxonomy
@@ -63,6 +64,7 @@ class Form:
     last_day: str
     periods: list[tuple[int, str]]
     streams: list[tuple[str, str]] = field(default_factory=list)
+    exposures: list[tuple[str, str]] = field(default_factory=list)
     shows: list[tuple[str, str]] = field(default_factory=list)
     vehicles: list[tuple[str, str]] = field(default_factory=list)
     selects: list[Select] = field(default_factory=list)
@@ -89,13 +91,18 @@ def parse(arguments: Mapping[str, str]) -> Choice:
     stream = arguments.get("stream") or STREAMS[0]
     if stream not in STREAMS:
         raise InvalidError("%(given)s is no stream of findings", field="stream", given=stream[:40])
+    against = arguments.get("against") or EXPOSURES[0]
+    if against not in EXPOSURES:
+        raise InvalidError(
+            "%(given)s is nothing to set findings against", field="against", given=against[:40]
+        )
     show = arguments.get("show") or SHOWS[0]
     if show not in SHOWS:
         raise InvalidError("%(given)s is nothing that a heat map shows", field="show", given=show[:40])
     vehicle = arguments.get("vehicle") or VEHICLE_KINDS[0]
     if vehicle not in VEHICLE_KINDS:
         raise InvalidError("%(given)s is no kind of vehicle", field="vehicle", given=vehicle[:40])
-    return Choice(seen_by(visitor(), wanted), first, last, stream, show, vehicle)
+    return Choice(seen_by(visitor(), wanted), first, last, stream, against, show, vehicle)
 
 
 def form(arguments: Mapping[str, str]) -> Form:
@@ -115,7 +122,9 @@ def form(arguments: Mapping[str, str]) -> Form:
 def form_of_hotspots(arguments: Mapping[str, str]) -> Form:
     """Return the form of hotspots: whose findings in place of where, for effort knows no districts."""
     streams = [("patrol", gettext("Found on patrol")), ("public", gettext("Reported by the public"))]
-    return replace(form(arguments), districts=[], streams=streams)
+    exposures = [("streets", gettext("The length of streets")), (RESIDENTS, gettext("Who lives there"))]
+    offered = exposures if residents.are_known(analyst()) else []
+    return replace(form(arguments), districts=[], streams=streams, exposures=offered)
 
 
 def form_of_heat(arguments: Mapping[str, str]) -> Form:

@@ -39,7 +39,7 @@ def forecasts() -> Response:
 def geopackage() -> Response:
     """Send every block with found, expected, ratio, interval and q, and the stretches."""
     choice = filters.parse(request.args)
-    content = hotspot_files.geopackage(analyst(), Asked.of(choice.wanted, choice.stream))
+    content = hotspot_files.geopackage(analyst(), Asked.of(choice.wanted, choice.stream, choice.against))
     return _attached(content, "application/geopackage+sqlite3", "hotspots.gpkg")
 
 
@@ -64,7 +64,7 @@ def _attached(content: bytes, kind: str, name: str) -> Response:
 def one(block_id: str) -> ResponseReturnValue:
     """Show the stretch that a block belongs to."""
     choice = filters.parse(request.args)
-    asked, at = Asked.of(choice.wanted, choice.stream), now()
+    asked, at = Asked.of(choice.wanted, choice.stream, choice.against), now()
     place = hotspot_places.place(analyst(), asked, block_id, at)
     lines, which = legend.entries(site().taxonomy, analyst().used_categories())
     latest = findings.page(

@@ -48,5 +48,6 @@ def kind_name(kind: str) -> str:
         "findings": gettext("Findings"),
         "tracks": gettext("Tracks"),
         "photos": gettext("Photos"),
+        "population": gettext("Population"),
     }
     return names.get(kind, kind)

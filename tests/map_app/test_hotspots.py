@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from layers.field import findings
+from layers.importing.population import import_population
 from layers.people import Account
 from layers.site import Site
 from tests.conftest import report
 from tests.layers.analysis.test_hotspots import report_much_on_one_block, walk_everywhere
+from tests.layers.importing.test_population import raster
 
 
 @pytest.fixture
@@ -152,3 +155,19 @@ def test_the_map_of_parked_vehicles_advises_and_says_what_is_assumed(
     assert rows["Advice"] in {"nothing was seen", "paint bays: there is no room in reach"}
     assert client.get("/data/maps/parking?vehicle=boat").status_code == 400
     assert client.get("/data/maps/parking?vehicle=bicycle").json["layer"]["stretches"] == []
+
+
+def test_reports_of_the_public_can_be_set_against_who_lives_there(
+    client: FlaskClient, town: Site, now: datetime, tmp_path: Path
+) -> None:
+    assert 'name="against"' not in client.get("/maps/hotspots").get_data(as_text=True)
+    import_population(town, raster(tmp_path / "people.tif"), now=now, attribution="WorldPop, CC BY 4.0")
+    assert 'name="against"' in client.get("/maps/hotspots").get_data(as_text=True)
+    answer = client.get("/data/maps/hotspots?stream=public&against=residents").json
+    effort = dict(answer["basis"])["Effort"]
+    assert effort.startswith("declared, not measured: who lives along the streets")
+    assert "WorldPop, CC BY 4.0" in effort
+    layer = answer["layer"]
+    assert layer["classes"][layer["rest"]]["label"] == "Nobody lives there"
+    assert client.get("/data/maps/hotspots?against=rumours").status_code == 400
+    assert "Population" in client.get("/imports").get_data(as_text=True)

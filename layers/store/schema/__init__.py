@@ -384,6 +384,7 @@ from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
 from layers.store.schema.photo_upload import photo_upload as photo_upload  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
+from layers.store.schema.population import population as population  # noqa: E402
 from layers.store.schema.street_check import check_stretch as check_stretch  # noqa: E402
 from layers.store.schema.street_check import street_check as street_check  # noqa: E402
 from layers.store.schema.team_member import team_member as team_member  # noqa: E402

@@ -1,0 +1,95 @@
+"""Where people live: a raster of counts kept with the site, of which the newest is in force."""
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyproj
+from sqlalchemy import Connection, insert, select
+
+from geo.people import Cells
+from layers import history
+from layers.store.schema import population
+
+if TYPE_CHECKING:
+    from layers.site import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Population:
+    """The people of a site, and where the numbers come from."""
+
+    id: int
+    source: str
+    attribution: str | None
+    added_at: datetime
+    cells: Cells
+
+
+def add(
+    site: "Site",
+    cells: Cells,
+    source: str,
+    attribution: str | None,
+    *,
+    content_hash: str,
+    now: datetime,
+    account_id: int | None = None,
+) -> bool:
+    """Keep a raster as the one in force; tell whether it is new."""
+    row = {
+        "source": source,
+        "attribution": attribution,
+        "content_hash": content_hash,
+        "crs": cells.crs.to_wkt(),
+        "west": cells.west,
+        "north": cells.north,
+        "cell_width": cells.width,
+        "cell_height": cells.height,
+        "n_rows": cells.values.shape[0],
+        "n_columns": cells.values.shape[1],
+        "people": cells.total,
+        "cells": zlib.compress(cells.values.astype("<f4").tobytes()),
+        "added_at": now,
+        "account_id": account_id,
+    }
+    same = ("content_hash", "source", "attribution", "west", "north", "n_rows", "n_columns")
+    with site.store.write() as conn:
+        there = conn.execute(_newest(*(population.c[name] for name in same))).first()
+        if there is not None and all(getattr(there, name) == row[name] for name in same):
+            return False
+        conn.execute(insert(population).values(row))
+        history.append(
+            conn,
+            at=now,
+            account_id=account_id,
+            action="replace",
+            noun="population",
+            noun_id=source,
+            details={"people": round(cells.total), "content_hash": content_hash},
+        )
+    return True
+
+
+def newest(conn: Connection) -> Population | None:
+    """Return the population in force; None where there is none."""
+    row = conn.execute(_newest(population)).first()
+    if row is None:
+        return None
+    values = np.frombuffer(zlib.decompress(row.cells), "<f4").reshape(row.n_rows, row.n_columns)
+    crs = pyproj.CRS.from_user_input(row.crs)
+    cells = Cells(values.astype(np.float64), row.west, row.north, row.cell_width, row.cell_height, crs)
+    return Population(
+        id=row.id, source=row.source, attribution=row.attribution, added_at=row.added_at, cells=cells
+    )
+
+
+def is_known(conn: Connection) -> bool:
+    """Tell whether there is any."""
+    return conn.execute(_newest(population.c.id)).first() is not None
+
+
+def _newest(*columns: Any) -> Any:
+    return select(*columns).order_by(population.c.id.desc()).limit(1)
