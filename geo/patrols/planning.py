@@ -96,7 +96,7 @@ def plan(
             raise GeoError("shift %(number)d has no time", number=number)
         tasks = _tasks(city, value, shift)
         route = _route(city, shift, tasks, search(tasks, effort, number))
-        value[city.numbers(route.walk["block_id"].unique())] = 0.0
+        value[city.numbers(route.walk["block_id"].tolist())] = 0.0
         routes.append(route)
     return routes
 
@@ -114,7 +114,7 @@ class _City:
 
     def numbers(self, block_ids: Sequence[str]) -> Ints:
         """Return the numbers of blocks, unknown ones left out."""
-        found = self.index.get_indexer(pd.Index(block_ids, dtype=self.index.dtype))
+        found = self.index.get_indexer(pd.Index(np.array(block_ids, dtype=object)))
         return np.asarray(found[found >= 0], np.int64)
 
     def reachable(self, shift: Shift) -> NDArray[np.bool_]:
@@ -132,7 +132,9 @@ def _tasks(city: _City, value: Floats, shift: Shift) -> Tasks:
     ways, station = city.ways, city.ways.node(shift.station)
     reachable, seconds = city.reachable(shift), city.seconds
     sample = city.numbers(shift.sample)
-    sample = sample[reachable[sample]][:MOST_STOPS]
+    sample = sample[reachable[sample]]
+    enough = np.cumsum(seconds[sample]) < SAMPLE_SHARE * shift.seconds
+    sample = sample[: int(enough.sum()) + 1]
     wanted = np.flatnonzero(reachable & (value > 0))
     best = wanted[np.argsort(-value[wanted] / (seconds[wanted] + 30.0), kind="stable")][:MOST_STOPS]
     stops = np.concatenate([sample, np.setdiff1d(best, sample)])

@@ -29,6 +29,7 @@ SCRIPTS = (
     "stretch.js",
     "shifts.js",
     "coverage.js",
+    "patrol.js",
 )
 STYLES = ("map.css",)
 

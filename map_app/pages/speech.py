@@ -58,6 +58,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
         ("pages.duplicates.page", gettext("Duplicates")),
     )
     report = (("pages.field.page", gettext("Report")), ("pages.phone.page", gettext("On a phone")))
+    planned = ("pages.patrol_plan.page", gettext("Patrol plan"))
     work = ("pages.jobs.page", gettext("Background work"))
     imports = ("pages.imports.page", gettext("Imports"))
     told = ("pages.webhooks.page", gettext("Webhooks"))
@@ -66,6 +67,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     mine = ("pages.own.page", gettext("My account"))
     patrols = [
         ("pages.coverage.tables", gettext("Coverage in numbers")),
+        *_for("overview", planned),
         ("pages.targets.page", gettext("Targets")),
     ]
     groups = [
