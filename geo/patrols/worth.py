@@ -102,7 +102,7 @@ def worth(
     age_days : array
         Days since the last inspection; inf where there was none.
     target_days : array
-        Longest time between two inspections, days, above 0.
+        Longest time between two inspections, days, above 0; inf where there is none.
     rechecks : array or number
         Findings on the block whose time is up.
     bells : sequence of Bell
@@ -142,7 +142,8 @@ def worth(
             raise GeoError("%(name)s of row %(row)d cannot be so", name=name, row=int(np.argmax(bad)))
     average = float(rate @ length / length.sum()) if length.sum() > 0 else 0.0
     late = age > target
-    times = np.where(late, np.minimum(age / target, MOST_OVERDUE), 0.0)
+    times = np.zeros(n)
+    times[late] = np.minimum(age[late] / target[late], MOST_OVERDUE)
     school, opens, closes = np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
     place = pd.Index(blocks["block_id"])
     for bell in bells:

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 # Findings and effort of so many days say what is likely; re-checks older than that are beyond this plan
 MEMORY_DAYS = 60
 MOST_TEAMS, MOST_HOURS = 6, 10.0
-# A school is looked after in so many minutes before its bell; vouched for so many days
+# A school is looked after in so many minutes before its bell
 BEFORE_BELL = timedelta(minutes=40)
-SCHOOL_DAYS = 14
 # A school without a verdict because nobody looked, or not all round
 _OPEN = frozenset({"unverified", "partly"})
 REASONS = ("recheck", "school", "overdue", "likely", "sample")
@@ -88,22 +87,25 @@ def plan(analyst: "Analyst", asked: Asked, now: datetime) -> Plan:
     """Return the plan of a shift, the same for the same day and data."""
     today = now.astimezone(analyst.site.settings.zone).date()
     known: dict[str, object] = {name: str(getattr(asked, name)) for name in asked.__slots__}
-    return analyst.kept("patrol plan", {**known, "today": str(today)}, lambda: _plan(analyst, asked, now))
+    known |= {"today": str(today), "targets": coverage_tables.target_days(analyst).version}
+    return analyst.kept("patrol plan", known, lambda: _plan(analyst, asked, now))
 
 
 def _plan(analyst: "Analyst", asked: Asked, now: datetime) -> Plan:
-    zone = analyst.site.settings.zone
+    settings = analyst.site.settings
+    zone = settings.zone
     begins_at = datetime.combine(asked.day, asked.begins, zone)
     blocks = coverage_choice.streets(analyst, coverage_choice.Asked(district_id=asked.district_id))
     if not len(blocks):
         raise InvalidError("No street lies in this area", field="district")
     last_at = last_inspected(analyst, now).reindex(blocks["block_id"])
     age = ((pd.Timestamp(begins_at) - last_at).dt.total_seconds() / 86400).clip(lower=0).fillna(np.inf)
-    target = np.array([coverage_tables.target(name) for name in blocks["class"].fillna("unclassified")])
+    days = coverage_tables.target_days(analyst)
+    target = np.array([days.of(name) or np.inf for name in blocks["class"].fillna("unclassified")])
     due = due_rechecks(analyst, last_at, begins_at)
     found = hotspots.find(analyst, hotspots.Asked(since=_midnight(now, zone) - timedelta(days=MEMORY_DAYS)))
-    schools = surroundings.status(analyst, now, SCHOOL_DAYS)
-    bells = _bells(schools, begins_at, asked.hours)
+    schools = surroundings.status(analyst, now, settings.surroundings_days)
+    bells = _bells(schools, settings.bells, begins_at, asked.hours)
     worth = patrols.worth(
         blocks,
         rate_per_m=_rates(found, analyst.site.network.blocks).reindex(blocks["block_id"]).to_numpy(),
@@ -187,10 +189,12 @@ def _rates(found: hotspots.Hotspots, blocks: gpd.GeoDataFrame) -> "pd.Series[flo
     return rates
 
 
-def _bells(found: surroundings.Surroundings, begins_at: datetime, hours: float) -> list[Bell]:
+def _bells(
+    found: surroundings.Surroundings, bells: Sequence[str], begins_at: datetime, hours: float
+) -> list[Bell]:
     """Return the streets not seen around each school without a verdict, before a bell of the shift."""
     windows = []
-    for bell in surroundings.BELLS:
+    for bell in bells:
         after = datetime.combine(begins_at.date(), time.fromisoformat(bell), begins_at.tzinfo) - begins_at
         if after >= BEFORE_BELL and after <= timedelta(hours=hours):
             windows.append(after)
