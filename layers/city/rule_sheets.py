@@ -10,6 +10,7 @@ import pandas as pd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
+from layers import unpacking
 from layers.city import clearance_rules
 from layers.city.clearance_rules import Kept
 from layers.errors import InvalidError, UnreadableFileError
@@ -58,6 +59,8 @@ def read(path: Path) -> pd.DataFrame:
     """Read a spreadsheet, CSV or XLSX by its name."""
     try:
         if path.suffix.lower() == ".xlsx":
+            # what is inside counts for GDAL, not the name
+            unpacking.require_plain(path)
             table: pd.DataFrame = pyogrio.read_dataframe(path, read_geometry=False, HEADERS="FORCE")
             return table
         return pd.read_csv(path, encoding="utf-8-sig")

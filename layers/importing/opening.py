@@ -1,6 +1,5 @@
 """Files of any format but text tables, opened: unpacked, the layer found, the encoding known."""
 
-import gzip
 import re
 import shutil
 import tempfile
@@ -18,10 +17,13 @@ import pyarrow.parquet as pq
 import pyogrio
 import shapely
 
+from layers import unpacking
 from layers.errors import InvalidError, UnreadableFileError
 from layers.importing import tables
 from layers.importing.options import ImportOptions
 
+# A file that is read must not make GDAL ask a server
+pyogrio.set_gdal_config_options({"GML_DOWNLOAD_SCHEMA": "NO", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "none"})
 PARQUET = frozenset({".parquet", ".geoparquet", ".pq"})
 # Language driver ids in the header of a DBF file that name an encoding used in East Asia or UTF-8
 _DBF_ENCODINGS = {0x4D: "gb18030", 0x4F: "big5", 0x78: "big5", 0x7A: "gb18030"}
@@ -44,6 +46,8 @@ def table(path: Path, options: ImportOptions, *, as_is: bool = False) -> pd.Data
     """
     tables.check_there(path)
     with _unzipped(path) as plain:
+        if plain.is_file():
+            unpacking.require_plain(plain)
         rows: pd.DataFrame = _read_plain(plain, options, as_is=as_is)
     rows.index = pd.RangeIndex(1, len(rows) + 1)
     return rows
@@ -58,7 +62,7 @@ def _unzipped(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / path.name[: -len(".gz")]
         try:
-            with gzip.open(path) as source, plain.open("wb") as target:
+            with unpacking.opened(path) as source, plain.open("wb") as target:
                 shutil.copyfileobj(source, target)
         except (OSError, EOFError) as error:
             raise UnreadableFileError(

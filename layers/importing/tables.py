@@ -15,6 +15,7 @@ import pandas as pd
 from layers.errors import UnreadableFileError
 from layers.importing.progress import Progress, silent
 from layers.importing.refusals import Faults, Refusal
+from layers.unpacking import Unpacked
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 CHUNK_ROWS = 10_000
@@ -136,7 +137,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         if not path.name.lower().endswith(".gz"):
             yield file, file
             return
-        with gzip.GzipFile(fileobj=file) as content:
+        with Unpacked(file, path.name, path.stat().st_size) as content:
             yield cast("IO[bytes]", content), file
 
 

@@ -1,6 +1,5 @@
 """Files of tracks: GPX, or tables with a row a fix and a column that tells the outings apart."""
 
-import gzip
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from layers import unpacking
 from layers.errors import InvalidError, UnreadableFileError
 from layers.field import gpx
 from layers.field.reports import CLOCK_AHEAD
@@ -156,7 +156,7 @@ def _of_gpx(path: Path, options: ImportOptions) -> Outings:
     tables.check_there(path)
     positions.check_frame(options.frame)
     try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        with unpacking.opened(path) as file:
             fixes = gpx.read(file.read())
     except (OSError, EOFError) as error:
         raise UnreadableFileError(

@@ -17,8 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 import pyogrio
 
 from geo.errors import GeoError
-from layers import jobs, people
-from layers.errors import ForbiddenError, InvalidError, NotFoundError, UnreadableFileError
+from layers import jobs, people, unpacking
+from layers.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError, UnreadableFileError
 from layers.field import placements
 from layers.importing import field, findings, profiles, refusals, tables
 from layers.importing.options import ImportOptions
@@ -96,14 +96,15 @@ def of(site: "Site", account: Account, job_id: int) -> "Job":
 def look(site: "Site", work: Work) -> dict[str, Any]:
     """Do the job of looking: read every row and write nothing."""
     account, path, options = _given(site, work)
-    told: dict[str, Any] = {"known": _columns(path, options)}
+    told: dict[str, Any] = {"known": []}
     try:
+        told["known"] = _columns(path, options)
         done = field.import_findings(
             site, account, path, options, now=work.clock(), dry_run=True, progress=work.progress
         )
         bad = {one.row for one in done.refused}
         told |= {**_told(done), "points": _points(site, path, options, bad)}
-    except (InvalidError, UnreadableFileError, GeoError) as error:
+    except (InvalidError, UnreadableFileError, TooLargeError, GeoError) as error:
         # what is missing is said on the page, where it can be chosen
         told["error"] = jobs.told(error)
     return told
@@ -133,6 +134,7 @@ def _columns(path: Path, options: ImportOptions) -> list[str]:
     if tables.is_text_table(path):
         chunk = next(iter(tables.chunks(path, encoding=options.encoding)), None)
         return [] if chunk is None else [str(name) for name in chunk.rows.columns]
+    unpacking.require_plain(path)
     try:
         return [str(name) for name in pyogrio.read_info(path, layer=options.layer)["fields"]]
     except pyogrio.errors.DataSourceError:
