@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import rasterio
 
@@ -14,10 +13,9 @@ from layers.analysis import heat_rate
 from layers.analysis import hotspots as hotspots_of
 from layers.analysis.hotspots import Asked as HotspotsAsked
 from layers.analysis.questions import Analyst
-from layers.city import taxonomy
 from layers.language import gettext, ngettext
 from map_app import basis, coverage_words, hotspot_words, legend, parking_words
-from map_app.maps import density, findings, heat, hotspots, parking, pictures, school_zones
+from map_app.maps import density, findings, heat, hotspots, parking, pictures
 from map_app.style import Entry
 from map_app.words import Choice, number
 
@@ -157,32 +155,6 @@ def _parking(asked: Asked) -> Answer:
     }
 
 
-def _school_zones(asked: Asked) -> Answer:
-    chosen, entries = _chosen(asked)
-    radius_m = asked.analyst.site.settings.school_radius_m
-    found = asked.analyst.school_zones(asked.choice.wanted, radius_m)
-    schools = found.schools.assign(kind_name=[taxonomy.kind_name(kind) for kind in found.schools["kind"]])
-    inside = chosen.iloc[np.unique(found.inside["finding"].to_numpy(dtype=int))]
-    n_by_point = int((schools["measured_from"] == "point").sum())
-    missing = [
-        gettext(
-            "Straight distance of %(radius)s m; gates and ways on foot are not used.", radius=f"{radius_m:g}"
-        ),
-        ngettext(
-            "%(n)s school has no mapped ground and is measured from its point.",
-            "%(n)s schools have no mapped ground and are measured from their points.",
-            n_by_point,
-        ),
-    ]
-    return {
-        "headline": gettext(
-            "%(n)s findings around %(schools)s schools", n=number(len(inside)), schools=number(len(schools))
-        ),
-        "layer": school_zones.layer(schools, inside, entries, gettext),
-        "basis": basis.of_findings(asked.analyst, asked.choice, chosen, missing, asked.now),
-    }
-
-
 _ANSWERS: dict[str, Callable[[Asked], Answer]] = {
     "findings": _findings,
     "hotspots": _hotspots,
@@ -190,7 +162,6 @@ _ANSWERS: dict[str, Callable[[Asked], Answer]] = {
     "heat": _heat,
     "coverage": _coverage,
     "parking": _parking,
-    "school_zones": _school_zones,
 }
 
 

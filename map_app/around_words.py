@@ -15,16 +15,16 @@ _HIGH = 70.0
 FEWEST_M = 500.0
 
 
-def of(found: Around, categories: Taxonomy, settings: Settings) -> dict[str, Any]:
+def of(found: Around, categories: Taxonomy, settings: Settings, *, bells: bool = True) -> dict[str, Any]:
     """Return the parts of the page that say what was found around a place."""
     weeks = found.weeks
     active = (weeks["n"] > 0) | (weeks["inspected_m"] > 0)
     weeks = weeks.loc[active.idxmax() :] if active.any() else weeks.iloc[:0]
-    most, longest = max(1, *weeks["n"].tolist()), max(1.0, *weeks["inspected_m"].tolist())
+    most, longest = max([1, *weeks["n"].tolist()]), max([1.0, *weeks["inspected_m"].tolist()])
     return {
         "weeks": [_week(row, most, longest) for row in weeks.to_dict("records")],
         "hours": _hours(found.hours),
-        "bells": [_minutes(bell) / 60 for bell in settings.bells],
+        "bells": [_minutes(bell) / 60 for bell in settings.bells] if bells else [],
         "bell_names": ", ".join(settings.bells),
         "bell_minutes": settings.bell_minutes,
         "bell_width": settings.bell_minutes / 30,

@@ -20,7 +20,7 @@ from layers.language import current, gettext, ngettext
 from layers.site import Site
 from map_app import answering, assets, grounds, icons, subjects
 from map_app.answering import Asked
-from map_app.maps import base, coverage, density, findings, heat, hotspots, parking, school_zones
+from map_app.maps import base, coverage, density, findings, heat, hotspots, parking
 from map_app.maps.base import CityMap, Ground, Source
 from map_app.words import Choice
 
@@ -32,7 +32,6 @@ _BUILD: dict[str, Callable[..., CityMap]] = {
     "heat": heat.build,
     "coverage": coverage.build,
     "parking": parking.build,
-    "school_zones": school_zones.build,
 }
 
 
@@ -61,7 +60,7 @@ def export(site: Site, outdir: Path, wanted: FindingFilter | None = None, *, now
     lines = _write_lines(analyst, outdir / "data")
     pages = [outdir / "index.html"]
     templates = _templates()
-    names = subjects.NAMES if site.network_or_none() else ("findings", "school_zones")
+    names = subjects.NAMES if site.network_or_none() else ("findings",)
     for name in names:
         asked = Asked(analyst=analyst, choice=choice, now=now, inside=True)
         script = _write_script(outdir / "data" / f"{name}.js", name, answering.answer(name, asked))

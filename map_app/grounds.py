@@ -83,6 +83,7 @@ def texts() -> dict[str, str]:
     said = (
         "Drawing the streets for the first time …",
         "Open finding",
+        "Open the page",
         "List its findings",
         "Open hotspot",
         "Findings at this place",

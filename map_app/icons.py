@@ -21,7 +21,7 @@ _PATHS = {
     '<circle cx="20" cy="6" r="1.4"/>',
     "parking": '<rect x="4" y="3" width="16" height="18" rx="3"/>'
     '<path d="M9.5 17V7h3.3a3.1 3.1 0 0 1 0 6.2H9.5"/>',
-    "school_zones": '<path d="M3 10l9-5 9 5-9 5-9-5zM7 12.5V17c3 2 7 2 10 0v-4.5M21 10v5"/>',
+    "surroundings": '<path d="M3 10l9-5 9 5-9 5-9-5zM7 12.5V17c3 2 7 2 10 0v-4.5M21 10v5"/>',
     "list": '<path d="M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01"/>',
     "field": '<rect x="7" y="2.5" width="10" height="19" rx="2.2"/><path d="M11 18.5h2"/>',
     "camera": '<path d="M4 8h3.2L9 5.5h6L17 8H20a1 1 0 0 1 1 1'

@@ -30,7 +30,6 @@ HEAT_COLOURS = ("#fff3c4", "#fdd27f", "#f79a4d", "#dd5a3a", "#9c2339", "#4f1038"
 # The likeliest block of a finding, and the runner-up; and another that a person chose
 CANDIDATE_COLOURS = ("#0b7285", "#e69f00")
 CHOSEN_COLOUR = "#6a4c93"
-ZONE_COLOUR = "#6a4c93"
 CAMPUS_COLOUR = "#2f7d5b"
 
 

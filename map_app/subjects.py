@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from layers.language import gettext
 
-NAMES = ("findings", "hotspots", "density", "heat", "coverage", "parking", "school_zones")
+NAMES = ("findings", "hotspots", "density", "heat", "coverage", "parking")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,16 +100,6 @@ def _parking() -> Subject:
     )
 
 
-def _school_zones() -> Subject:
-    return Subject(
-        short=gettext("School zones"),
-        title=gettext("Zones around schools"),
-        lead=gettext("Schools and kindergartens with the findings in their surroundings."),
-        legend=gettext("Findings inside a zone"),
-        list=gettext("Schools, most findings first"),
-    )
-
-
 def _not_corrected() -> str:
     return gettext("Counts, not corrected for patrol effort: where more is patrolled, more is found.")
 
@@ -121,5 +111,4 @@ _SUBJECTS = {
     "heat": _heat,
     "coverage": _coverage,
     "parking": _parking,
-    "school_zones": _school_zones,
 }

@@ -15,10 +15,8 @@ import pandas as pd
 import shapely
 from sqlalchemy import select
 
-from geo.crs import LonLat
-from layers.analysis import base_map, cache, density, heat, school_zones, selection
+from layers.analysis import base_map, cache, density, heat, selection
 from layers.analysis.heat import Surface
-from layers.analysis.school_zones import SchoolZones
 from layers.city import taxonomy
 from layers.city.networks import Network
 from layers.errors import NotFoundError
@@ -134,17 +132,6 @@ class Analyst:
         inside = findings[~findings["outside"].eq(True)]
         places = network.projection.to_metres(inside[["lon", "lat"]].to_numpy())
         return heat.surface(places, network.blocks.geometry.to_numpy(), network.blocks.crs)
-
-    def school_zones(self, chosen: FindingFilter, radius_m: float) -> SchoolZones:
-        """Return the zones around the site's schools with the chosen findings inside."""
-
-        def make() -> SchoolZones:
-            findings = self.findings(chosen)
-            return school_zones.find(
-                self.schools(), LonLat(findings[["lon", "lat"]].to_numpy(dtype=float)), radius_m
-            )
-
-        return self.kept("school_zones", {**asdict(chosen), "radius_m": radius_m}, make)
 
     def schools(self) -> gpd.GeoDataFrame:
         """Return the schools and kindergartens in force."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from geo.crs import Projection
 from geo.errors import GeometryKindError
@@ -27,6 +27,15 @@ def read(conn: Connection, kinds: tuple[str, ...] | None = None) -> gpd.GeoDataF
     if kinds is not None:
         where.append(key_point.c.kind.in_(kinds))
     return frames.read(conn, select(*chosen).where(*where).order_by(key_point.c.fid))
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """Return how many key points of each kind are in force."""
+    n = func.count()
+    rows = conn.execute(
+        select(key_point.c.kind, n).where(key_point.c.removed_at.is_(None)).group_by(key_point.c.kind)
+    )
+    return {row[0]: int(row[1]) for row in rows}
 
 
 def read_gates(conn: Connection) -> gpd.GeoDataFrame:

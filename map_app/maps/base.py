@@ -22,7 +22,6 @@ SCRIPTS = (
     "blocks.js",
     "hotspots.js",
     "heat.js",
-    "zones.js",
     "one-finding.js",
     "import-preview.js",
     "surroundings.js",

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import ArrayLike
 
 
@@ -26,21 +25,6 @@ def degrees(values: ArrayLike) -> list[int]:
     [117135000, 0, 1000]
     """
     return steps(np.round(np.asarray(values, dtype=float) * 1e6))
-
-
-def rings(geometry: Any) -> list[list[list[list[int]]]]:
-    """Return a (multi)polygon as polygons of rings of packed longitudes and latitudes.
-
-    >>> rings(shapely.box(0, 0, 0.000001, 0.000001))[0][0][0]
-    [1, 0, -1, 0, 1]
-    """
-    polygons = shapely.get_parts(geometry)
-    return [[_ring(ring) for ring in shapely.get_rings(polygon)] for polygon in polygons]
-
-
-def _ring(ring: Any) -> list[list[int]]:
-    lonlat = shapely.get_coordinates(ring)
-    return [degrees(lonlat[:, 0]), degrees(lonlat[:, 1])]
 
 
 def words(values: pd.Series) -> dict[str, Any]:

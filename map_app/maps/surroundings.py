@@ -16,6 +16,14 @@ VERDICT_COLOURS: Mapping[str, str] = {
     "indeterminate": "#5f6b76",
     "clear": "#2e7d32",
 }
+STATUS_COLOURS: Mapping[str, str] = {
+    "breached": "#b3261e",
+    "to_measure": "#d9822b",
+    "undecided": "#5f6b76",
+    "unverified": "#1c2733",
+    "partly": "#8d8a94",
+    "clear": "#2e7d32",
+}
 # Inspected within the days that count, longer ago, never
 SEEN_COLOURS = ("#3a83c3", "#e9b44c", "#8d8a94")
 
@@ -24,6 +32,19 @@ class Surroundings(MapLayer):
     """A place, its zones, gates and streets, and marks coloured by verdict, each with its path."""
 
     method = "surroundings"
+
+
+class Places(MapLayer):
+    """Places as dots; a click opens a card that leads to the page of one."""
+
+    method = "places"
+
+
+def overview(ground: Ground, places: Sequence[Mapping[str, Any]]) -> CityMap:
+    """Return the map of many places: `lon`, `lat`, `colour`, `radius`, `title`, `rows`, `url` each."""
+    city_map = CityMap(ground)
+    city_map.add_child(Places(places=list(places)))
+    return city_map
 
 
 def build(

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from layers.language import gettext
 from map_app import answering, cards, grounds, hotspot_words, parking_words, subjects
 from map_app.answering import Asked
-from map_app.maps import base, coverage, density, findings, heat, hotspots, parking, school_zones
+from map_app.maps import base, coverage, density, findings, heat, hotspots, parking
 from map_app.maps.base import CityMap, Ground, Source
 from map_app.pages import coverage_filters, filters, json
 from map_app.pages.gate import visitor
@@ -27,7 +27,6 @@ blueprint = Blueprint("maps", __name__)
 @blueprint.get("/maps/heat", endpoint="heat", defaults={"name": "heat"})
 @blueprint.get("/maps/coverage", endpoint="coverage", defaults={"name": "coverage"})
 @blueprint.get("/maps/parking", endpoint="parking", defaults={"name": "parking"})
-@blueprint.get("/maps/school-zones", endpoint="school_zones", defaults={"name": "school_zones"})
 def page(name: str) -> ResponseReturnValue:
     """Show a map; its data is asked for by the page itself, by the same filter."""
     source = Source(url=url_for("pages.maps.data", name=name))
@@ -155,7 +154,6 @@ def _build(name: str, ground: Ground, source: Source) -> CityMap:
         "findings": (findings.build, card),
         "density": (density.build, block),
         "parking": (parking.build, url_for("pages.maps.parking_card", number=0)),
-        "school_zones": (school_zones.build, card),
     }
     build, details = builders[name]
     return build(ground, source, details=details)

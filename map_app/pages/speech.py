@@ -53,6 +53,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the groups of pages that the head of every page leads to; a page is named by its endpoint."""
     rules = ("pages.rules.listed", gettext("Distance rules"))
     around = ("pages.surroundings.listed", gettext("Surroundings of schools"))
+    places = ("pages.places.listed", gettext("Surroundings of other places"))
     decided = (
         ("pages.arbitration.page", gettext("Arbitration")),
         ("pages.duplicates.page", gettext("Duplicates")),
@@ -81,7 +82,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
         (gettext("Patrols"), patrols),
-        (gettext("Schools"), [*_for("overview", around), rules]),
+        (gettext("Surroundings"), [*_for("overview", around, places), rules]),
         (
             gettext("Site"),
             [*_for("jobs", imports, work, told), *_for("datum", doctor), *_for("accounts", accounts), mine],

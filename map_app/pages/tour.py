@@ -104,9 +104,9 @@ def _planner(*, is_demo: bool) -> list[Step]:
             gettext("Coverage"),
         ),
         Step(
-            gettext("Which schools have the most findings around them? Click one in the list."),
-            url_for("pages.maps.school_zones"),
-            gettext("School zones"),
+            gettext("Around which schools do the rules not hold, or has nobody looked? Open one."),
+            url_for("pages.surroundings.listed"),
+            gettext("Surroundings of schools"),
         ),
         Step(
             gettext("Choose one category or the last 7 days beside the map, and look again."),

@@ -88,6 +88,24 @@
     xuncha.printable(map);
   };
 
+  // Many places as dots, those drawn last that come first
+  xuncha.places = function (map, options) {
+    const drawn = L.featureGroup().addTo(map);
+    for (const one of [...options.places].reverse()) {
+      const dot = L.circleMarker([one.lat, one.lon], {
+        radius: one.radius, color: "#ffffff", weight: 1.2, fillColor: one.colour, fillOpacity: 0.9,
+      });
+      dot.on("click", () => {
+        const box = xuncha.element("article", { class: "card" }, xuncha.element("h3", {}, one.title));
+        xuncha.fillCard(box, one, "Open the page");
+        xuncha.popup(map, [one.lat, one.lon], box);
+      });
+      dot.addTo(drawn);
+    }
+    if (options.places.length) map.fitBounds(drawn.getBounds().pad(0.05), { maxZoom: 16, animate: false });
+    xuncha.printable(map);
+  };
+
   // On paper the map is as wide as the sheet: drawn as on the screen, and made smaller as a whole
   const PAPER_WIDTH = 690;
   xuncha.printable = function (map) {

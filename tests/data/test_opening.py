@@ -172,7 +172,7 @@ def test_the_first_visit_says_that_the_city_is_invented(site: Site, home: Path) 
     assert "2026-08-13 至 2026-08-22" in visit
     # one's own part comes first
     assert visit.index("规划分析岗") < visit.index("督察员")
-    for address in ("/maps/density", "/maps/coverage", "/maps/school-zones", "/findings", "/field"):
+    for address in ("/maps/density", "/maps/coverage", "/school-surroundings", "/findings", "/field"):
         assert f'href="{address}"' in visit
         assert client.get(address).status_code == 200
 

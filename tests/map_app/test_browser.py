@@ -34,7 +34,7 @@ def test_pages_load_without_complaint_and_ask_no_foreign_host(visit: Visit, lang
     options = {"viewport": PHONE, "has_touch": True, "device_scale_factor": 2} if size == "phone" else {}
     watched = visit("supervisor", language, **options)
     watched.shot(f"start-{size}-{language}")
-    for name in ("findings", "hotspots", "density", "heat", "coverage", "parking", "school-zones"):
+    for name in ("findings", "hotspots", "density", "heat", "coverage", "parking"):
         watched.open(f"/maps/{name}")
         expect(watched.page.locator("[data-part=status]")).not_to_be_empty()
         expect(watched.page.locator("[data-part=basis] dd").first).not_to_be_empty()
@@ -163,19 +163,20 @@ def test_the_slider_goes_through_the_days_of_the_period(visit: Visit, city: City
     watched.check()
 
 
-def test_the_list_of_schools_leads_to_the_school(visit: Visit, city: City) -> None:
+def test_the_list_of_schools_leads_to_the_school_and_its_findings(visit: Visit, city: City) -> None:
     watched = visit("supervisor", "zh")
-    watched.open("/maps/school-zones")
-    item = watched.page.locator("[data-part=list] .item").first
-    expect(item).to_contain_text("普育小学")
-    expect(item).to_contain_text("按校界")
-    item.click()
-    popup = watched.page.locator(".leaflet-popup-content")
-    expect(popup).to_contain_text("从校界起算")
-    n = int(item.locator("b").inner_text())
-    assert 0 < n < 81
-    watched.page.fill("[data-part=search]", "没有这所学校")
-    expect(watched.page.locator("[data-part=list] .item")).to_have_count(0)
+    watched.open("/school-surroundings")
+    watched.page.get_by_role("link", name="普育小学").click()
+    marks = watched.page.locator(".number-mark")
+    expect(marks.first).to_be_visible()
+    watched.page.locator("[data-mark='1']").first.click()
+    expect(watched.page.locator(".leaflet-popup-content")).to_contain_text("占道经营")
+    n = marks.count()
+    watched.page.locator("[data-bells]").check()
+    assert marks.count() <= n
+    watched.shot("school")
+    watched.open("/surroundings")
+    watched.shot("places")
     watched.check()
 
 

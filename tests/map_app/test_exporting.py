@@ -54,7 +54,7 @@ def test_a_period_is_what_the_pages_say(
 
 def test_a_site_without_streets_exports_what_it_can(site: Site, now: datetime, tmp_path: Path) -> None:
     pages = map_app.export(site, tmp_path, now=now)
-    assert [page.stem for page in pages] == ["index", "findings", "school_zones"]
+    assert [page.stem for page in pages] == ["index", "findings"]
 
 
 @pytest.mark.browser

@@ -1,17 +1,20 @@
 """The pages of schools and rules, as HTTP answers."""
 
 import io
+import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import geopandas as gpd
 import pandas as pd
+import shapely
 from flask.testing import FlaskClient
 
 from layers.city import clearance_rules, key_points
 from layers.field import findings
 from layers.people import Account
 from layers.site import Site
-from tests.conftest import report
+from tests.conftest import in_town, report
 
 Enter = Callable[[Account], FlaskClient]
 
@@ -21,15 +24,22 @@ def school(site: Site) -> int:
         return int(key_points.read(conn, ("primary",))["fid"].iloc[0])
 
 
+def figure(page: str, name: str) -> int:
+    """Return the number that a page prints large above a name."""
+    found = re.search(rf"<b>(\d+)</b><span>(<svg.*?</svg> )?{re.escape(name)}<", page)
+    assert found, name
+    return int(found[1])
+
+
 def test_the_list_names_each_school_with_its_status(
     town: Site, enter: Enter, supervisor: Account, inspector: Account, now: datetime
 ) -> None:
     client = enter(supervisor)
     page = client.get("/school-surroundings").text
-    assert "普育小学" in page and "<b>1</b><span>unverified: nobody looked</span>" in page
+    assert "普育小学" in page and figure(page, "unverified: nobody looked") == 1
     assert "Setting of this site" in page
     findings.put_many(town, inspector, [report(1, 70, 130, now)], now=now)
-    assert "<b>1</b><span>breached</span>" in client.get("/school-surroundings").text
+    assert figure(client.get("/school-surroundings").text, "breached") == 1
     assert "普育小学" not in client.get("/school-surroundings?status=clear").text
 
 
@@ -143,3 +153,31 @@ def test_every_shipped_rule_has_its_page(town: Site, enter: Enter, supervisor: A
     client = enter(supervisor)
     for rule in clearance_rules.shipped():
         assert client.get(f"/rules/{rule['id']}").status_code == 200, rule["id"]
+
+
+def test_other_places_are_listed_by_kind_with_what_changed_around_them(
+    town: Site, enter: Enter, supervisor: Account, inspector: Account, now: datetime
+) -> None:
+    market = gpd.GeoDataFrame(
+        {"source_id": ["m"], "kind": ["market"], "name": ["北仓集贸市场"]},
+        geometry=in_town([shapely.Point(405, 400)]),
+        crs=4326,
+    )
+    key_points.replace(town, "markets", market, now=now)
+    days = [1, 2, 20]
+    reports = [report(k, 410, 400, now, observed_at=now - timedelta(days=day)) for k, day in enumerate(days)]
+    findings.put_many(town, inspector, reports, now=now)
+    client = enter(supervisor)
+    page = client.get("/surroundings?kind=market&metres=50").text
+    assert "北仓集贸市场" in page and ">+100 %<" in page and "trading on the road" in page
+    with town.store.read() as conn:
+        markets = key_points.read(conn, ("market",))
+    fid = int(markets.loc[markets["source_id"].eq("m"), "fid"].iloc[0])
+    page = client.get(f"/surroundings/{fid}?metres=50").text
+    assert figure(page, "findings in the last 14 days") == 2 and "+100 %" in page
+    assert "At bell times" not in page
+    assert client.get(f"/surroundings/{school(town)}").headers["Location"] == (
+        f"/school-surroundings/{school(town)}"
+    )
+    assert client.get("/surroundings/99999").status_code == 404
+    assert enter(inspector).get("/surroundings").status_code == 403

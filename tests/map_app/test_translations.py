@@ -25,8 +25,6 @@ def said() -> set[str]:
         *basis._SOURCES.values(),
         *cards._SIDES.values(),
         *words.RELATIONS.values(),
-        "by boundary",
-        "by point",
     }
     looks = (*style.AGE_LOOKS, style.INSPECTED, style.PASSED, style.UNKNOWN, style.NOT_VISITED)
     found |= {look.label for look in looks}

@@ -92,15 +92,6 @@ def test_another_selection_has_another_surface(analyst: Analyst, now: datetime) 
     assert analyst.heat(ALL)[0] != analyst.heat(FindingFilter(observed_from=now))[0]
 
 
-def test_the_school_is_measured_from_its_ground(analyst: Analyst) -> None:
-    found = analyst.school_zones(ALL, 200.0)
-    assert found.schools["name"].tolist() == ["普育小学"]
-    assert found.schools["measured_from"].tolist() == ["boundary"]
-    uuids = analyst.findings(ALL)["uuid"].iloc[found.inside["finding"]]
-    assert [UUID(one).int & 0xFF for one in uuids] == [1, 5]
-    assert found.inside["distance_m"].tolist() == pytest.approx([180.9, 10.0], abs=0.2)
-
-
 def test_archives_are_named_before_they_are_made(analyst: Analyst) -> None:
     named = analyst.archives()
     assert set(named) == {"blocks", "names", "grounds"}

@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 import shapely
 
-from layers.analysis import school_zones as zones
 from map_app import style
-from map_app.maps import base, coverage, density, findings, heat, packing, school_zones
+from map_app.maps import base, coverage, density, findings, heat, packing
 from map_app.maps.base import Ground, Source
 from map_app.style import Entry
 
@@ -121,22 +120,6 @@ def test_sides_are_sent_where_somebody_was_and_lengths_add_up_to_all_streets() -
     assert [one["n"] for one in layer["classes"]] == ["0.0 km", "0.1 km"] + ["0.0 km"] * 6 + ["0.9 km"]
 
 
-def test_schools_come_with_most_findings_first_and_say_how_they_are_measured() -> None:
-    ground = shapely.box(117.13, 39.22, 117.131, 39.221)
-    schools = gpd.GeoDataFrame(
-        {"fid": [1, 2], "name": ["point", None], "kind_name": "school"},
-        geometry=[shapely.Point(117.1, 39.2), ground],
-        crs=4326,
-    )
-    found = zones.find(schools, np.array([[117.1305, 39.2205]]), 200.0)  # type: ignore[arg-type]
-    layer = school_zones.layer(found.schools, frame(), ENTRIES, str)
-    first, second = layer["schools"]
-    assert (first["name"], first["from"], first["n"]) == ("(no name)", "boundary", 1)
-    assert (second["name"], second["from"], second["ground"]) == ("point", "point", None)
-    assert len(second["zone"][0][0][0]) == 4 * zones.QUAD_SEGS + 1
-    assert ["Measured", "from its point: no ground is mapped"] in second["rows"]
-
-
 def test_heat_is_clear_where_nothing_is_known_or_found_and_darkest_at_the_top() -> None:
     values = np.array([[0.0, 5.0, 10.0, 99.0]])
     pixels = heat.colour(values, np.array([[True, True, True, False]]), 10.0)
@@ -157,7 +140,7 @@ def test_a_map_names_only_our_own_files_and_escapes_what_it_embeds() -> None:
 
 def test_every_map_can_be_built() -> None:
     source = Source(key="x")
-    for build in (findings.build, density.build, heat.build, school_zones.build):
+    for build in (findings.build, density.build, heat.build):
         assert "xuncha.map(" in base.parts(build(GROUND, source)).script
     assert "xuncha.coverage(" in base.parts(coverage.build(GROUND, source, lines=source)).script
 
