@@ -15,10 +15,11 @@ from layers.analysis.coverage_sides import Step
 from layers.analysis.questions import Analyst
 from layers.city import taxonomy
 from layers.errors import NotFoundError
+from layers.field.witness import AROUND_S, Witness
 from layers.language import gettext, ngettext
 from map_app import basis, cards
 from map_app.maps import coverage
-from map_app.words import CoverageChoice, local_time, number
+from map_app.words import CoverageChoice, local_time, number, probability
 
 Rows = list[tuple[str, str]]
 
@@ -102,6 +103,38 @@ def street_class(name: str) -> str:
     if name.endswith("_link") and name.removesuffix("_link") in names:
         return gettext("ramp of a %(road)s", road=names[name.removesuffix("_link")])
     return names.get(name, name)
+
+
+def witness_rows(analyst: Analyst, told: Witness | None) -> Rows:
+    """Return what the track tells of the moment of a finding."""
+    if told is None:
+        return [(gettext("Track"), gettext("none: nothing tells whether anybody was looking there then"))]
+    modes = {"foot": gettext("on foot"), "bicycle": gettext("by bicycle"), "vehicle": gettext("by car")}
+    moved = modes.get(told.mode or "", gettext("not said how"))
+    fixes = gettext(
+        "%(n)s fixes within %(s)s s, the nearest %(nearest)s s away",
+        n=told.n_fixes,
+        s=f"{AROUND_S:g}",
+        nearest=number(told.nearest_s),
+    )
+    rows = [(gettext("Track"), f"{moved} · {fixes}"), (gettext("At that moment"), _then(analyst, told))]
+    if told.speed_ms is not None:
+        fast = told.speed_ms > told.fastest_ms
+        judged = gettext("too fast to look") if fast else gettext("slow enough to look")
+        rows.append((gettext("Speed"), f"{told.speed_ms:.1f} m/s · {judged}"))
+    if told.sd_m is not None:
+        rows.append((gettext("Error of its fixes"), f"σ {told.sd_m:.1f} m"))
+    return rows
+
+
+def _then(analyst: Analyst, told: Witness) -> str:
+    """Return what the track covered at the moment, with its street."""
+    if told.state is None or told.p is None:
+        return gettext("its course is not known")
+    blocks = analyst.site.network.blocks.set_index("block_id")
+    name = blocks["name"].get(told.block_id) if told.block_id in blocks.index else None
+    street = name if isinstance(name, str) and name else gettext("(no name)")
+    return f"{state(told.state)} · {street} · {probability(told.p)}"
 
 
 def answer(

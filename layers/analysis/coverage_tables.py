@@ -23,6 +23,8 @@ DAYS = (7, 14, 30)
 DEFAULT_DAYS = 14
 # The level whose areas are compared: the first with at least so many
 _FEWEST_AREAS = 2
+# Parts team and shift where both are one key; no name holds it
+_BETWEEN = "\x1f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,19 @@ def by_shift(analyst: "Analyst", asked: Asked) -> pd.DataFrame:
     """Return the same for each shift, in the order of the day."""
     table = _by(analyst, asked, "shift")
     return table.reindex([name for name in coverage_choice.SHIFTS if name in table.index])
+
+
+def by_team_and_shift(analyst: "Analyst", asked: Asked) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return the effort, metres and minutes, by pairs of team ("": none) and shift."""
+
+    def make() -> pd.DataFrame:
+        found = coverage_choice.chosen(analyst, asked)
+        return _by_passes(analyst, asked, found, found["team"] + _BETWEEN + found["shift"])
+
+    table = _kept(analyst, "coverage by team and shift", asked, make)
+    pairs = [str(key).split(_BETWEEN) for key in table.index]
+    spent = zip(table["effort_m"].fillna(0.0), table["minutes"].fillna(0.0), strict=True)
+    return {(team, shift): one for (team, shift), one in zip(pairs, spent, strict=True)}
 
 
 def _kept(analyst: "Analyst", name: str, asked: Asked, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:

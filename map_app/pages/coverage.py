@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from layers import language
 from layers.analysis import coverage_sides, coverage_tables
+from layers.analysis.coverage_choice import SHIFTS
 from layers.exporting import coverage as exporting
 from layers.language import gettext
 from map_app import charts, coverage_words
@@ -104,6 +105,7 @@ def tables() -> ResponseReturnValue:
         steps=[_by_pass(name, row) for name, (_, row) in zip(names, by_step.iterrows(), strict=True)],
         teams=_teams(choice, known),
         shifts=_shifts(choice, known),
+        pairs=_pairs(choice),
         overdue=_overdue(choice),
         files=coverage_filters.files(),
         basis=coverage_words.basis_of(analyst(), choice.asked, now()),
@@ -209,6 +211,24 @@ def _shifts(choice: CoverageChoice, known: dict[str, str]) -> list[Line]:
         _by_pass(coverage_words.shift(str(name)), row, _with(known, shift=str(name)))
         for name, row in table.iterrows()
     ]
+
+
+def _pairs(choice: CoverageChoice) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Return the shifts, and for each team its effort in each of them."""
+    spent = coverage_tables.by_team_and_shift(analyst(), choice.asked)
+    shifts = [name for name in SHIFTS if any(shift == name for _, shift in spent)]
+    teams = sorted({team for team, _ in spent})
+    lines = [
+        (team or gettext("no team"), [_effort(spent.get((team, shift))) for shift in shifts])
+        for team in teams
+    ]
+    return [coverage_words.shift(shift) for shift in shifts], lines
+
+
+def _effort(spent: tuple[float, float] | None) -> str:
+    if spent is None:
+        return "–"
+    return f"{number(spent[0] / 1000, 1)} km · {number(spent[1] / 60, 1)} h"
 
 
 def _overdue(choice: CoverageChoice) -> list[list[str]]:

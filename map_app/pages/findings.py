@@ -13,13 +13,13 @@ from layers import history
 from layers.city import taxonomy
 from layers.errors import NotFoundError
 from layers.exporting.files import FORMATS
-from layers.field import access, findings, photos, twins
+from layers.field import access, findings, photos, twins, witness
 from layers.field.findings import Finding, FindingFilter
 from layers.field.in_force import Decision
 from layers.field.records import Placement
 from layers.language import gettext
 from layers.people import may
-from map_app import basis, cards, legend, style, words
+from map_app import basis, cards, coverage_words, legend, style, words
 from map_app.maps import base, one_finding
 from map_app.pages import filters
 from map_app.pages.gate import visitor
@@ -83,6 +83,7 @@ def one(uuid: str) -> ResponseReturnValue:
         found=found,
         title=legend.name(site().taxonomy, found.scheme, found.code),
         rows=_rows(found),
+        witness=_witness(found),
         candidates=_candidates(found),
         parts=base.parts(drawn),
         history=lines,
@@ -105,6 +106,13 @@ def photo(uuid: str, sha256: str) -> Response:
     response = send_file(path, mimetype="image/jpeg", conditional=True)
     response.headers["Cache-Control"] = f"private, max-age={_FOR_EVER}, immutable"
     return response
+
+
+def _witness(found: Finding) -> list[tuple[str, str]]:
+    """Return what the track tells of the moment; of a finding of the public there is none to ask."""
+    if found.channel == "public" or site().network_or_none() is None:
+        return []
+    return coverage_words.witness_rows(analyst(), witness.of(site(), found))
 
 
 def _candidates(found: Finding) -> list[dict[str, Any]]:

@@ -59,6 +59,9 @@ def test_who_went_when_is_counted_once_per_stretch(analyst: Analyst, now: dateti
     by_shift = coverage_tables.by_shift(analyst, EVERYTHING)
     assert by_shift.index.tolist() == ["day"]
     assert by_shift["n_tracks"].sum() == 2
+    pairs = coverage_tables.by_team_and_shift(analyst, EVERYTHING)
+    assert sorted(pairs) == [("", "day"), ("一组", "day")]
+    assert pairs["一组", "day"][0] == pytest.approx(700, abs=20)
     steps = coverage_sides.steps(analyst, EVERYTHING, "day")
     assert len(steps) == 9
     by_step = coverage_tables.by_step(analyst, EVERYTHING, steps)
