@@ -55,7 +55,7 @@ _WORKER = option(
     "--worker/--no-worker", default=True, help="Do jobs beside the answers, as unless you say; or not."
 )
 # When certificates are renewed, the process that has the old ones answers until the next one does
-_STARTS_WITHIN_S = 20.0
+_STARTS_WITHIN_S = 30.0
 # SQLite lets one write at a time; more threads only wait for each other
 _THREADS_PER_CORE = 2
 
