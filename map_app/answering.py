@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import rasterio
 
-from layers.analysis import heat_rate
+from layers.analysis import heat_rate, street_heat
 from layers.analysis import hotspots as hotspots_of
 from layers.analysis.hotspots import Asked as HotspotsAsked
 from layers.analysis.questions import Analyst
@@ -67,6 +67,9 @@ def _hotspots(asked: Asked) -> Answer:
 
 
 def _density(asked: Asked) -> Answer:
+    why_not = _no_rate(asked)
+    if asked.choice.show == "streets" and why_not is None:
+        return _street_heat(asked)
     chosen, _ = _chosen(asked)
     blocks = asked.analyst.density(asked.choice.wanted)
     left_out = gettext(
@@ -82,8 +85,28 @@ def _density(asked: Asked) -> Answer:
         ),
         "layer": density.layer(blocks, asked.analyst.block_numbers(), gettext, texts=asked.inside),
         "basis": basis.of_findings(
-            asked.analyst, asked.choice, chosen, [left_out], asked.now, by_weights=True
+            asked.analyst,
+            asked.choice,
+            chosen,
+            [left_out, *([why_not] if why_not and asked.choice.show == "streets" else [])],
+            asked.now,
+            by_weights=True,
         ),
+    }
+
+
+def _street_heat(asked: Asked) -> Answer:
+    question = HotspotsAsked.of(asked.choice.wanted)
+    found, rates = hotspots_of.find(asked.analyst, question), street_heat.per_block(asked.analyst, question)
+    numbers = asked.analyst.block_numbers()
+    return {
+        "headline": gettext(
+            "%(n)s findings on %(km)s inspected km",
+            n=number(len(found.findings)),
+            km=number(found.effort_km, 1),
+        ),
+        "layer": density.layer(rates, numbers, gettext, by="per_km", texts=asked.inside),
+        "basis": hotspot_words.basis_of(asked.analyst, asked.choice, found, asked.now),
     }
 
 

@@ -148,6 +148,22 @@ def breaks(values: Sequence[float], n_classes: int = len(COUNT_COLOURS)) -> list
     return [bound for bound in bounds if bound < ordered[-1]]
 
 
+def even_breaks(values: Sequence[float], n_classes: int = len(COUNT_COLOURS)) -> list[float]:
+    """Return bounds in equal round steps up to nearly the highest value, for rates that vary smoothly.
+
+    >>> even_breaks([0.2] * 50 + [0.9] * 45 + [1.8] * 5)
+    [0.5, 1.0, 1.5]
+    >>> even_breaks([0.0, 0.0])
+    []
+    """
+    ordered = sorted(values)
+    high = ordered[math.ceil(0.975 * len(ordered)) - 1] if ordered else 0.0
+    if high <= 0:
+        return []
+    step = _round_up(high / n_classes)
+    return [round(step * k, 9) for k in range(1, n_classes) if step * k < ordered[-1]]
+
+
 def _round_up(value: float) -> float:
     """Return the next of 1, 2, 3, 5, 7.5 times a power of ten."""
     step = 1e-6

@@ -52,9 +52,15 @@ def _density() -> Subject:
     return Subject(
         short=gettext("By street"),
         title=gettext("Findings by street"),
-        lead=gettext("Findings per 100 m of street block. A click shows the numbers of a block."),
-        legend=gettext("Findings per 100 m, number of blocks"),
-        warning=_not_corrected(),
+        lead=gettext(
+            "Findings per 100 m of street block, or per inspected kilometre within 150 m along the streets. "
+            "A click shows the numbers of a block."
+        ),
+        legend=gettext("Scale, number of blocks"),
+        warning=gettext(
+            "Counts are not corrected for patrol effort: where more is patrolled, more is found. Rates are, "
+            "but few passes make them jump."
+        ),
     )
 
 
@@ -98,10 +104,6 @@ def _parking() -> Subject:
         legend=gettext("Advice, number of blocks"),
         list=gettext("Stretches, most vehicles per pass first"),
     )
-
-
-def _not_corrected() -> str:
-    return gettext("Counts, not corrected for patrol effort: where more is patrolled, more is found.")
 
 
 _SUBJECTS = {

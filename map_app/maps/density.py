@@ -27,21 +27,26 @@ def build(ground: Ground, source: Source, *, details: str | None = None) -> City
 
 
 def layer(
-    density: pd.DataFrame, numbers: "pd.Series[int]", say: Say, *, texts: bool = False
+    density: pd.DataFrame,
+    numbers: "pd.Series[int]",
+    say: Say,
+    *,
+    by: str = "per_100m",
+    texts: bool = False,
 ) -> dict[str, Any]:
-    """Return the blocks that have findings, by class of findings per 100 m.
+    """Return the blocks that have findings, by class of findings per 100 m, or of another rate.
 
     Parameters
     ----------
     density : DataFrame indexed by block id
-        `n`, `n_sure`, `per_100m`.
+        `n`, `n_sure`, `per_100m`; or `n`, `effort_m`, `per_km` where `by` is `per_km`.
     numbers : Series, number in the tiles by block id
     say : translates the fixed texts
     texts : whether the page carries the card of each block, for exported maps
     """
     known = density.assign(number=numbers.reindex(density.index)).sort_values("number")
-    bounds = style.breaks(known["per_100m"].to_list())
-    which = np.searchsorted(bounds, known["per_100m"].to_numpy(), side="left")
+    bounds = (style.even_breaks if by == "per_km" else style.breaks)(known[by].to_list())
+    which = np.searchsorted(bounds, known[by].to_numpy(), side="left")
     answer: dict[str, Any] = {
         "classes": _classes(bounds, which, say),
         "number": packing.steps(known["number"]),
@@ -49,7 +54,13 @@ def layer(
         "rest": None,
         "label": say("Findings"),
     }
-    if texts:
+    if texts and by == "per_km":
+        answer["columns"] = [
+            {"label": say("Findings (expected)"), "values": known["n"].round(1).to_list()},
+            {"label": say("Inspected, km"), "values": (known["effort_m"] / 1000).round(1).to_list()},
+            {"label": say("per inspected km around it"), "values": known["per_km"].round(2).to_list()},
+        ]
+    elif texts:
         answer["columns"] = [
             {"label": say("Findings (expected)"), "values": known["n"].round(1).to_list()},
             {"label": say("of these without doubt"), "values": known["n_sure"].to_list()},

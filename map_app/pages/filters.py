@@ -21,7 +21,7 @@ from map_app.pages.service import analyst, site
 from map_app.words import Choice
 
 VEHICLE_KINDS = tuple(VEHICLES)
-SHOWS = ("rate", "counts")
+SHOWS = ("rate", "counts", "streets")
 FIELDS = ("from", "until", "category", "district")
 # Beyond this a list to choose from is no help; narrower levels are then left out
 _MOST_DISTRICTS = 400
@@ -130,6 +130,15 @@ def form_of_hotspots(arguments: Mapping[str, str]) -> Form:
 def form_of_heat(arguments: Mapping[str, str]) -> Form:
     """Return the form of the heat map: rates or counts."""
     shows = [("rate", gettext("Found per inspected km")), ("counts", gettext("Counts, not corrected"))]
+    return replace(form(arguments), shows=shows)
+
+
+def form_of_density(arguments: Mapping[str, str]) -> Form:
+    """Return the form of the map by street: counts, or rates spread along the streets."""
+    shows = [
+        ("counts", gettext("Counts per 100 m")),
+        ("streets", gettext("Found per inspected km, spread along the streets")),
+    ]
     return replace(form(arguments), shows=shows)
 
 

@@ -45,6 +45,7 @@ def _form(name: str) -> filters.Form | None:
         "coverage": coverage_filters.form,
         "hotspots": filters.form_of_hotspots,
         "heat": filters.form_of_heat,
+        "density": filters.form_of_density,
         "parking": filters.form_of_parking,
     }
     return forms.get(name, filters.form)(request.args)

@@ -171,3 +171,13 @@ def test_reports_of_the_public_can_be_set_against_who_lives_there(
     assert layer["classes"][layer["rest"]]["label"] == "Nobody lives there"
     assert client.get("/data/maps/hotspots?against=rumours").status_code == 400
     assert "Population" in client.get("/imports").get_data(as_text=True)
+
+
+def test_the_map_by_street_shows_rates_spread_along_the_streets(client: FlaskClient, town: Site) -> None:
+    assert 'name="show"' in client.get("/maps/density").get_data(as_text=True)
+    counts = client.get("/data/maps/density").json
+    rates = client.get("/data/maps/density?show=streets").json
+    assert len(rates["layer"]["class"]) == len(town.network.blocks)
+    assert rates["headline"].endswith("on 8.0 inspected km")
+    assert dict(rates["basis"])["Effort"].startswith("8.0 km inspected")
+    assert counts["headline"] != rates["headline"]
