@@ -71,6 +71,15 @@ def number(value: float, digits: int = 0) -> str:
     return f"{value:,.{digits}f}"
 
 
+def distance(metres: float) -> str:
+    """Return a distance in metres, a long one in kilometres.
+
+    >>> distance(0.4), distance(76.2), distance(4812.0)
+    ('0 m', '76 m', '4.8 km')
+    """
+    return f"{metres:.0f} m" if metres < 1000 else f"{metres / 1000:.1f} km"
+
+
 def probability(p: float) -> str:
     """Return a probability in two digits; what is neither sure nor excluded is never printed as if it were.
 

@@ -4,10 +4,12 @@ The placement stays as it was derived; a decision is a row beside it, and taking
 about that row.  A finding is in the queue while it is ambiguous or outside and no decision counts.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import shapely
 from shapely import Point
@@ -25,9 +27,10 @@ from layers.store.schema import finding, placement, placement_decision
 if TYPE_CHECKING:
     from layers.site import Site
 
-__all__ = ["Decision", "Place", "candidates", "decide", "of", "queue", "take_back"]
+__all__ = ["Decision", "Place", "candidates", "decide", "nearest", "of", "queue", "take_back"]
 
 _LONGEST_REASON = 500
+_NEAREST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,33 @@ def candidates(site: "Site", uuid: str) -> pd.DataFrame:
         fid = _fid(conn, uuid)
     track = alongside.evidence_of(site, fid)
     with site.store.read() as conn:
-        return placements.candidates(conn, network, site.settings, fid, track=track)
+        every = placements.candidates(conn, network, site.settings, fid, track=track)
+    return every.assign(street_name=_names(every["street_name"]))
+
+
+def nearest(site: "Site", uuid: str, n: int = _NEAREST) -> pd.DataFrame:
+    """Return the blocks nearest to a finding, however far: what one may choose where none is within reach.
+
+    Returns
+    -------
+    DataFrame
+        `block_id, street_name, distance_m`, the nearest first.
+    """
+    index, projection = site.network.index, site.network.projection
+    with site.store.read() as conn:
+        place = conn.execute(select(finding.c.geom).where(finding.c.uuid == uuid)).scalar()
+    if place is None:
+        raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
+    lines = index.tree.geometries
+    distance = shapely.distance(lines, shapely.Point(projection.to_metres([[place.x, place.y]])[0]))
+    first = np.lexsort((index.block_id, distance))[:n]
+    return pd.DataFrame(
+        {
+            "block_id": np.asarray(index.block_id)[first],
+            "street_name": _names(index.name[first]),
+            "distance_m": distance[first],
+        }
+    )
 
 
 def of(site: "Site", uuid: str) -> Decision | None:
@@ -157,6 +186,11 @@ def _note(
     )
 
 
+def _names(names: Iterable[Any]) -> "pd.Series[Any]":
+    """Return names of streets as the store has them: None, not NaN, where there is none."""
+    return pd.Series([name if isinstance(name, str) and name else None for name in names], dtype=object)
+
+
 def _on_block(network: Any, block_id: str, point: Point) -> dict[str, Any]:
     """Return where a position lies beside the block that was chosen for it."""
     code = network.index.code_of.get(block_id)
@@ -170,7 +204,7 @@ def _on_block(network: Any, block_id: str, point: Point) -> dict[str, Any]:
     return {
         "block_id": block_id,
         "street_id": network.index.street_id[code],
-        "street_name": network.index.name[code],
+        "street_name": _names([network.index.name[code]])[0],
         "chainage_m": chainage,
         "side": "left" if turn > 0 else "right" if turn < 0 else None,
     }

@@ -144,7 +144,7 @@ def _lonlat(projection: Any, line: Any) -> list[list[float]]:
 
 
 def _rows(found: Finding) -> list[tuple[str, str]]:
-    position, placed = found.position, found.placement
+    position = found.position
     accuracy = f" ± {position.accuracy_m:g} m" if position.accuracy_m is not None else ""
     rows = [
         *cards.finding_rows(analyst(), found),
@@ -154,18 +154,33 @@ def _rows(found: Finding) -> list[tuple[str, str]]:
             f"{found.lon:.6f}, {found.lat:.6f}{accuracy} ({basis.source_name(position.source)})",
         ),
     ]
-    if placed is not None and placed.chainage_m is not None:
-        rows.append((gettext("Along the block"), f"{placed.chainage_m:.0f} m ± {placed.chainage_sd_m:.0f} m"))
-        rows.append((gettext("From the centre line"), f"{placed.distance_m:.1f} m"))
-    if placed is not None and not placed.outside:
-        used = gettext("position and patrol track") if placed.by_track else gettext("position alone")
-        rows.append((gettext("Placed by"), used))
+    rows += _along(found)
     rows += [(taxonomy.level_name(area.level), area.name or area.code or "") for area in found.districts]
     if found.decision is not None:
-        rows += _decision(found.decision, placed)
+        rows += _decision(found.decision, found.placement)
     if found.n_items is not None:
         rows.append((gettext("Items"), number(found.n_items)))
     return rows
+
+
+def _along(found: Finding) -> list[tuple[str, str]]:
+    """Return where along the block it lies that it counts on, and by what evidence."""
+    made, placed = found.decision, found.placement
+    if made is not None:
+        return [
+            (gettext("Along the block"), f"{made.chainage_m:.0f} m" if made.chainage_m is not None else "")
+        ]
+    if placed is None or placed.outside:
+        return []
+    used = gettext("position and patrol track") if placed.by_track else gettext("position alone")
+    rows = [(gettext("Placed by"), used)]
+    if placed.chainage_m is None:
+        return rows
+    return [
+        (gettext("Along the block"), f"{placed.chainage_m:.0f} m ± {placed.chainage_sd_m:.0f} m"),
+        (gettext("From the centre line"), f"{placed.distance_m:.1f} m"),
+        *rows,
+    ]
 
 
 def _decision(made: Decision, placed: Placement | None) -> list[tuple[str, str]]:
