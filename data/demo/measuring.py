@@ -54,12 +54,13 @@ def measure(site: Site, truth: Path, devices: Collection[str] | None = None) -> 
     metres = shapely.transform(reported.geometry.to_numpy(), network.projection.to_metres)
     return (
         score(truth, blocks, placements=pd.DataFrame(placed), coverage=walked),
-        score(truth, blocks, placements=_nearest(reported["uuid"], metres, blocks)),
+        score(truth, blocks, placements=nearest(reported["uuid"], shapely.get_coordinates(metres), blocks)),
     )
 
 
-def _nearest(uuids: "pd.Series[str]", points: NDArray[np.object_], blocks: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return the placements of somebody who takes the nearest block."""
+def nearest(uuids: "pd.Series[str]", metres: NDArray[np.float64], blocks: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return the placements of somebody who takes the nearest block; positions in the metres of `blocks`."""
+    points = shapely.points(metres)
     found = shapely.STRtree(blocks.geometry.to_numpy()).nearest(points)
     near = blocks.iloc[found]
     chainage = shapely.line_locate_point(near.geometry.to_numpy(), points)

@@ -18,7 +18,7 @@ import pandas as pd
 from flask import Flask
 
 from data.demo.city import TRUTH, build
-from data.demo.life.phones import STREET_CANYON
+from data.demo.life.phones import STREET_CANYON, ErrorLaw
 from data.demo.replay import HOTLINE, Clock, Handed, hand_in
 from data.demo.sizes import DISTRICT, Size
 from layers import first_accounts, people, teams, tokens
@@ -63,6 +63,7 @@ def open_city(
     now: datetime,
     size: Size = DISTRICT,
     seed: int = SEED,
+    law: ErrorLaw = STREET_CANYON,
     progress: Progress = silent,
 ) -> Opened:
     """Make a demo city whose month ended yesterday, and a site in `home` that holds it.
@@ -88,7 +89,7 @@ def open_city(
         part / CITY,
         replace(size, first_day=first_day),
         seed,
-        STREET_CANYON,
+        law,
         told=_steps(progress, size),
     )
     (part / CITY / TRUTH).rename(part / TRUTH)
