@@ -57,6 +57,7 @@ class Settings:
     key_point_reach_m: float = 300.0
     school_radius_m: float = 200.0
     surroundings_days: int = 14
+    foot_checked_version: int = 0
     bells: tuple[str, ...] = ("07:30", "11:40", "13:30", "16:30")
     bell_minutes: int = 45
     requests_per_minute: int = 600
@@ -174,6 +175,10 @@ def _are_texts(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(one, str) and bool(one) for one in value)
 
 
+def _version(value: object) -> bool:
+    return value == 0 or _count(value)
+
+
 def _are_hours(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(one, str) and _HOUR.fullmatch(one) for one in value)
 
@@ -214,6 +219,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "key_point_reach_m": _METRES,
     "school_radius_m": _METRES,
     "surroundings_days": (_count, "a whole number above 0"),
+    "foot_checked_version": (_version, "a version of the streets, or 0"),
     "bells": (_are_hours, 'times such as "07:30"'),
     "bell_minutes": (_count, "a whole number above 0"),
     "requests_per_minute": (_count, "a whole number above 0"),

@@ -9,9 +9,10 @@ import pandas as pd
 import shapely
 
 from geo import clearance
+from geo.foot_ways import joined
 from geo.footways import FootNetwork, foot_network
 from layers.analysis.questions import Analyst
-from layers.city import clearance_rules, key_points
+from layers.city import clearance_rules, key_points, networks
 from layers.city.clearance_rules import Kept
 from layers.field.asking import FindingFilter
 
@@ -160,12 +161,28 @@ def _as_premises(found: pd.DataFrame) -> gpd.GeoDataFrame:
 
 
 def _foot(analyst: Analyst) -> FootNetwork | None:
-    """Return the streets as ways on foot; nobody has verified where they can be crossed."""
+    """Return streets, pavements, crossings and footbridges as ways on foot.
+
+    A walk proves nothing until somebody vouches for crossings and barriers of this version of the streets.
+    """
     network = analyst.site.network_or_none()
     if network is None:
         return None
-    unsure = network.blocks.assign(crossing=True, verified=False)
-    return foot_network(unsure, version=str(network.version))
+    checked = analyst.site.settings.foot_checked_version == network.version
+
+    def make() -> FootNetwork:
+        with analyst.site.store.read() as conn:
+            beside = networks.read_footways(conn, network.version)
+        ways = [network.blocks.rename(columns={"block_id": "path_id"})[["path_id", "geometry"]]]
+        if len(beside):
+            metres = shapely.transform(beside.geometry.to_numpy(), network.projection.to_metres)
+            own = {"path_id": "w" + beside["fid"].astype(str)}
+            ways.append(gpd.GeoDataFrame(own, geometry=metres, crs=network.blocks.crs))
+        paths = joined(pd.concat(ways, ignore_index=True))
+        unsure = paths.assign(crossing=True, verified=checked)
+        return foot_network(unsure, checked=checked, version=str(network.version))
+
+    return analyst.kept("ways on foot", {"checked": checked}, make, besides=_OF_PATROLS)
 
 
 def _judged(  # noqa: PLR0917

@@ -228,6 +228,13 @@ def load(conn: Connection, version: int, projection: Projection) -> Network:
     return Network(version, in_metres, BlockIndex.of(in_metres), projection, (west, south, east, north))
 
 
+def read_footways(conn: Connection, version: int) -> gpd.GeoDataFrame:
+    """Return the ways on foot of a version that are no streets: fid, footway, geom."""
+    chosen = [schema.street.c[name] for name in ("fid", "footway", "geom")]
+    where = (schema.street.c.network_version == version, schema.street.c.footway.is_not(None))
+    return frames.read(conn, select(*chosen).where(*where).order_by(schema.street.c.fid))
+
+
 def read_blocks(conn: Connection, version: int) -> gpd.GeoDataFrame:
     """Return the blocks of a version in longitude and latitude, by block id."""
     chosen = [schema.block.c[name] for name in _BLOCK_COLUMNS]

@@ -194,11 +194,15 @@ def _short(line: Mapping[Any, Any]) -> str:
 def _basis() -> basis.Rows:
     held = clearance_rules.newest(one for one in verdicts.rules(analyst()) if one.in_use)
     said = [f"{rule_words.source(one)} ({one.rule_id} · {one.version})" for one in held.values()]
+    network = site().network_or_none()
+    checked = network is not None and site().settings.foot_checked_version == network.version
     return [
         (gettext("Rules in use"), "; ".join(said) or gettext("none")),
         *basis.of_streets(analyst(), now()),
         (
             gettext("Missing or assumed"),
-            gettext("Crossings have not been verified: a walk proves nothing yet."),
+            gettext("Crossings have not been verified: a walk proves nothing yet.")
+            if not checked
+            else gettext("Crossings and barriers of these streets were checked on foot."),
         ),
     ]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo.errors import GeoError, MissingColumnError
+from geo.foot_ways import joined
 from geo.walking import foot_network, reach, walk
 
 CRS = "EPSG:32650"
@@ -123,3 +124,14 @@ def test_what_cannot_be_a_foot_network_is_refused() -> None:
         foot_network(grid(2).drop(columns="end_node"))
     with pytest.raises(GeoError, match="reference"):
         foot_network(grid(2), gpd.GeoDataFrame(geometry=[shapely.Point(0, 0)], crs="EPSG:4326"))
+
+
+def test_a_pavement_joins_a_road_where_they_share_a_vertex_and_a_bridge_above_does_not() -> None:
+    lines = ["LINESTRING (0 0, 50 0, 100 0)", "LINESTRING (50 0.02, 50 30)", "LINESTRING (80 -20, 80 30)"]
+    ways = gpd.GeoDataFrame({"path_id": list("abc")}, geometry=shapely.from_wkt(lines), crs=CRS)
+    pieces = joined(ways)
+    assert pieces["path_id"].tolist() == ["a", "a", "b", "c"]
+    foot = foot_network(pieces, checked=True)
+    walked = walk([[0, 0]], [[50, 30], [80, 30]], foot, 500.0, snap_m=5.0)
+    assert walked.lower_m[0] == pytest.approx(80.0, abs=0.1)
+    assert np.isinf(walked.lower_m[1])

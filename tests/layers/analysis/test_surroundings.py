@@ -1,5 +1,6 @@
 """The surroundings of a school: judged by the rules in use, and whether anybody has looked."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -171,3 +172,21 @@ def test_the_status_is_made_once_a_day_and_again_when_something_came(
     assert surroundings.status(analyst, now + timedelta(minutes=5), 14) is first
     findings.put_many(town, inspector, [report(1, 70, 130, now)], now=now)
     assert surroundings.status(analyst, now + timedelta(minutes=5), 14) is not first
+
+
+def test_a_walk_decides_once_somebody_vouches_for_the_ways_of_this_version(town: Site, now: datetime) -> None:
+    shop = gpd.GeoDataFrame(
+        {"source_id": ["a"], "kind": ["internet_cafe"]},
+        geometry=in_town([shapely.Point(100, -20)]),
+        crs=4326,
+    )
+    key_points.replace(town, "shops", shop, now=now)
+    clearance_rules.use(town, clearance_rules.SITE_RULE, False, now=now)
+    clearance_rules.use(town, "CN-NET-200-gate-walk", True, now=now)
+    doubtful = verdicts.audit(Analyst(town), ALL, now)
+    assert doubtful["verdict"].tolist() == ["indeterminate"]
+    town.settings = replace(town.settings, foot_checked_version=town.network.version)
+    decided = verdicts.audit(Analyst(town), ALL, now)
+    assert decided["verdict"].isin(["breach", "clear", "measure_on_site"]).all()
+    assert decided["walked_m"].tolist() == doubtful["walked_m"].tolist()
+    assert (decided["p_inside"] - decided["p_inside_low"]).abs().max() < 1e-9
