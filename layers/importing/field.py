@@ -176,6 +176,8 @@ class _Intake:
         """Take one photo and the finding that it makes."""
         if self.dry_run:
             reports.check(photo.report, self.site.taxonomy, now=self.now, bounds=self.site.bounds())
+            position = photo.report.position
+            self.done.facts.setdefault("places", []).append((position.x, position.y, position.frame))
             self._count(Outcome.CREATED)
             return
         told = finding_store.put_many(

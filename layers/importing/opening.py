@@ -80,7 +80,7 @@ def _read_plain(path: Path, options: ImportOptions, *, as_is: bool) -> Any:
             if tables.suffix(path) in PARQUET:
                 return _read_parquet(path, as_is=as_is)
             return pyogrio.read_dataframe(
-                _address(path),
+                address(path),
                 layer=_layer(path, options),
                 encoding=_encoding(path, options),
                 **(_faithfully(path) if as_is else {}),
@@ -117,12 +117,22 @@ def _first_sentence(error: Exception) -> str:
     return re.split(r";|\n", str(error))[0]
 
 
-def _address(path: Path) -> str:
-    return f"/vsizip/{path}" if path.suffix.lower() == ".zip" else str(path)
+def address(path: Path) -> str:
+    """Return how GDAL is told of a file; of an archive with one shapefile in whatever folder, that."""
+    if path.suffix.lower() != ".zip":
+        return str(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = [name for name in archive.namelist() if name.lower().endswith(".shp")]
+    except (zipfile.BadZipFile, OSError):
+        # GDAL says why
+        inside = []
+    # GDAL lists what lies at the top by itself
+    return f"/vsizip/{path}/{inside[0]}" if len(inside) == 1 and "/" in inside[0] else f"/vsizip/{path}"
 
 
 def _layer(path: Path, options: ImportOptions) -> str | None:
-    layers = [str(name) for name in pyogrio.list_layers(_address(path))[:, 0]]
+    layers = [str(name) for name in pyogrio.list_layers(address(path))[:, 0]]
     if options.layer is not None and options.layer not in layers:
         raise InvalidError(
             "There is no layer %(given)s in the file; layers: %(known)s",

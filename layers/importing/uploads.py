@@ -6,7 +6,7 @@ GDAL reads what strangers made, so a worker does it and never the process that a
 import json
 import secrets
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -20,7 +20,7 @@ from geo.errors import GeoError
 from layers import jobs, people, unpacking
 from layers.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError, UnreadableFileError
 from layers.field import placements
-from layers.importing import field, findings, profiles, refusals, tables
+from layers.importing import field, findings, opening, packed, profiles, refusals, tables
 from layers.importing.options import ImportOptions
 from layers.importing.refusals import Refusal
 from layers.importing.runs import Done
@@ -34,25 +34,39 @@ if TYPE_CHECKING:
 LOOK, IMPORT = "look at import", "import"
 FOLDER = "uploads"
 KEPT = timedelta(days=1)
-SUFFIXES = (".csv", ".tsv", ".xlsx", ".geojson", ".gpkg", ".gpx", ".kml")
+SUFFIXES = (".csv", ".tsv", ".xlsx", ".geojson", ".gpkg", ".gpx", ".kml", ".zip")
+# These come several at once
+TOGETHER = (*packed.SHAPEFILE, *packed.PHOTOS)
 _REFUSED_SHOWN, _POINTS_SHOWN, _CELLS_SHOWN, _LONGEST_CELL = 100, 2000, 6, 60
 
 
-def take(site: "Site", name: str, file: IO[bytes]) -> str:
-    """Keep a file that came; return the key under which it is read, which is no part of its name."""
-    suffix = Path(name).suffix.lower()
-    if suffix not in SUFFIXES:
+def take(site: "Site", files: Sequence[tuple[str, IO[bytes]]]) -> str:
+    """Keep what came; return the key under which it is read, which is no part of its name.
+
+    Photos, and the parts of a shapefile, come together; anything else comes alone.
+    """
+    suffixes = [Path(name).suffix.lower() for name, _ in files]
+    together = all(one in packed.SHAPEFILE for one in suffixes) or all(
+        one in packed.PHOTOS for one in suffixes
+    )
+    if len(files) != 1 and not together:
+        raise InvalidError("Only photos or the parts of one shapefile come together", field="file")
+    suffix = suffixes[0]
+    if suffix not in SUFFIXES and not together:
         raise InvalidError(
             "%(field)s: %(given)s is not known; known: %(known)s",
             field="file",
             given=suffix[:20] or "?",
-            known=", ".join(SUFFIXES),
+            known=", ".join((*SUFFIXES, *TOGETHER)),
         )
     key = secrets.token_hex(16)
     folder = site.settings.home / FOLDER / key
     folder.mkdir(parents=True)
+    if together:
+        packed.pack(folder / "file.zip", files)
+        return key
     with (folder / f"file{suffix}").open("wb") as kept:
-        shutil.copyfileobj(file, kept)
+        shutil.copyfileobj(files[0][1], kept)
     return key
 
 
@@ -98,6 +112,8 @@ def look(site: "Site", work: Work) -> dict[str, Any]:
     account, path, options = _given(site, work)
     told: dict[str, Any] = {"known": []}
     try:
+        if packed.holds_photos(path):
+            return told | _look_at_photos(site, account, path, options, work)
         told["known"] = _columns(path, options)
         done = field.import_findings(
             site, account, path, options, now=work.clock(), dry_run=True, progress=work.progress
@@ -110,10 +126,25 @@ def look(site: "Site", work: Work) -> dict[str, Any]:
     return told
 
 
+def _look_at_photos(
+    site: "Site", account: Account, path: Path, options: ImportOptions, work: Work
+) -> dict[str, Any]:
+    paths = packed.unpacked_photos(path, most_bytes=site.settings.max_upload_bytes)
+    done = field.import_photos(
+        site, account, paths, options, now=work.clock(), dry_run=True, progress=work.progress
+    )
+    places = done.facts.get("places", [])[:_POINTS_SHOWN]
+    return {**_told(done), "kind": done.kind, "points": _in_degrees(places)}
+
+
 def bring(site: "Site", work: Work) -> dict[str, Any]:
     """Do the job of importing; begun again it adds nothing twice."""
     account, path, options = _given(site, work)
-    named = path.with_name(Path(work.payload["name"]).name or path.name)
+    if packed.holds_photos(path):
+        paths = packed.unpacked_photos(path, most_bytes=site.settings.max_upload_bytes)
+        done = field.import_photos(site, account, paths, options, now=work.clock(), progress=work.progress)
+        return {**_told(done), "kind": done.kind}
+    named = path.with_name(Path(work.payload["name"]).with_suffix(path.suffix).name or path.name)
     if named != path:
         # a run is listed under the name that the person knows
         named.unlink(missing_ok=True)
@@ -136,7 +167,7 @@ def _columns(path: Path, options: ImportOptions) -> list[str]:
         return [] if chunk is None else [str(name) for name in chunk.rows.columns]
     unpacking.require_plain(path)
     try:
-        return [str(name) for name in pyogrio.read_info(path, layer=options.layer)["fields"]]
+        return [str(name) for name in pyogrio.read_info(opening.address(path), layer=options.layer)["fields"]]
     except pyogrio.errors.DataSourceError:
         return []
 
@@ -154,7 +185,9 @@ def _told(done: Done) -> dict[str, Any]:
 
 
 def _refused(one: Refusal) -> dict[str, Any]:
-    cells = [(str(k), str(v)[:_LONGEST_CELL]) for k, v in one.values.items() if k not in refusals.OURS]
+    # of a photo its name, and not where it lies here
+    shown = {k: Path(str(v)).name if k == "file" else v for k, v in one.values.items()}
+    cells = [(str(k), str(v)[:_LONGEST_CELL]) for k, v in shown.items() if k not in refusals.OURS]
     return {
         "row": one.row,
         "field": one.field,
@@ -165,7 +198,10 @@ def _refused(one: Refusal) -> dict[str, Any]:
 
 def _points(site: "Site", path: Path, options: ImportOptions, bad: Collection[int]) -> list[list[float]]:
     """Return where some of the good rows lie, in WGS 84."""
-    places = list(islice(_places(site, path, options, bad), _POINTS_SHOWN))
+    return _in_degrees(list(islice(_places(site, path, options, bad), _POINTS_SHOWN)))
+
+
+def _in_degrees(places: Sequence[tuple[float, float, str]]) -> list[list[float]]:
     if not places:
         return []
     x, y, frame = zip(*places, strict=True)

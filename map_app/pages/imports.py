@@ -25,7 +25,7 @@ def page() -> ResponseReturnValue:
         undoable=undoing.UNDOABLE,
         profiles=[one.name for one in profiles.every(site()) if one.kind == "findings"],
         frames=FRAMES,
-        suffixes=",".join(uploads.SUFFIXES),
+        suffixes=",".join((*uploads.SUFFIXES, *uploads.TOGETHER)),
     )
 
 

@@ -26,12 +26,14 @@ MAPPED = ("lon", "lat", "observed_at", "code", "note", "accuracy_m", "street_hin
 def upload() -> ResponseReturnValue:
     """Take a file and let a worker look at it."""
     allow("jobs")
-    sent = request.files.get("file")
-    if sent is None or not sent.filename:
+    sent = [one for one in request.files.getlist("file") if one.filename]
+    if not sent:
         raise InvalidError("Choose a file", field="file")
     profile = request.form.get("profile", "")
     options = profiles.get(site(), "findings", profile) if profile else ImportOptions(frame=_frame())
-    given = {"key": uploads.take(site(), sent.filename, sent.stream), "name": sent.filename}
+    name = str(sent[0].filename)
+    key = uploads.take(site(), [(str(one.filename), one.stream) for one in sent])
+    given = {"key": key, "name": name if len(sent) == 1 else f"{name} … ({len(sent)})"}
     return _ordered(uploads.LOOK, given, options)
 
 
@@ -51,6 +53,7 @@ def looked_at(job_id: int) -> ResponseReturnValue:
         problem=_explained(found["error"]) if "error" in found else None,
         refused=[{**one, "reason": _explained(one["reason"])} for one in found.get("refused", [])],
         is_look=job.kind == uploads.LOOK,
+        is_photos=found.get("kind") == "photos",
         options=profiles.read(job.payload["options"]),
         frames=FRAMES,
         sources=[(one, basis.source_name(one)) for one in SOURCE_ERRORS],

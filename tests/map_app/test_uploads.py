@@ -1,10 +1,13 @@
 """A file of findings from a browser: looked at, its columns named, imported, taken back."""
 
 import re
+import zipfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 
+import geopandas as gpd
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -16,6 +19,7 @@ from layers.people import Account
 from layers.site import Site
 from layers.worker import Worker, ticking
 from tests.conftest import at
+from tests.layers.field.test_evidence import exif_of, scene
 from tests.layers.importing.test_fitting import houses
 from tests.map_app.conftest import HOSTILE
 
@@ -129,3 +133,89 @@ def test_files_of_others_and_old_ones_are_not_there(
     assert uploads.forget_old(town, now=datetime.now(now.tzinfo) + timedelta(hours=25)) == 1
     said = {"csrf_token": token(client), "act": "import", "frame": "wgs84"}
     assert client.post(there, data=said).status_code == 404
+
+
+def sent(client: FlaskClient, *files: tuple[str, bytes], **more: str) -> TestResponse:
+    data = {"csrf_token": token(client), "file": [(BytesIO(data), name) for name, data in files], **more}
+    return client.post("/imports/upload", data=data, content_type="multipart/form-data")
+
+
+def geotagged(now: datetime) -> list[tuple[str, bytes]]:
+    """Return two photos of here, and one that does not say where it was taken."""
+    then = now - timedelta(hours=3)
+    places = [(LON, LAT), at(120, 205), None]
+    return [(f"现场{k}.jpg", scene(k, exif_of(then, place))) for k, place in enumerate(places)]
+
+
+def test_a_folder_of_photos_is_looked_at_imported_and_taken_back(
+    client: FlaskClient, town: Site, now: datetime
+) -> None:
+    there = sent(client, *geotagged(now)).headers["Location"]
+    work(town, now)
+    said = {"csrf_token": token(client), "all_code": "gbt30428-2013-event.0406", "act": "look"}
+    there = client.post(there, data=said).headers["Location"]
+    work(town, now)
+    text = client.get(there).get_data(as_text=True)
+    assert "3 photos: 2 new, 0 there already, 1 refused." in text
+    assert "the photo does not say where it was taken" in text
+    assert "现场2.jpg" in text
+    assert str(town.settings.home) not in text
+    assert text.split('"points": ')[1].split("]]")[0].count("[") == 3
+    there = client.post(there, data={**said, "act": "import"}).headers["Location"]
+    work(town, now)
+    assert "2 new" in client.get(there).get_data(as_text=True)
+    assert [len(one.photos) for one in page(town, FindingFilter()).findings] == [1, 1]
+    assert undoing.undo(town, undoing.every(town)[0].id, by=None, now=now) == 2
+    assert page(town, FindingFilter()).findings == []
+
+
+def layer(kind: str, tmp_path: Path) -> list[tuple[str, bytes]]:
+    """Return the files of a layer with two findings, one of them without a time."""
+    rows = gpd.GeoDataFrame(
+        {"time": ["2026-08-22 10:00", None], "note": ["占道", "没有时间"]},
+        geometry=gpd.points_from_xy([LON, LON], [LAT, LAT]),
+        crs=4326,
+    )
+    drivers = {"geojson": "GeoJSON", "gpkg": "GPKG", "kml": "LIBKML", "shp": "ESRI Shapefile"}
+    rows.to_file(tmp_path / f"layer.{kind}", driver=drivers[kind], engine="pyogrio", encoding="UTF-8")
+    return [(path.name, path.read_bytes()) for path in sorted(tmp_path.glob("layer.*"))]
+
+
+@pytest.mark.parametrize("kind", ["geojson", "gpkg", "shp", "zip"])
+def test_layers_of_every_kind_are_read_on_the_page(
+    client: FlaskClient, town: Site, now: datetime, tmp_path: Path, kind: str
+) -> None:
+    files = layer("shp" if kind == "zip" else kind, tmp_path)
+    if kind == "zip":
+        packed = BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name, data in files:
+                archive.writestr(f"folder/{name}", data)
+        files = [("layer.zip", packed.getvalue())]
+    there = sent(client, *files).headers["Location"]
+    work(town, now)
+    said = {"csrf_token": token(client), "all_code": "gbt30428-2013-event.0406", "frame": "wgs84"}
+    there = client.post(there, data={**said, "act": "look"}).headers["Location"]
+    work(town, now)
+    text = client.get(there).get_data(as_text=True)
+    assert "2 rows: 1 new, 0 there already, 1 refused." in text
+    there = client.post(there, data={**said, "act": "import"}).headers["Location"]
+    work(town, now)
+    assert "1 new" in client.get(there).get_data(as_text=True)
+    assert [one.note for one in page(town, FindingFilter()).findings] == ["占道"]
+
+
+def test_archives_of_nothing_and_mixed_files_are_refused(
+    client: FlaskClient, town: Site, now: datetime
+) -> None:
+    assert sent(client, ("a.csv", b"x"), ("b.csv", b"x")).status_code == 400
+    empty = BytesIO()
+    with zipfile.ZipFile(empty, "w") as archive:
+        archive.writestr("../../secret.txt", "x")
+    for data, told in (
+        (empty.getvalue(), "neither a shapefile nor a photo"),
+        (b"PK no zip", "cannot be read"),
+    ):
+        there = sent(client, ("a.zip", data)).headers["Location"]
+        work(town, now)
+        assert told in client.get(there).get_data(as_text=True)
