@@ -12,8 +12,8 @@ from geo.patrols.ways import Ways
 
 # What was found is back, or its like, after so many days
 RENEWAL_DAYS = 7.0
-# A metre overdue once over counts as so many metres of an average street; at most three times over
-OVERDUE, MOST_OVERDUE = 1.0, 3.0
+# A metre overdue once over counts as so many metres of an average street; at most twice over
+OVERDUE, MOST_OVERDUE = 1.5, 2.0
 SCHOOL = 5.0
 RECHECK, RECHECK_S = 1.0, 180.0
 PARTS = ("likely", "overdue", "school", "recheck")
@@ -89,9 +89,9 @@ def worth(
     """Return what a visit to each block is worth, and what it is worth it for.
 
     *likely*: findings expected on one pass, as many as have come back since the last one (after a week
-    63 %).  *overdue*: each metre past its target as much as a metre of an average street, up to three
-    times.  *school*: each metre around a school without a verdict as much as five.  *recheck*: one each, and
-    three minutes.
+    63 %).  *overdue*: each metre past its target as much as one and a half of an average street, up to
+    twice that.  *school*: each metre around a school without a verdict as much as five.  *recheck*: one
+    each, and three minutes.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def worth(
     >>> two = pd.DataFrame({"block_id": ["a", "b"], "length_m": [100.0, 100.0]})
     >>> found = worth(two, rate_per_m=[0.02, 0.0], age_days=[np.inf, 6], target_days=[7, 3], rechecks=[0, 2])
     >>> found[["value", "likely", "overdue", "recheck", "dwell_s"]].round(2).to_numpy().tolist()
-    [[5.0, 2.0, 3.0, 0.0, 0.0], [4.0, 0.0, 2.0, 2.0, 360.0]]
+    [[5.0, 2.0, 3.0, 0.0, 0.0], [5.0, 0.0, 3.0, 2.0, 360.0]]
     """
     n = len(blocks)
     length = blocks["length_m"].to_numpy(np.float64)
