@@ -57,11 +57,17 @@ def start(home: Path, port: int, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "xuncha", "serve", str(home), "--port", str(port), *options]
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
+    wait_until_up(process, port)
+    return process
+
+
+def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a server answers; one that does not is ended."""
     until = time.monotonic() + _STARTS_WITHIN_S
     while time.monotonic() < until and process.poll() is None:
         try:
             if ask(port, "GET", "/health")[0] == 200:
-                return process
+                return
         except OSError:
             time.sleep(0.1)
     stop(process)
