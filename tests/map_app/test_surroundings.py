@@ -181,3 +181,13 @@ def test_other_places_are_listed_by_kind_with_what_changed_around_them(
     )
     assert client.get("/surroundings/99999").status_code == 404
     assert enter(inspector).get("/surroundings").status_code == 403
+
+
+def test_a_finding_leads_to_the_places_near_it(
+    town: Site, enter: Enter, supervisor: Account, inspector: Account, now: datetime
+) -> None:
+    one = report(1, 70, 130, now)
+    findings.put_many(town, inspector, [one], now=now)
+    link = f'href="/surroundings/{school(town)}"'
+    assert link in enter(supervisor).get(f"/findings/{one.uuid}").text
+    assert link not in enter(inspector).get(f"/findings/{one.uuid}").text
