@@ -49,7 +49,7 @@ def measure(site: Site, truth: Path, devices: Collection[str] | None = None) -> 
         reported = reported[reported["device"].isin(devices)]
     reported = reported.reset_index(drop=True)
     cut = stretches(coverage.intervals(site), network.blocks)
-    walked = cut.loc[cut["state"].isin(("inspected", "passed")), ["block_id", "from_m", "to_m"]]
+    walked = cut.loc[cut["state"] == "inspected", ["block_id", "from_m", "to_m"]]
     placed = reported[["uuid", "block_id", "side", "chainage_m", "p_block"]]
     metres = shapely.transform(reported.geometry.to_numpy(), network.projection.to_metres)
     return (
@@ -79,8 +79,8 @@ def table(placed: Scores, nearest: Scores) -> str:
         lines.append(f"| {name} | {ours} | {theirs} |")
     covered = placed.coverage
     lines.append(f"| walked, km | {covered['true_m'] / 1000:,.0f} | |")
-    lines.append(f"| of that, covered by tracks | {covered['right']:.1%} | |")
-    lines.append(f"| covered without having been walked, over what was walked | {covered['added']:.1%} | |")
+    lines.append(f"| of that, inspected by its track | {covered['right']:.1%} | |")
+    lines.append(f"| inspected without having been walked, over what was walked | {covered['added']:.1%} | |")
     return "\n".join(lines)
 
 

@@ -123,7 +123,7 @@ def test_placement_does_better_than_the_nearest_block_and_knows_when_it_is_sure(
     assert ours.placement["block_right"] > nearest.placement["block_right"]
     assert ours.placement["sure_share"] > 0.3
     assert ours.placement["sure_right"] > 0.9
-    assert ours.coverage["right"] > 0.4
+    assert ours.coverage["right"] > 0.95
     assert ours.coverage["added"] < 0.05
 
 
