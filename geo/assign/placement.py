@@ -324,4 +324,5 @@ def _tracks(track: Track | None, rows: Floats) -> tuple[Any, ...]:
     if track is None:
         return _NO_TRACKS
     rows[:, kernels.TRACK_BEGIN], rows[:, kernels.TRACK_END] = track["begin"][:-1], track["begin"][1:]
-    return np.asarray(track["block"], dtype=np.int64), np.asarray(track["p"], dtype=np.float64)
+    # a read-only array, as pandas gives them, is another type to numba: it would compile in a request
+    return np.require(track["block"], np.int64, ["C", "W"]), np.require(track["p"], np.float64, ["C", "W"])

@@ -2,6 +2,7 @@ import concurrent.futures
 from dataclasses import replace
 
 import geopandas as gpd
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from geo.assign import (
     SOURCES,
     BlockIndex,
     Model,
+    Placement,
     SourceError,
     assign,
     candidates,
@@ -339,6 +341,51 @@ def test_every_batch_and_every_thread_gives_the_same_bits() -> None:
     assert all(equal(one, whole) for one in together)
 
 
+def test_with_every_kind_of_evidence_too_the_bits_are_those_of_one_at_a_time_on_any_number_of_threads() -> (
+    None
+):
+    frame = town()
+    index, xy = BlockIndex.of(frame), somewhere(frame, 1200)
+    rng = np.random.default_rng(5)
+    n = len(xy)
+    of = {
+        "heading_deg": np.where(rng.random(n) < 0.7, rng.uniform(0, 360, n), np.nan),
+        "speed_ms": rng.uniform(0, 3, n),
+        "name_hint": rng.choice(np.array(["A Street", "C Avenue", "nowhere", None], dtype=object), n),
+        "offset_m": np.where(rng.random(n) < 0.3, 8.0, np.nan),
+        "offset_sd_m": np.full(n, 2.0),
+    }
+    sd = rng.choice([3.0, 6.0, 12.0], n)
+    block, p = rng.integers(0, len(frame), (n, 2)), rng.random((n, 2)) / 2
+
+    def placed(rows: slice, *, parallel: bool) -> Placement:
+        part = range(n)[rows]
+        known = {name: values[rows] for name, values in of.items()}
+        known["name_hint"] = list(known["name_hint"])
+        track = {"begin": 2 * np.arange(len(part) + 1), "block": block[rows].ravel(), "p": p[rows].ravel()}
+        return index.place_metres(xy[rows], sd[rows], **known, track=track, parallel=parallel)
+
+    before = numba.get_num_threads()
+    try:
+        whole = placed(slice(None), parallel=False)
+        for n_threads in range(1, before + 1):
+            numba.set_num_threads(n_threads)
+            assert equal(placed(slice(None), parallel=True), whole)
+    finally:
+        numba.set_num_threads(before)
+    for size, until in ((1, 300), (97, n)):
+        for begin in range(0, until, size):
+            rows = slice(begin, min(begin + size, n))
+            assert equal(placed(rows, parallel=False), whole, rows)
+
+
+def test_no_kernel_may_take_fast_mathematics_and_those_of_requests_let_other_threads_run() -> None:
+    for name, each in kernels_compiled().items():
+        assert not each.targetoptions.get("fastmath", False), name
+        options = each.targetoptions
+        assert options.get("nogil", False) or options.get("parallel", False), name
+
+
 def test_the_order_of_blocks_does_not_matter() -> None:
     frame = town()
     xy = somewhere(frame, 500)
@@ -388,6 +435,9 @@ def test_after_the_warm_up_nothing_is_compiled_whatever_kind_of_array_comes() ->
         index.nearest(kind)
         candidates(index, index.projection.to_lonlat(kind)[0], 6.0)
     track = {"begin": np.array([0, 1]), "block": np.array([3]), "p": np.array([0.5])}
+    index.place_metres(xy[:1], 6.0, track=track)
+    for each in track.values():
+        each.flags.writeable = False
     index.place_metres(xy[:1], 6.0, track=track)
     assert {name: len(each.signatures) for name, each in kernels_compiled().items()} == compiled
 
