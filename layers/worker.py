@@ -32,6 +32,7 @@ from layers.site import Site
 
 # Who does which kind; imported when the first of its kind comes
 HANDLERS: Mapping[str, str] = {
+    "datum": "layers.field.datum:follow_ordered",
     "derive": "layers.importing.city:derive_again",
     "export": "layers.exporting.orders:make",
     "import": "layers.importing.uploads:bring",

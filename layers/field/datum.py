@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, insert, or_, select, update
 
 from geo.datum import FRAMES
-from layers import history, people
+from layers import history, jobs, people
 from layers.city import versions
 from layers.errors import ConflictError, InvalidError, NotFoundError
 from layers.field import rederiving
@@ -25,6 +25,10 @@ from layers.store.schema import datum_correction, finding, track
 
 if TYPE_CHECKING:
     from layers.site import Site
+    from layers.worker import Work
+
+KIND = "datum"
+STEP = "reading a device's positions in their true frame"
 
 _LONGEST_REASON = 500
 
@@ -76,11 +80,13 @@ def apply(
     *,
     reason: str,
     now: datetime,
+    later: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> int:
     """Correct the frame of a device for a period, and derive its results anew; return the correction's id.
 
-    From the moment it is written, what arrives from the device is derived in the true frame too.
+    From the moment it is written, what arrives from the device is derived in the true frame too.  With
+    `later` a worker derives what is there already.
 
     Raises
     ------
@@ -111,7 +117,10 @@ def apply(
         )
         key = int(done.inserted_primary_key[0])  # type: ignore[index]
         _note(conn, account.id, ("apply", key), _plain({**values, "reason": why}), now)
-    _follow(site, key, now, progress)
+        if later:
+            _order(conn, key, account.id, now)
+    if not later:
+        _follow(site, key, now, progress)
     return key
 
 
@@ -121,8 +130,9 @@ def withdraw(
     correction_id: int,
     *,
     now: datetime,
+    later: bool = False,
     progress: Progress = lambda done, total: None,
-) -> Affected:
+) -> None:
     """Take a correction back; every result is again what it was without it."""
     people.demand(account, "datum")
     with site.store.write() as conn:
@@ -135,17 +145,54 @@ def withdraw(
         if done.rowcount != 1:
             raise ConflictError("There is no such correction, or it has been taken back already")
         _note(conn, account.id, ("take back", correction_id), {}, now)
-    return _follow(site, correction_id, now, progress)
+        if later:
+            _order(conn, correction_id, account.id, now)
+    if not later:
+        _follow(site, correction_id, now, progress)
 
 
 def finish(site: "Site", *, now: datetime, progress: Progress = lambda done, total: None) -> int:
     """Derive anew what was cut short after a correction or its end; return how many corrections it was."""
-    unfinished = select(datum_correction.c.id).where(datum_correction.c.derived_at.is_(None))
     with site.store.read() as conn:
-        keys = list(conn.execute(unfinished.order_by(datum_correction.c.id)).scalars())
+        keys = _unfinished(conn)
     for key in keys:
         _follow(site, key, now, progress)
     return len(keys)
+
+
+def order_rest(site: "Site", account: Account, *, now: datetime) -> None:
+    """Let a worker derive anew what was cut short."""
+    people.demand(account, "datum")
+    with site.store.write() as conn:
+        for key in _unfinished(conn):
+            _order(conn, key, account.id, now)
+
+
+def follow_ordered(site: "Site", work: "Work") -> dict[str, Any]:
+    """Do the job of deriving anew what the last change of a correction touches."""
+    found = _follow(
+        site,
+        work.payload["correction"],
+        work.clock(),
+        lambda done, total: work.progress(STEP, done, total),
+    )
+    return {"findings": len(found.findings), "tracks": len(found.tracks)}
+
+
+def is_being_derived(site: "Site") -> bool:
+    """Tell whether a worker is at it, or is to be."""
+    return any(job.kind == KIND for job in jobs.open_ones(site))
+
+
+def _unfinished(conn: Connection) -> list[int]:
+    chosen = select(datum_correction.c.id).where(datum_correction.c.derived_at.is_(None))
+    return list(conn.execute(chosen.order_by(datum_correction.c.id)).scalars())
+
+
+def _order(conn: Connection, key: int, account_id: int, now: datetime) -> None:
+    # a worker that is at it began with the correction as it was: then once more
+    payload = {"correction": key}
+    jobs.put(conn, KIND, payload, now=now, key=f"{KIND} {key}", again=True, account_id=account_id)
 
 
 def _checked(what: Prescription, reason: str) -> str:

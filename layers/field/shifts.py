@@ -33,6 +33,8 @@ _REPEATED_M = 1.0
 # One farther off is of another place altogether
 _ELSEWHERE_M = 3000.0
 _NEAR_M = 20.0
+# A device that truly is shifted shows it in far fewer; a city's phones send millions
+_MOST_OF_TRACK, _MOST_OF_DEVICE = 200, 3000
 Floats = NDArray[np.float64]
 
 
@@ -100,6 +102,8 @@ def positions(
 ) -> pd.DataFrame:
     """Return the raw positions of devices, from tracks and from findings made by phone.
 
+    Of long tracks and of devices that sent much an even sample is read: more would say the same.
+
     Returns
     -------
     DataFrame
@@ -112,7 +116,15 @@ def positions(
     parts = [*of_tracks, _of_findings(reported, corrections)]
     fixes = pd.concat([part for part in parts if len(part)] or parts[-1:], ignore_index=True)
     fixes["sd_m"] = fixes["sd_m"].fillna(usual)
-    return fixes
+    return _sampled(fixes)
+
+
+def _sampled(fixes: pd.DataFrame) -> pd.DataFrame:
+    """Return at most so many positions of each device, evenly from all that it sent."""
+    own = fixes.groupby(["device", "declared"], sort=False)["lon"]
+    step = np.ceil(own.transform("size") / _MOST_OF_DEVICE)
+    every_so_many: pd.DataFrame = fixes[own.cumcount() % step == 0]
+    return every_so_many.reset_index(drop=True)
 
 
 def _tracks(since: datetime | None, device: str | None) -> Select[Any]:
@@ -141,6 +153,7 @@ def _within(
 
 def _of_track(row: Any, corrections: Corrections) -> pd.DataFrame:
     raw = unpack(row["fixes"])
+    raw = raw[:: -(-len(raw) // _MOST_OF_TRACK)]
     return pd.DataFrame(
         {
             "device": row["device"],

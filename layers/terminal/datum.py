@@ -19,8 +19,6 @@ from layers.site import Site
 from layers.terminal import place, progress
 from layers.terminal.wording import Command, Group, Known, option
 
-_STEP = "reading a device's positions in their true frame"
-
 
 @click.group(cls=Group, section="Look after the site", help="Devices whose positions are shifted.")
 def datum() -> None:
@@ -116,7 +114,7 @@ def withdraw(correction: int, *, by: str, home: Path | None) -> None:
 
 
 def _steps(shown: Progress) -> Callable[[int, int], None]:
-    return lambda done, total: shown(_STEP, done, total)
+    return lambda done, total: shown(doctor.STEP, done, total)
 
 
 def _start_of(site: Site, day: datetime) -> datetime:

@@ -43,13 +43,21 @@ def page() -> ResponseReturnValue:
         parts=_map(chosen) if chosen else None,
         colours={"read": drawing.READ_COLOUR, "guess": drawing.GUESS_COLOUR},
         frames=FRAMES,
+        busy=datum.is_being_derived(site()),
         applied=[{"row": one, "period": _period(one)} for one in datum.applied(site())],
     )
 
 
 def _found() -> list[Shift]:
-    since = _since()
-    return analyst().kept("shifts", {"since": since}, lambda: shifts.find(site(), since=since))
+    # what came within the hour changes no mind, and millions of positions are not weighed at every click
+    since, facts = _since(), site().facts()
+    asked = {
+        "since": since,
+        "hour": now().replace(minute=0, second=0, microsecond=0),
+        "network": facts["network"],
+        "datum": facts["datum"],
+    }
+    return analyst().kept_of("shifts", asked, lambda: shifts.find(site(), since=since))
 
 
 def _since() -> datetime:
@@ -154,7 +162,7 @@ def apply() -> ResponseReturnValue:
         until_at=None if last is None else _start_of(last + timedelta(days=1)),
         evidence=evidence,
     )
-    datum.apply(site(), visitor(), what, reason=form.get("reason", ""), now=now())
+    datum.apply(site(), visitor(), what, reason=form.get("reason", ""), now=now(), later=True)
     return redirect(url_for(".page"), 303)
 
 
@@ -162,15 +170,15 @@ def apply() -> ResponseReturnValue:
 def take_back(number: int) -> ResponseReturnValue:
     """Take a correction back."""
     allow("datum")
-    datum.withdraw(site(), visitor(), number, now=now())
+    datum.withdraw(site(), visitor(), number, now=now(), later=True)
     return redirect(url_for(".page"), 303)
 
 
 @blueprint.post("/datum-doctor/continue")
 def finish() -> ResponseReturnValue:
-    """Derive what was cut short."""
+    """Let a worker derive what was cut short."""
     allow("datum")
-    datum.finish(site(), now=now())
+    datum.order_rest(site(), visitor(), now=now())
     return redirect(url_for(".page"), 303)
 
 

@@ -67,6 +67,7 @@ def line(job: Job, at: datetime) -> Line:
 def kind_name(kind: str) -> str:
     """Return what a kind of job is called."""
     names = {
+        "datum": gettext("Derive a device's results in its true frame"),
         "derive": gettext("Derive places and surroundings anew"),
         "export": gettext("Export findings"),
         "import": gettext("Import a file"),

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from layers.field import datum, findings, tracks
 from layers.people import Account
 from layers.site import Site
+from layers.worker import Worker, ticking
 from tests.conftest import at
 from tests.layers.field.test_datum import PHONE, derived, drive, shifted
 from tests.layers.field.test_tracks import walk
@@ -45,6 +46,10 @@ def form(client: FlaskClient, now: datetime, **changes: str) -> dict[str, str]:
     return {"csrf_token": csrf[1], **plain, **changes}
 
 
+def work(site: Site, now: datetime) -> None:
+    Worker(site, ticking(now)).run_all()
+
+
 def test_the_page_names_the_shifted_phone_with_its_evidence(client: FlaskClient) -> None:
     text = client.get("/datum-doctor").get_data(as_text=True)
     assert PHONE in text
@@ -67,13 +72,18 @@ def test_a_correction_is_applied_listed_and_taken_back(
     assert one.evidence["guess"] == "gcj02"
     zone = doctored.settings.zone
     assert one.from_at.astimezone(zone).isoformat().startswith(f"{sent['from']}T00:00")
+    assert derived(doctored) == before
+    assert "not all derived yet" in client.get("/datum-doctor").get_data(as_text=True)
+    work(doctored, now)
     assert derived(doctored) != before
     text = client.get("/datum-doctor").get_data(as_text=True)
     assert "No device is shifted" in text
     assert HOSTILE not in text
     assert "Take the correction back" in text
     assert client.post("/datum-doctor", data=sent).status_code == 409
+    assert "not all derived yet" not in text
     assert client.post(f"/datum-doctor/{one.id}/take-back", data=sent).status_code == 303
+    work(doctored, now)
     assert derived(doctored) == before
     assert "taken back" in client.get("/datum-doctor").get_data(as_text=True)
     assert client.post(f"/datum-doctor/{one.id}/take-back", data=sent).status_code == 409
@@ -145,6 +155,8 @@ def test_a_browser_shows_both_readings_on_the_map_and_applies_one(
     with seen.page.expect_navigation():
         seen.page.get_by_role("button", name="Read it as GCJ-02").click()
     seen.page.wait_for_load_state("networkidle")
+    Worker(city.site, lambda: datetime.now().astimezone()).run_all()
+    seen.page.get_by_text("not all derived yet").wait_for(state="detached")
     seen.shot("datum-doctor-applied")
     (one,) = datum.applied(city.site)
     assert one.derived_at is not None

@@ -351,7 +351,7 @@ def test_the_doctor_names_the_shifted_phone_and_no_other(
         "gcj02",
         True,
     )
-    assert one.n_fixes == len(honest.lon)
+    assert one.n_fixes == len(honest.lon[::2])
     assert one.near_share_guess > 0.95 > one.near_share + 0.2
     assert (one.n_days, one.n_days_for) == (1, 1)
     assert np.hypot(one.east_m, one.north_m) == pytest.approx(570, abs=40)
@@ -364,6 +364,21 @@ def test_the_doctor_names_the_shifted_phone_and_no_other(
     assert shifts.find(town) == []
     datum.withdraw(town, supervisor, key, now=now)
     assert shifts.find(town) == [one]
+
+
+def test_of_a_phone_that_sent_much_an_even_sample_is_weighed(
+    sent: Site, inspector: Account, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shifts, "_MOST_OF_TRACK", 10)
+    monkeypatch.setattr(shifts, "_MOST_OF_DEVICE", 15)
+    tracks.put(sent, inspector, drive(40, along(400, 50, 350, 31), now, mode="foot"), now=now)
+    with sent.store.read() as conn:
+        read = shifts.positions(conn, sent)
+    of_phone = read[read["device"] == PHONE]
+    assert 7 < len(of_phone) <= 15
+    assert (read["device"] == "honest").sum() == 1
+    span = of_phone["lon"].max() - of_phone["lon"].min()
+    assert span > 0.8 * (at(350, 0)[0] - at(50, 0)[0])
 
 
 def test_the_doctor_speaks_against_a_wrong_correction(
