@@ -129,7 +129,9 @@ def _sampled(fixes: pd.DataFrame) -> pd.DataFrame:
 
 def _tracks(since: datetime | None, device: str | None) -> Select[Any]:
     names = ("device", "frame", "accuracy_kind", "started_at", "fixes")
-    chosen = select(*(track.c[name] for name in names)).where(track.c.device.is_not(None))
+    chosen = select(*(track.c[name] for name in names)).where(
+        track.c.device.is_not(None), track.c.dropped_at.is_(None)
+    )
     return _within(chosen, track, "started_at", since, device)
 
 
@@ -153,7 +155,7 @@ def _within(
 
 def _of_track(row: Any, corrections: Corrections) -> pd.DataFrame:
     raw = unpack(row["fixes"])
-    raw = raw[:: -(-len(raw) // _MOST_OF_TRACK)]
+    raw = raw[:: max(1, -(-len(raw) // _MOST_OF_TRACK))]
     return pd.DataFrame(
         {
             "device": row["device"],
