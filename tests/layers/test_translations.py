@@ -38,3 +38,9 @@ def test_every_message_has_its_chinese_with_the_same_placeholders(path: Path) ->
     for message in messages(path):
         assert chinese.get(message), message
         assert set(PLACEHOLDER.findall(message)) >= set(PLACEHOLDER.findall(chinese[message])), message
+
+
+def test_no_sentence_is_translated_twice() -> None:
+    text = CATALOGUE.read_text(encoding="utf-8")
+    said = re.findall(r'^(?:msgctxt "([^\n]+)"\n)?msgid "([^\n]+)"$', text, re.MULTILINE)
+    assert sorted({one for one in said if said.count(one) > 1}) == []
