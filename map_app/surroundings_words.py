@@ -149,7 +149,9 @@ def school(row: Mapping[Any, Any], zone: ZoneInfo) -> dict[str, Any]:
 def change(n: int, before: int) -> str:
     """Return how a count changed, in words.
 
-    >>> change(6, 4), change(0, 0), change(3, 0)
+    >>> from layers import language
+    >>> with language.using("en"):
+    ...     change(6, 4), change(0, 0), change(3, 0)
     ('+50 %', '', 'new')
     """
     if not before:

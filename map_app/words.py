@@ -94,7 +94,9 @@ def probability(p: float) -> str:
 def apart(seconds: float) -> str:
     """Return how long before or after a report a photo was taken.
 
-    >>> apart(-2 * 86400), apart(100 * 60), apart(-61)
+    >>> from layers import language
+    >>> with language.using("en"):
+    ...     apart(-2 * 86400), apart(100 * 60), apart(-61)
     ('taken 2 days earlier', 'taken 2 hours later', 'taken 1 min earlier')
     """
     length = abs(seconds)

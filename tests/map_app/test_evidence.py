@@ -51,7 +51,7 @@ def test_the_doubts_are_to_be_seen(
     visit: Callable[..., Watched], city: City, language: str, told: str
 ) -> None:
     now = datetime.now().astimezone()
-    uuid = put(city.site, city.accounts["inspector"], 901 + (language == "en"), now)
+    uuid = put(city.site, city.accounts["inspector"], 3301 + (language == "en"), now)
     watched = visit("supervisor", language)
     watched.open(f"/findings/{uuid}")
     expect(watched.page.locator(".photos figcaption")).to_contain_text(told)

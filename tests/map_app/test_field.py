@@ -157,9 +157,18 @@ def test_a_large_photo_goes_in_parts_and_goes_on_where_the_network_broke(
             route.continue_()
 
     page.route("**/uploads/*offset=*", part)
+    page.evaluate(
+        """() => {
+            const box = document.querySelector("[data-part=outbox]");
+            window.told = [];
+            new MutationObserver(() => window.told.push(box.textContent)).observe(
+                box, { childList: true, subtree: true, characterData: true },
+            );
+        }"""
+    )
     report(page, "分片", photo)
-    expect(page.locator("[data-part=outbox] li")).to_contain_text("正在发送照片 1/1")
-    expect(page.locator("[data-part=outbox] li")).to_contain_text("等待上报")
+    page.wait_for_function("() => told.some((text) => text.includes('正在发送照片 1/1'))")
+    page.wait_for_function("() => told.at(-1).includes('等待上报')")
     assert asked == [0, 262_144, 524_288]
     (found,) = with_note(city.site, "分片")
     assert found.photos == ()

@@ -25,6 +25,7 @@ from tests.layers.store import rows
 
 LAYERS = {
     "street": "LineString",
+    "street_check": "Point",
     "block": "LineString",
     "key_point": "Unknown",
     "gate": "Point",
