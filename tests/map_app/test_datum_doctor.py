@@ -143,7 +143,7 @@ def test_a_browser_shows_both_readings_on_the_map_and_applies_one(
 ) -> None:
     now = datetime.now().astimezone()
     inspector = city.accounts["inspector"]
-    sent = replace(drive(77, _everywhere(), now), device=f"{PHONE}-seen")
+    sent = replace(drive(7077, _everywhere(), now), device=f"{PHONE}-seen")
     tracks.put(city.site, inspector, sent, now=now)
     seen = visit(language="en")
     seen.open("/datum-doctor")
