@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 # Two names that share fewer than half of their letter pairs are not the same name misspelt
 _UNLIKE = 0.5
@@ -173,30 +177,65 @@ class NameMatcher:
     def __init__(self, others: Sequence[str], table: NameTable | None = None) -> None:
         known = table or _EMPTY
         self._outer = frozenset([*known.get("directions", {}).values(), *known.get("types", {}).values()])
-        self._others = tuple(others)
         parts = [_split(other, self._outer) for other in others]
         pairs = [_letter_pairs(proper) for proper, _ in parts]
-        self._outside = [outside for _, outside in parts]
+        self._outsides = sorted({outside for _, outside in parts}, key=sorted)
+        kinds = {outside: kind for kind, outside in enumerate(self._outsides)}
+        self._outside = np.array([kinds[outside] for _, outside in parts], dtype=np.int64)
+        self._same: dict[str, list[int]] = {}
+        for name, other in enumerate(others):
+            self._same.setdefault(other, []).append(name)
         self._codes = {pair: code for code, pair in enumerate(sorted(set().union(*pairs)))} if pairs else {}
-        self._pairs = _indicator(pairs, self._codes).T.tocsr()
-        self._counts = np.array([len(own) for own in pairs])
+        bearing: list[list[int]] = [[] for _ in self._codes]
+        for name, own in enumerate(pairs):
+            for pair in own:
+                bearing[self._codes[pair]].append(name)
+        self._bearing = [np.array(names, dtype=np.int64) for names in bearing]
+        self._counts = np.array([len(own) for own in pairs], dtype=np.int64)
 
     def similarities(self, keys: Sequence[str]) -> csr_matrix:
         """Return the likeness of normalised keys to the names, shape (keys, names)."""
-        parts = [_split(key, self._outer) for key in keys]
-        pairs = [_letter_pairs(proper) for proper, _ in parts]
-        counts = np.array([len(own) for own in pairs], dtype=np.int64)
-        known = [own & self._codes.keys() for own in pairs]
-        shared = (_indicator(known, self._codes) @ self._pairs).tocoo()
-        dice = 2.0 * shared.data / (counts[shared.row] + self._counts[shared.col])
-        near = dice >= _UNLIKE
-        row, col, dice = shared.row[near], shared.col[near], dice[near]
-        for at, (i, k) in enumerate(zip(row.tolist(), col.tolist(), strict=True)):
-            same = keys[i] == self._others[k]
-            dice[at] = 1.0 if same else min(dice[at] * _agree(parts[i][1], self._outside[k]), 0.99)
-        matrix = csr_matrix((dice, (row, col)), shape=(len(keys), len(self._others)))
-        matrix.sort_indices()
-        return matrix
+        begin, name, like = self.alike(keys)
+        return csr_matrix((like, name, begin), shape=(len(keys), len(self._counts)))
+
+    def alike(self, keys: Sequence[str]) -> tuple[Ints, Ints, Floats]:
+        """Return the same as arrays, at a cost that one request can pay.
+
+        Returns
+        -------
+        begin : ints, shape (keys + 1,)
+            Where the names like each key begin among the rest.
+        name : ints, shape (k,)
+            Which of the names, ascending for each key.
+        like : floats, shape (k,)
+            Their likeness, above 0.
+
+        Examples
+        --------
+        >>> begin, name, like = NameMatcher(["elm street", "oak road"]).alike(["oak road", "ash"])
+        >>> begin.tolist(), name.tolist(), like.tolist()
+        ([0, 1, 1], [1], [1.0])
+        """
+        found = [self._like(key) for key in keys]
+        begin = np.cumsum([0, *(len(name) for name, _ in found)], dtype=np.int64)
+        if not found:
+            return begin, np.empty(0, dtype=np.int64), np.empty(0)
+        return begin, np.concatenate([name for name, _ in found]), np.concatenate([like for _, like in found])
+
+    def _like(self, key: str) -> tuple[Ints, Floats]:
+        """Return the names like one key, ascending, and how much."""
+        proper, outside = _split(key, self._outer)
+        pairs = _letter_pairs(proper)
+        known = [self._bearing[code] for pair in pairs if (code := self._codes.get(pair)) is not None]
+        if not known:
+            return np.empty(0, dtype=np.int64), np.empty(0)
+        shared = np.bincount(np.concatenate(known), minlength=len(self._counts))
+        dice = 2.0 * shared / (len(pairs) + self._counts)
+        name = np.flatnonzero(dice >= _UNLIKE)
+        agreement = np.array([_agree(outside, one) for one in self._outsides])
+        like = np.minimum(dice[name] * agreement[self._outside[name]], 0.99)
+        like[np.searchsorted(name, self._same.get(key, []))] = 1.0
+        return name, like
 
 
 def _split(key: str, outer: frozenset[str]) -> tuple[str, frozenset[str]]:
@@ -223,10 +262,3 @@ def _letter_pairs(key: str) -> set[str]:
         counts[pair] = counts.get(pair, 0) + 1
         pairs.add(f"{pair}{counts[pair]}")
     return pairs
-
-
-def _indicator(pairs: Sequence[set[str]], codes: Mapping[str, int]) -> csr_matrix:
-    """Return which name has which letter pair, as a sparse matrix of ones."""
-    columns = np.array([codes[pair] for own in pairs for pair in sorted(own)], dtype=np.int64)
-    starts = np.concatenate([[0], np.cumsum([len(own) for own in pairs])]).astype(np.int64)
-    return csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(pairs), max(len(codes), 1)))

@@ -314,9 +314,9 @@ def _hints(
     key_of = {text: normalise(text, index.names) for text in set(texts)}
     keys = sorted(set(key_of.values()) - {""})
     row_of = {key: row for row, key in enumerate(keys)}
-    alike = index.matcher.similarities(keys)
-    matrix = (alike.indptr.astype(np.int64), alike.indices.astype(np.int64), alike.data)
-    return matrix, np.array([row_of.get(key_of[text], -1) for text in texts], dtype=np.int64)
+    return index.matcher.alike(keys), np.array(
+        [row_of.get(key_of[text], -1) for text in texts], dtype=np.int64
+    )
 
 
 def _tracks(track: Track | None, rows: Floats) -> tuple[Any, ...]:

@@ -38,12 +38,13 @@ SEED = 20260402
 N_FULL, N_SMALL, N_PEERS = 1_000_000, 200_000, 100_000
 SIDE, GAP_M, JITTER_M = 159, 105.0, 8.0
 ROUNDS = 3
+SYLLABLES = ("ba", "den", "fir", "gos", "hul", "kam", "len", "mor", "nip", "tov")
 
 Floats = NDArray[np.float64]
 
 
 def grid(rng: np.random.Generator) -> gpd.GeoDataFrame:
-    """Return the jittered grid as blocks."""
+    """Return the jittered grid as blocks, each row a street and each column a road with a name."""
     x, y = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
     node = np.column_stack([x.ravel(), y.ravel()]) * GAP_M + rng.normal(0, JITTER_M, (SIDE * SIDE, 2))
     node += (500_000, 4_300_000)
@@ -52,7 +53,15 @@ def grid(rng: np.random.Generator) -> gpd.GeoDataFrame:
     along = np.column_stack([at[:-1].ravel(), at[1:].ravel()])
     lines = shapely.linestrings(node[np.concatenate([across, along])])
     ids = [f"{number:016x}" for number in range(len(lines))]
-    return gpd.GeoDataFrame({"block_id": ids}, geometry=lines, crs="EPSG:32650")
+    rows, columns = np.repeat(np.arange(SIDE), SIDE - 1), np.tile(np.arange(SIDE), SIDE - 1)
+    names = [*(f"{spoken(k)} Street" for k in rows), *(f"{spoken(k)} Road" for k in columns)]
+    return gpd.GeoDataFrame({"block_id": ids, "name": names}, geometry=lines, crs="EPSG:32650")
+
+
+def spoken(number: int) -> str:
+    """Return an invented name for a number below 1000, no two alike by more than two syllables."""
+    first, second, third = number // 100 % 10, number // 10 % 10, number % 10
+    return f"{SYLLABLES[third]}{SYLLABLES[first]}{SYLLABLES[second]}".capitalize()
 
 
 def per_second(ask: Callable[[], object], n: int, rounds: int = ROUNDS) -> float:
@@ -227,7 +236,7 @@ def single(index: BlockIndex, xy: Floats, small: bool) -> pd.DataFrame:
     for what, more in {
         "position and accuracy": {},
         "with heading": {"heading_deg": 30.0, "speed_ms": 2.0},
-        "with heading and name hint": {"heading_deg": 30.0, "speed_ms": 2.0, "name_hint": "Elm Street"},
+        "with heading and name hint": {"heading_deg": 30.0, "speed_ms": 2.0, "name_hint": "Lenbago Stret"},
     }.items():
         times = []
         for at in range(200 if small else 2000):
