@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,13 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
             report = known[name](asked.short)
         except Exception as error:  # noqa: BLE001  # one broken proof must not hide the others' tables
             failed.append(f"{name}: {type(error).__name__}: {error}")
-            print(failed[-1], file=sys.stderr, flush=True)
+            traceback.print_exc()
             continue
         print(f"{report}\n\n({name}: {time.monotonic() - began:.0f} s)\n", flush=True)
         if not asked.short:
             REPORTS.mkdir(parents=True, exist_ok=True)
             (REPORTS / f"{name}.md").write_text(report.rstrip() + "\n", encoding="utf-8")
     print(f"{len(asked.names or known) - len(failed)} passed, {len(failed)} failed")
+    print(*failed, sep="\n")
     return 1 if failed else 0
 
 
