@@ -20,6 +20,16 @@ WRITE: Responses = dict.fromkeys((*_ALWAYS, 400, 403, 404, 409, 413, 415, 507), 
 OPEN: Responses = dict.fromkeys((500, 503), ErrorAnswer)
 
 BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+FEATURES: dict[str, Any] = {
+    "schema": {
+        "type": "object",
+        "required": ["type", "features"],
+        "properties": {
+            "type": {"const": "FeatureCollection"},
+            "features": {"type": "array", "items": {"type": "object"}},
+        },
+    }
+}
 JPEG = {"content": {"image/jpeg": BYTES}}
 
 

@@ -7,6 +7,7 @@ from field_api import answers, described
 from field_api.auth import asker
 from field_api.service import PREFIX, now, site
 from field_api.wire.exports import ByKind, ByNumber, ExportAnswer
+from field_api.wire.features import MEDIA_TYPE
 from field_api.wire.findings import FindingChoice
 from field_api.wire.kinds import Nothing
 from layers import language
@@ -15,7 +16,12 @@ from layers.exporting.files import FORMATS, Export
 from layers.field.scope import seen_by
 
 exports = APIBlueprint("exports", __name__, **described.noun("exports"))
-_FILE = {"content": {one.media_type: described.BYTES for one in FORMATS.values()}}
+_FILE = {
+    "content": {
+        one.media_type: described.FEATURES if one.media_type == MEDIA_TYPE else described.BYTES
+        for one in FORMATS.values()
+    }
+}
 
 
 @exports.get("/findings.<kind>", responses={200: _FILE, 202: ExportAnswer, **described.READ})

@@ -43,6 +43,7 @@ class Round:
     name: str
     seed: int
     report: dict[str, Any]
+    printed: str
 
 
 def run(small: bool) -> str:
@@ -60,7 +61,8 @@ def run(small: bool) -> str:
     report = _told(rounds, n)
     faults = [row for each in rounds for row in _failures(each) if not _is_meant(*row[1:])]
     if faults:
-        raise AssertionError(f"{report}\n\nfaults: {faults}")
+        told = "\n".join(each.printed for each in rounds if any(row[0] == each.name for row in faults))
+        raise AssertionError(f"{report}\n\n{told}\n\nfaults: {faults}")
     return report
 
 
@@ -117,7 +119,7 @@ def _fuzz(  # noqa: PLR0917  a round has that many parts
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if not out.exists():
         raise AssertionError(done.stdout[-2000:] + done.stderr[-2000:])
-    return Round(name, seed, json.loads(out.read_text(encoding="utf-8")))
+    return Round(name, seed, json.loads(out.read_text(encoding="utf-8")), done.stdout)
 
 
 def _failures(each: Round) -> list[tuple[str, str, str]]:
