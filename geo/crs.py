@@ -169,7 +169,8 @@ def as_metric(crs: Any) -> pyproj.CRS:
     Raises
     ------
     NoCRSError
-        No CRS, one in degrees, or one in feet.
+        No CRS, one in degrees, one in feet, or a Mercator whose metres stretch with latitude (EPSG:3857:
+        a street at 40° would be 31 % too long).
 
     Examples
     --------
@@ -186,6 +187,9 @@ def as_metric(crs: Any) -> pyproj.CRS:
     unit, factor = known.axis_info[0].unit_name, known.axis_info[0].unit_conversion_factor
     if factor != 1:
         raise NoCRSError("%(crs)s: unit is %(unit)s, feet are not metres", crs=known.name, unit=unit)
+    operation = known.coordinate_operation
+    if operation is not None and operation.method_name.startswith(("Mercator", "Popular Visualisation")):
+        raise NoCRSError("%(crs)s: its metres stretch with latitude", crs=known.name)
     return known
 
 

@@ -17,7 +17,7 @@ from geo.assign.network import Floats
 from geo.assign.placement import Evidence, Placement, Request
 from geo.crs import as_pairs, read_crs
 from geo.datum import from_wgs84, to_wgs84
-from geo.errors import AccuracyError
+from geo.errors import AccuracyError, MissingColumnError
 from geo.names import NameTable
 
 COLUMNS = (
@@ -43,7 +43,7 @@ COLUMNS = (
 
 
 def assign(
-    findings: gpd.GeoDataFrame,
+    findings: pd.DataFrame,
     blocks: gpd.GeoDataFrame | BlockIndex,
     *,
     source: str | SourceError = "phone",
@@ -55,7 +55,7 @@ def assign(
 
     Parameters
     ----------
-    findings : GeoDataFrame of points, any CRS
+    findings : GeoDataFrame of points, any CRS, or DataFrame with `lon` and `lat` in WGS-84 degrees
         Any other geometry counts by its centroid; None and empty ones get a row of nulls.  Optional
         columns: `accuracy_m` and `accuracy_kind` (see `sd_of`), `source` (a key of `sources`),
         `heading_deg`, `speed_ms`, `street_hint`.
@@ -112,8 +112,12 @@ def table(placed: Placement, rows: pd.Index | None = None) -> pd.DataFrame:
     return pd.DataFrame(series, index=rows, copy=False)
 
 
-def _positions(findings: gpd.GeoDataFrame, index: BlockIndex) -> Floats:
+def _positions(findings: pd.DataFrame, index: BlockIndex) -> Floats:
     """Return the positions in the CRS of the index, NaN for None and empty."""
+    if not isinstance(findings, gpd.GeoDataFrame):
+        if "lon" not in findings or "lat" not in findings:
+            raise MissingColumnError("findings have no column %(column)s", column="lon, lat or geometry")
+        return index.projection.to_metres(findings[["lon", "lat"]].to_numpy(np.float64))
     geometry = findings.geometry
     if read_crs(findings.crs) != index.projection.crs:
         geometry = geometry.to_crs(index.projection.crs)
@@ -124,9 +128,7 @@ def _positions(findings: gpd.GeoDataFrame, index: BlockIndex) -> Floats:
     return xy
 
 
-def _evidence(
-    findings: gpd.GeoDataFrame, source: str | SourceError, sources: Mapping[str, SourceError]
-) -> Any:
+def _evidence(findings: pd.DataFrame, source: str | SourceError, sources: Mapping[str, SourceError]) -> Any:
     """Return position error, offsets, heading and hints from the columns that are there."""
     errors = _source_errors(findings, source, sources)
     offset = [np.nan if one.offset_m is None else one.offset_m for one in errors]
@@ -144,7 +146,7 @@ def _evidence(
 
 
 def _source_errors(
-    findings: gpd.GeoDataFrame, source: str | SourceError, sources: Mapping[str, SourceError]
+    findings: pd.DataFrame, source: str | SourceError, sources: Mapping[str, SourceError]
 ) -> list[SourceError]:
     """Return the source error of each finding."""
     default = source if isinstance(source, SourceError) else _source(source, sources)

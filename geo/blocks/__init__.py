@@ -64,8 +64,8 @@ def build(
         `one_way` or `oneway` (yes, no, -1), `layer`, `bridge`, `tunnel`, `width_m`, `lanes`, `area`
         (administrative code), `source_id`, `nodes` or `u` and `v`, `other_tags` (hstore text).
     crs : optional
-        A metric CRS for the blocks.  Default: the one of `streets` if it is metric, else one chosen from
-        the data (`geo.crs.metric_crs`).
+        A metric CRS for the blocks.  Default: the one of `streets` if it is metric (`geo.crs.as_metric`:
+        not degrees, feet or Web Mercator), else one chosen from the data (`geo.crs.metric_crs`).
     source : str
         Name of the source, part of the block ids.
     names : NameTable, optional

@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo.crs import LonLat, as_metric, check_lonlat, metric_crs, read_crs
-from geo.errors import CoordinateError, GeometryKindError, MissingColumnError
+from geo.errors import CoordinateError, GeometryKindError, MissingColumnError, NoCRSError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -92,13 +92,13 @@ def _in_metres(frame: gpd.GeoDataFrame, crs: Any) -> gpd.GeoDataFrame:
         raise CoordinateError(
             "row %(row)s: a vertex is not finite", row=frame.index[row[int(np.argmax(broken))]]
         )
-    if crs is not None:
-        target = as_metric(crs)
-    elif own.is_geographic:
+    try:
+        target = as_metric(own if crs is None else crs)
+    except NoCRSError:
+        if crs is not None:
+            raise
         degrees = gpd.GeoSeries(gpd.points_from_xy(*_corners(coordinates).T), crs=own).to_crs(4326)
         target = metric_crs(check_lonlat(np.column_stack([degrees.x, degrees.y])))
-    else:
-        target = as_metric(own)
     return frame if own == target else frame.to_crs(target)
 
 

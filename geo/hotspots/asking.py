@@ -166,7 +166,7 @@ def _block_ids(blocks: pd.DataFrame) -> "pd.Index[Any]":
 
 def _amounts(effort: pd.DataFrame, ids: "pd.Index[Any]") -> tuple[Floats, bool]:
     """Return what was inspected (or declared) on each block, and if it was only declared."""
-    column = "effort_m" if "effort_m" in effort else "exposure"
+    column = "exposure" if "exposure" in effort and "effort_m" not in effort else "effort_m"
     for needed in ("block_id", column):
         if needed not in effort:
             raise MissingColumnError("effort needs a column %(column)s", column=needed)

@@ -587,3 +587,16 @@ def test_set_back_houses_find_their_street_once_the_set_back_is_known() -> None:
     fitted = (assign(findings, index, source="fitted")["block_id"].to_numpy() == truth).mean()
     nearest = (index.nearest(houses)[0] == code).mean()
     assert fitted > nearest + 0.05
+
+
+def test_a_plain_table_with_degrees_is_placed_as_its_points_are() -> None:
+    streets = town()
+    xy = somewhere(streets, 50)
+    points = gpd.GeoDataFrame(geometry=gpd.points_from_xy(*xy.T), crs=streets.crs).assign(accuracy_m=6.0)
+    degrees = points.to_crs(4326)
+    plain = pd.DataFrame({"lon": degrees.geometry.x, "lat": degrees.geometry.y, "accuracy_m": 6.0})
+    placed = assign(plain, streets)
+    assert placed["block_id"].tolist() == assign(degrees, streets)["block_id"].tolist()
+    np.testing.assert_allclose(placed["p_block"], assign(points, streets)["p_block"], atol=1e-6)
+    with pytest.raises(MissingColumnError, match="lon, lat or geometry"):
+        assign(plain.drop(columns="lat"), streets)

@@ -229,22 +229,22 @@ def test_what_is_no_line_or_has_no_place_is_refused() -> None:
     with pytest.raises(NoCRSError):
         blocks.build(streets([(0, 0), (1, 1)], crs=None))
     with pytest.raises(NoCRSError, match="foot"):
-        blocks.build(streets([(1e6, 1e6), (1e6 + 9, 1e6)], crs="EPSG:3435"))
+        blocks.build(streets([(0, 0), (1, 1)]), crs="EPSG:3435")
     with pytest.raises(CoordinateError, match="row 0"):
         with np.errstate(invalid="ignore"):
             nowhere = LineString([(0, 0), (np.nan, 1)])
         blocks.build(streets(nowhere))
 
 
-def test_degrees_are_projected_and_feet_too_if_a_metric_crs_is_named() -> None:
-    lonlat = gpd.GeoDataFrame(geometry=[LineString([(117.0, 39.0), (117.0, 39.001)])], crs=4326)
-    built = blocks.build(lonlat)
-    assert built.crs.to_epsg() == 4548
-    assert built["length_m"].iloc[0] == pytest.approx(111.0, abs=0.1)
-    feet = lonlat.to_crs("EPSG:3435").set_geometry(
-        gpd.GeoSeries([LineString([(1_170_000, 1_900_000), (1_170_000, 1_901_000)])], crs="EPSG:3435")
-    )
-    assert blocks.build(feet, crs="EPSG:32616")["length_m"].iloc[0] == pytest.approx(304.8, rel=1e-3)
+@pytest.mark.parametrize("crs", [4326, 3435, 3857])
+def test_what_is_not_in_metres_on_the_ground_is_projected(crs: int) -> None:
+    ends = gpd.GeoSeries(gpd.points_from_xy([-87.63, -87.63], [41.88, 41.882]), crs=4326)
+    line = LineString([(point.x, point.y) for point in ends.to_crs(crs)])
+    built = blocks.build(gpd.GeoDataFrame(geometry=[line], crs=crs))
+    assert built.crs.to_epsg() == 32616
+    assert built["length_m"].iloc[0] == pytest.approx(222.1, abs=0.2)
+    named = blocks.build(gpd.GeoDataFrame(geometry=[line], crs=crs), crs="EPSG:32616")
+    assert named["length_m"].iloc[0] == built["length_m"].iloc[0]
 
 
 @settings(max_examples=25, deadline=None)

@@ -60,7 +60,7 @@ def test_positions_of_the_wrong_shape_are_refused() -> None:
     assert check_lonlat([]).shape == (0, 2)
 
 
-@pytest.mark.parametrize("crs", ["EPSG:3435", "EPSG:2263", "EPSG:4326", None, "nonsense"])
+@pytest.mark.parametrize("crs", ["EPSG:3435", "EPSG:2263", "EPSG:3857", "EPSG:4326", None, "nonsense"])
 def test_only_metres_will_do(crs: str | None) -> None:
     with pytest.raises(NoCRSError):
         as_metric(crs)

@@ -250,7 +250,7 @@ def test_effort_that_is_no_amount_is_refused(bad: float) -> None:
 def test_what_is_missing_or_doubled_is_named() -> None:
     blocks = town(4)
     none = pd.DataFrame({"block_id": []})
-    with pytest.raises(MissingColumnError, match="effort needs a column exposure"):
+    with pytest.raises(MissingColumnError, match="effort needs a column effort_m"):
         hotspots.find(none, blocks, pd.DataFrame({"block_id": ["b0"]}))
     with pytest.raises(MissingColumnError, match="findings need a column block_id"):
         hotspots.find(pd.DataFrame(), blocks, walked(blocks))
