@@ -10,7 +10,7 @@ from layers.city import networks
 from layers.errors import NotFoundError
 from layers.field import photos, placements, shelf
 from layers.site import Site
-from layers.store import chaining
+from layers.store import chaining, guarding
 from layers.store.schema import (
     account,
     district,
@@ -54,11 +54,13 @@ class Soundness:
     n_unplaced: int = 0
     lost_photos: list[str] = field(default_factory=list)
     history: list[chaining.Break] = field(default_factory=list)
+    unguarded: list[str] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
         """Tell whether nothing is wrong."""
-        return not (self.store or self.n_unplaced or self.lost_photos or self.history)
+        wrong = (self.store, self.n_unplaced, self.lost_photos, self.history, self.unguarded)
+        return not any(wrong)
 
 
 def state(site: Site) -> State:
@@ -89,7 +91,7 @@ def _network(conn: Connection) -> dict[str, Any] | None:
 
 
 def soundness(site: Site) -> Soundness:
-    """Look at the store's own integrity, the chain of the history, placements, and files of photos."""
+    """Look at the store's own integrity and guards, the chain of the history, placements, files of photos."""
     found = Soundness(n_unplaced=n_unplaced(site))
     with site.store.read() as conn:
         if site.store.is_geopackage:
@@ -98,9 +100,16 @@ def soundness(site: Site) -> Soundness:
                 f"{row[0]} {row[1]} → {row[2]}" for row in conn.execute(text("PRAGMA foreign_key_check"))
             ]
         found.history = list(chaining.breaks(conn))
+        found.unguarded = guarding.missing(conn)
         shas = list(conn.execute(select(photo.c.sha256).distinct()).scalars())
     found.lost_photos = [sha for sha in shas if _is_lost(site, sha)]
     return found
+
+
+def guard_again(site: Site) -> None:
+    """Let the store refuse edits by others again, where somebody took that away."""
+    with site.store.write() as conn:
+        guarding.guard(conn)
 
 
 def n_unplaced(site: Site) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from geo import matching
 from geo.crs import Projection, as_metric, metric_crs
-from layers.city import districts, key_points, networks, taxonomy, versions
+from layers.city import districts, glossary, key_points, networks, taxonomy, versions
 from layers.city.districts import Districts
 from layers.city.nearness import KeyPoints
 from layers.city.networks import Network
@@ -61,6 +61,7 @@ class Site:
             versions.begin(conn)
             if metric:
                 versions.put(conn, "crs", metric)
+        glossary.keep(store)
         settings.make_secret_key()
         settings.write()
         return cls(settings, store)
@@ -71,6 +72,7 @@ class Site:
         settings = Settings.read(home)
         store = Store.open(settings.store_place, busy_timeout_s=settings.busy_timeout_s)
         store.migrate(now=now)
+        glossary.keep(store)
         return cls(settings, store)
 
     def close(self) -> None:

@@ -404,12 +404,15 @@ def test_check_names_the_line_of_history_that_was_changed(
 ) -> None:
     with sqlite3.connect(home / "site.gpkg") as connection:
         connection.execute("DROP TRIGGER history_no_update")
+        connection.execute("DROP TRIGGER guard_history_update")
         connection.execute("UPDATE history SET action = 'x' WHERE id = 1")
     connection.close()
     code, out, err = say("check", "--home", home)
     assert code == 1
-    assert out == "history: line 1 was changed\n"
+    guards = "somebody had let others edit these tables; no longer: history"
+    assert out == f"history: line 1 was changed\n{guards}\n"
     assert "sound" in err
+    assert say("check", "--home", home)[1] == "history: line 1 was changed\n"
 
 
 def test_maps_are_written_as_files(

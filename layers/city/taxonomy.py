@@ -133,6 +133,22 @@ def class_name(scheme: str, main_class: str) -> str | None:
     return next((str(one[key]) for one in same), None)
 
 
+def units(category: Category) -> list[tuple[str, str]]:
+    """Return the units that usually lead where a shipped category is found, in Chinese and English.
+
+    >>> units(shipped().category("gbt30428-2013-event", "0107"))[0]
+    ('街镇执法队', 'subdistrict enforcement team')
+    """
+    names = {one["key"]: (one["name_zh"], one["name_en"]) for one in _shipped_data()["units"]}
+    lead = _leads().get((category.scheme, category.code)) or {}
+    return [names[key] for keys in lead.values() for key in keys]
+
+
+@cache
+def _leads() -> dict[tuple[str, str], Any]:
+    return {(one["scheme"], one["code"]): one["lead"] for one in _shipped_data()["items"]}
+
+
 def of_site(conn: Connection) -> Taxonomy:
     """Return the shipped taxonomy with the site's own names and schemes laid over it."""
     base = shipped()

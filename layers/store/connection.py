@@ -12,7 +12,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 from layers.errors import BusyError, MigrationError, NotFoundError, SettingError, UnreadableFileError
-from layers.store import geopackage, migrations
+from layers.store import geopackage, guarding, migrations, views
 from layers.store.faults import translated
 from layers.store.migrations import MIGRATIONS, Migration
 
@@ -62,6 +62,7 @@ class Store:
         with self.write() as conn:
             if migrations.applied(conn) is None:
                 migrations.create(conn)
+                migrations.finish(conn)
                 for step in steps:
                     migrations.stamp(conn, step, now)
                 return [step.number for step in steps]
@@ -69,13 +70,16 @@ class Store:
         with self.read() as conn:
             missing = migrations.pending(conn, steps)
         for step in missing:
-            self._apply(step, now)
+            self._apply(step, now, last=step is missing[-1])
             done.append(step.number)
         return done
 
-    def _apply(self, step: Migration, now: datetime) -> None:
+    def _apply(self, step: Migration, now: datetime, *, last: bool) -> None:
         with self._without_foreign_keys(), self.write() as conn:
+            views.drop(conn)
             step.run(conn)
+            if last and step.number >= MIGRATIONS[-1].number:
+                migrations.finish(conn)
             if self.is_geopackage and conn.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise MigrationError("Step %(step)s would leave rows that refer to nothing", step=step.name)
             migrations.stamp(conn, step, now)
@@ -174,6 +178,7 @@ def _postgres_engine(url: str, busy_timeout_s: float) -> Engine:
         with connection.cursor() as cursor:
             cursor.execute(f"SET lock_timeout = {int(busy_timeout_s * 1000)}")
             cursor.execute("SET timezone = 'UTC'")
+            cursor.execute(f"SET {guarding.SETTING} = 'on'")
         connection.commit()
 
     return engine

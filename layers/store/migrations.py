@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select, text
 
 from layers.errors import MigrationError
-from layers.store import chaining, geopackage, postgis, schema
+from layers.store import chaining, geopackage, guarding, postgis, schema, views
 from layers.store.schema.metadata import metadata as all_tables
 from layers.store.types import Geometry
 
@@ -43,6 +43,12 @@ def create(conn: Connection) -> None:
         geopackage.register_attributes(conn, schema.network)
     chaining.begin(conn)
     protect_history(conn)
+
+
+def finish(conn: Connection) -> None:
+    """Make the views and the guards of a store that is up to date."""
+    views.create(conn)
+    guarding.guard(conn)
 
 
 def unprotect_history(conn: Connection) -> None:
@@ -217,6 +223,11 @@ def know_people(conn: Connection) -> None:
     add_tables(conn, schema.population)
 
 
+def say_words(conn: Connection) -> None:
+    """Keep what codes mean beside them, for the views; those and the guards are made after the last step."""
+    add_tables(conn, schema.category_word, schema.word)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -241,6 +252,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(20, "targets", keep_targets),
     Migration(21, "dropped tracks", drop_old_tracks),
     Migration(22, "population", know_people),
+    Migration(23, "words, views and guards", say_words),
 )
 
 

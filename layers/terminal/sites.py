@@ -93,6 +93,8 @@ def check(home: Path | None, *, sweep: bool) -> None:
             n = orphans.sweep(site, now=place.now())
             click.echo(gettext("%(n)s files that belong to no photo were removed", n=n))
         left = orphans.find(site, now=place.now())
+        if found.unguarded:
+            checking.guard_again(site)
     if left.n:
         click.echo(
             gettext(
@@ -106,6 +108,9 @@ def check(home: Path | None, *, sweep: bool) -> None:
         click.echo(gettext("store: %(what)s", what=line))
     for broken in found.history:
         click.echo(gettext(_BREAKS[broken.what], id=broken.id))
+    if found.unguarded:
+        names = ", ".join(found.unguarded)
+        click.echo(gettext("somebody had let others edit these tables; no longer: %(names)s", names=names))
     if found.n_unplaced:
         click.echo(
             gettext("%(n)s findings have no place on the newest streets: xuncha derive", n=found.n_unplaced)

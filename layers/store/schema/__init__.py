@@ -390,3 +390,5 @@ from layers.store.schema.street_check import street_check as street_check  # noq
 from layers.store.schema.team_member import team_member as team_member  # noqa: E402
 from layers.store.schema.webhook import webhook as webhook  # noqa: E402
 from layers.store.schema.webhook import webhook_delivery as webhook_delivery  # noqa: E402
+from layers.store.schema.words import category_word as category_word  # noqa: E402
+from layers.store.schema.words import word as word  # noqa: E402

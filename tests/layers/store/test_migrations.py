@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from layers.errors import MigrationError
-from layers.store import Store, frames, migrations, schema
+from layers.store import Store, frames, migrations, schema, views
 from layers.store.migrations import MIGRATIONS, Migration
 from layers.store.spatial import intersects_bbox
 from tests.layers.store import rows
@@ -72,6 +72,7 @@ def test_streets_of_the_first_version_learn_to_be_footways(store: Store, now: da
 
 def test_placements_of_an_older_version_learn_to_name_a_track(store: Store, now: datetime) -> None:
     with store.write() as conn:
+        views.drop(conn)
         conn.execute(text("DROP TABLE placement"))
         conn.execute(text("CREATE TABLE placement (finding_id INTEGER)"))
         conn.execute(text("INSERT INTO placement (finding_id) VALUES (1)"))
@@ -84,6 +85,7 @@ def test_placements_of_an_older_version_learn_to_name_a_track(store: Store, now:
 
 def test_a_store_without_links_learns_to_keep_them(store: Store, now: datetime) -> None:
     with store.write() as conn:
+        views.drop(conn)
         conn.execute(text("DROP TABLE finding_link"))
         conn.execute(text("DROP TABLE photo_band"))
         conn.execute(text("ALTER TABLE photo DROP COLUMN phash"))
