@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from layers.city import networks
-from layers.errors import NotFoundError
+from layers.errors import InvalidError, NotFoundError
 from layers.field import photos, placements, shelf
 from layers.site import Site
 from layers.store import chaining, guarding
@@ -22,6 +22,7 @@ from layers.store.schema import (
     placement,
     track,
 )
+from layers.vouching import Deviation, deviations
 
 _COUNTED = {
     "findings": finding,
@@ -55,11 +56,12 @@ class Soundness:
     lost_photos: list[str] = field(default_factory=list)
     history: list[chaining.Break] = field(default_factory=list)
     unguarded: list[str] = field(default_factory=list)
+    deviations: list[Deviation] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
         """Tell whether nothing is wrong."""
-        wrong = (self.store, self.n_unplaced, self.lost_photos, self.history, self.unguarded)
+        wrong = (self.store, self.n_unplaced, self.lost_photos, self.history, self.unguarded, self.deviations)
         return not any(wrong)
 
 
@@ -102,6 +104,7 @@ def soundness(site: Site) -> Soundness:
         found.history = list(chaining.breaks(conn))
         found.unguarded = guarding.missing(conn)
         shas = list(conn.execute(select(photo.c.sha256).distinct()).scalars())
+    found.deviations = list(deviations(site))
     found.lost_photos = [sha for sha in shas if _is_lost(site, sha)]
     return found
 
@@ -140,6 +143,6 @@ def _is_lost(site: Site, sha256: str) -> bool:
     try:
         for kind in (photos.ORIGINAL, photos.PUBLIC, photos.THUMBNAIL):
             shelf.find(photos.folder(site), kind, sha256)
-    except NotFoundError:
+    except (NotFoundError, InvalidError):
         return True
     return False

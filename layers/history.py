@@ -13,6 +13,9 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 from layers.store import chaining, frames
 from layers.store.schema import history
 
+# Where the details of a line keep the hash of what a record says
+SEAL = "content"
+
 
 def append(
     conn: Connection,
@@ -48,12 +51,20 @@ def append_many(
     noun_ids: Sequence[str],
     version: int | None = None,
     details: Mapping[str, Any] | None = None,
+    contents: Sequence[str] | None = None,
 ) -> None:
-    """Write one line for each of many records that had the same done to them."""
+    """Write one line for each of many records that had the same done to them.
+
+    `contents` are the hashes of what the records say, which the lines then vouch for (layers/vouching/).
+    """
     if not noun_ids:
         return
     said = chaining.plain(details)
-    lines = [(at, account_id, action, noun, noun_id, version, said) for noun_id in noun_ids]
+    each = [said] * len(noun_ids) if contents is None else [{**said, SEAL: one} for one in contents]
+    lines = [
+        (at, account_id, action, noun, noun_id, version, one)
+        for noun_id, one in zip(noun_ids, each, strict=True)
+    ]
     links = chaining.extend(conn, lines)
     columns = dict(zip(chaining.SEALED, map(list, zip(*lines, strict=True)), strict=True))
     frames.insert_many(

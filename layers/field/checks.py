@@ -22,7 +22,15 @@ from layers.errors import ConflictError, InvalidError, NotFoundError
 from layers.field import placements
 from layers.field.corrections import Corrections
 from layers.field.findings import Outcome
-from layers.field.reports import LONGEST, Position, check_instant, check_position, check_text, check_uuid
+from layers.field.reports import (
+    LONGEST,
+    Position,
+    check_instant,
+    check_position,
+    check_text,
+    check_uuid,
+    plain,
+)
 from layers.people import Account, demand, may
 from layers.store import frames
 from layers.store.schema import check_stretch, street_check
@@ -55,7 +63,10 @@ class Check:
 
 def content_hash(sent: Check) -> str:
     """Return a hash of all that a check says."""
-    text = json.dumps(asdict(sent), default=_as_text, ensure_ascii=False, sort_keys=True)
+    said = asdict(sent)
+    # a whole number and the same with a fraction are one
+    said["position"] = {name: plain(value) for name, value in said["position"].items()}
+    text = json.dumps(said, default=_as_text, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -96,6 +107,7 @@ def put(site: "Site", account: Account, sent: Check, *, now: datetime) -> Outcom
             noun="check",
             noun_id=sent.uuid,
             version=1,
+            details={history.SEAL: digest},
         )
     derive(site)
     return Outcome.CREATED

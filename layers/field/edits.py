@@ -65,7 +65,7 @@ def edit(
         if placed:
             _place(conn, found.fid, int(facts["network"]), placed, now)
         before = {name: getattr(found, name) for name in new}
-        _note(conn, account, ("edit", found), {"before": before}, now)
+        _note(conn, account, ("edit", found), {"before": before, "after": new}, now)
     return findings.get(site, uuid)
 
 

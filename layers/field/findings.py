@@ -269,6 +269,7 @@ def _write(site: "Site", batch: _Batch, now: datetime) -> bool:
             noun_ids=uuids,
             version=1,
             details={"import_run_id": run} if run is not None else None,
+            contents=batch.columns["content_hash"],
         )
     return True
 

@@ -70,12 +70,12 @@ _REPORT_FIELDS = tuple(one.name for one in fields(Report))
 def content_hash(report: Report) -> str:
     """Return a hash of all that a report says; equal for the same instant in another zone or precision."""
     said: dict[str, Any] = {name: getattr(report, name) for name in _REPORT_FIELDS}
-    said["position"] = {name: _plain(getattr(report.position, name)) for name in _POSITION_FIELDS}
+    said["position"] = {name: plain(getattr(report.position, name)) for name in _POSITION_FIELDS}
     text = json.dumps(said, default=_as_text, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a whole number as the same number with a fraction: readers of files differ in this."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 

@@ -198,6 +198,7 @@ def _insert(conn: Connection, values: dict[str, Any], now: datetime) -> int:
         noun="track",
         noun_id=values["uuid"],
         version=1,
+        details={history.SEAL: values["content_hash"]},
     )
     return fid
 

@@ -179,7 +179,7 @@ def _withdraw_some(site: "Site", run_id: int, *, by: int | None, force: bool, no
         _part(conn, fids, by, now)
         changed = update(finding).where(finding.c.fid == bindparam("of"))
         changed = changed.values(uuid=bindparam("kept_as"), version=bindparam("next"), withdrawn_at=now)
-        kept = [_kept_as(row.uuid, run_id) for row in rows]
+        kept = [kept_as(row.uuid, run_id) for row in rows]
         conn.execute(
             changed,
             [
@@ -199,7 +199,7 @@ def _withdraw_some(site: "Site", run_id: int, *, by: int | None, force: bool, no
     return len(rows)
 
 
-def _kept_as(was: str, run_id: int) -> str:
+def kept_as(was: str, run_id: int) -> str:
     """Return the id under which a finding stays that an import brought and that was withdrawn with it."""
     return str(uuid.uuid5(uuid.UUID(was), f"import {run_id}"))
 

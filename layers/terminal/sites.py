@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from layers import checking
+from layers import checking, vouching
 from layers.errors import XunchaError
 from layers.field import orphans
 from layers.importing import city
@@ -18,6 +18,13 @@ _BREAKS = {
     "torn": "history: line %(id)s does not follow the one before it: one was removed, put in or moved",
     "short": "history: after line %(id)s lines are missing, or were added without the chain",
 }
+
+_DEVIATIONS = {
+    vouching.CHANGED: "%(record)s was changed past the program%(fields)s",
+    vouching.ADDED: "%(record)s was put in past the program%(fields)s",
+    vouching.MISSING: "%(record)s was removed past the program%(fields)s",
+}
+_MOST_SHOWN = 50
 
 
 @click.command(
@@ -104,10 +111,27 @@ def check(home: Path | None, *, sweep: bool) -> None:
                 old=len(left.old),
             )
         )
+    _tell(found)
+    if not found.is_sound:
+        raise XunchaError("Not everything is sound")
+    click.echo(gettext("everything is sound"))
+
+
+def _tell_deviations(found: list[vouching.Deviation]) -> None:
+    for one in found[:_MOST_SHOWN]:
+        fields = f" ({', '.join(one.fields)})" if one.fields else ""
+        click.echo(gettext(_DEVIATIONS[one.what], record=f"{one.noun} {one.id}", fields=fields))
+    if len(found) > _MOST_SHOWN:
+        click.echo(gettext("and %(n)s more records", n=len(found) - _MOST_SHOWN))
+
+
+def _tell(found: checking.Soundness) -> None:
+    """Tell what is wrong."""
     for line in found.store:
         click.echo(gettext("store: %(what)s", what=line))
     for broken in found.history:
         click.echo(gettext(_BREAKS[broken.what], id=broken.id))
+    _tell_deviations(found.deviations)
     if found.unguarded:
         names = ", ".join(found.unguarded)
         click.echo(gettext("somebody had let others edit these tables; no longer: %(names)s", names=names))
@@ -117,9 +141,6 @@ def check(home: Path | None, *, sweep: bool) -> None:
         )
     for sha256 in found.lost_photos:
         click.echo(gettext("the file of photo %(sha256)s is lost", sha256=sha256))
-    if not found.is_sound:
-        raise XunchaError("Not everything is sound")
-    click.echo(gettext("everything is sound"))
 
 
 @click.command(

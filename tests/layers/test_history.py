@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, text
 from layers import checking, history
 from layers.people import Account
 from layers.site import Site
-from layers.store import chaining, migrations
+from layers.store import chaining, guarding, migrations
 from layers.store.schema import history as table
 from layers.store.schema import history_head, migration
 
@@ -204,3 +204,6 @@ def test_a_history_of_before_the_chain_is_chained_and_protected(full: Site, now:
     with full.store.write() as conn:
         assert history.erase(conn, at=now, by=None, ids=[1]) == 1
     assert broken(full) == []
+    # the table was made anew
+    with full.store.write() as conn:
+        guarding.guard(conn)

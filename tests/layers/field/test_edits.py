@@ -40,7 +40,10 @@ def test_what_was_said_is_corrected_and_what_was_before_is_kept(
         later,
         inspector.id,
     )
-    assert line["details"] == {"before": {"note": "占道经营", "n_items": None}}
+    assert line["details"] == {
+        "before": {"note": "占道经营", "n_items": None},
+        "after": {"note": "两处", "n_items": 2},
+    }
     assert checking.soundness(town).is_sound
 
 
