@@ -139,8 +139,68 @@ def demand_and_supply(
     )
 
 
+def rates(vehicles: Floats, effort: Floats, spread: float = 1.0) -> pd.DataFrame:
+    """Return vehicles per unit of effort with the 90 % interval of the exact Poisson.
+
+    `spread` is by how much the variance exceeds the mean: vehicles stand in groups, and counted as if
+    each came alone they look surer than they are.
+
+    Parameters
+    ----------
+    vehicles, effort : float array, shape (n,)
+        At least 0.
+    spread : float
+        At least 1; see `spread`.
+
+    Returns
+    -------
+    DataFrame
+        `rate`, `low`, `high`; NaN without effort.
+
+    Examples
+    --------
+    >>> rates(np.array([0.0, 4.0, 4.0]), np.array([2.0, 2.0, 0.0])).round(2).values.tolist()
+    [[0.0, 0.0, 1.5], [2.0, 0.68, 4.58], [nan, nan, nan]]
+    """
+    if (vehicles < 0).any() or (effort < 0).any() or not spread >= 1:
+        raise GeoError("vehicles and effort are at least 0")
+    out = np.where(effort > 0, effort, np.nan)
+    n = vehicles / spread
+    low = np.where(n > 0, gammaincinv(np.maximum(n, 1e-9), 0.05), 0.0)
+    high = gammaincinv(n + 1.0, 0.95)
+    return pd.DataFrame({"rate": vehicles / out, "low": spread * low / out, "high": spread * high / out})
+
+
+def spread(vehicles: Floats, effort: Floats, fewest: float = 0.5) -> float:
+    """Return by how much counts of one place scatter more than chance, of many places over time.
+
+    Pearson's statistic over its degrees of freedom: each place keeps its own rate, cells of which fewer
+    than `fewest` vehicles are expected tell nothing.  Never below 1.
+
+    Parameters
+    ----------
+    vehicles, effort : float array, shape (periods, places)
+
+    Examples
+    --------
+    >>> walked = np.ones((4, 1))
+    >>> spread(np.array([[3.0], [5.0], [4.0], [4.0]]), walked)
+    1.0
+    >>> spread(np.array([[0.0], [8.0], [0.0], [8.0]]), walked)
+    5.333333333333333
+    """
+    total, walked = vehicles.sum(axis=0), effort.sum(axis=0)
+    rate = np.where(walked > 0, total / np.where(walked > 0, walked, 1.0), 0.0)
+    expected = effort * rate
+    told = expected >= fewest
+    free = int(told.sum()) - int(told.any(axis=0).sum())
+    if free <= 0:
+        return 1.0
+    return max(1.0, float(((vehicles - expected)[told] ** 2 / expected[told]).sum() / free))
+
+
 def displacement(
-    before: Floats, after: Floats, effort_before: Floats, effort_after: Floats
+    before: Floats, after: Floats, effort_before: Floats, effort_after: Floats, spread: float = 1.0
 ) -> dict[str, float]:
     """Tell if enforcement moved vehicles next door: the spot, the ring around it, and everywhere else.
 
@@ -152,6 +212,8 @@ def displacement(
     ----------
     before, after, effort_before, effort_after : float array, shape (3,)
         Spot, ring, rest.
+    spread : float
+        By how much the variance of the counts exceeds their mean; it widens the intervals.
 
     Returns
     -------
@@ -186,7 +248,7 @@ def displacement(
         each = np.array([before[place], after[place], before[2], after[2]]) + 0.5
         effort = np.array([effort_before[place], effort_after[place], effort_before[2], effort_after[2]])
         log_ratio = float(np.log(each / effort) @ np.array([-1.0, 1.0, 1.0, -1.0]))
-        half = float(ndtri(0.95) * np.sqrt((1.0 / each).sum()))
+        half = float(ndtri(0.95) * np.sqrt(spread * (1.0 / each).sum()))
         told[name] = float(np.exp(log_ratio))
         told[f"{name}_low"], told[f"{name}_high"] = np.exp(log_ratio - half), np.exp(log_ratio + half)
     rest = np.maximum([first[2], second[2]], 1e-12)

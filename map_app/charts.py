@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
+from geo import parking
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -88,6 +90,40 @@ def pairs(names: Sequence[str], found: Sequence[float], effort: Sequence[float])
         Pair(name, n, km, n / most_found, km / most_effort)
         for name, n, km in zip(names, found, effort, strict=True)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A rate with its interval in one span of time, as shares of the top; None where nobody was out."""
+
+    share: float | None
+    low: float
+    high: float
+    text: str
+
+
+def spans(names: Sequence[str], vehicles: Sequence[float], km: Sequence[float], spread: float) -> list[Span]:
+    """Return vehicles per kilometre by span of time with their 90 % intervals.
+
+    The top is twice the highest rate, or the upper end of the whole time's if that is more: an interval of
+    little effort reaches beyond it and is cut there.
+
+    >>> [(one.share, one.text) for one in spans(["a", "b"], [2, 0], [1.0, 0.0], 1.0)]
+    [(0.31767..., 'a: 2.0 / 1.0 km = 2.00 (0.36 – 6.30)'), (None, 'b: –')]
+    """
+    found, out = np.array(vehicles, np.float64), np.array(km, np.float64)
+    each = parking.rates(found, out, spread)
+    whole = parking.rates(np.array([found.sum()]), np.array([out.sum()]), spread)
+    top = float(np.nanmax([2 * each["rate"].max(), whole["high"].iloc[0], 0.0])) or 1.0
+    told = []
+    columns = (each[column].tolist() for column in ("rate", "low", "high"))
+    for name, n, walked, rate, low, high in zip(names, found, out, *columns, strict=True):
+        if walked <= 0:
+            told.append(Span(None, 0.0, 0.0, f"{name}: –"))
+            continue
+        text = f"{name}: {n:.1f} / {walked:.1f} km = {rate:.2f} ({low:.2f} – {high:.2f})"
+        told.append(Span(min(1.0, rate / top), min(1.0, low / top), min(1.0, high / top), text))
+    return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,14 @@ def advice(known: str) -> str:
     }[known]
 
 
+def no_bay(known: str) -> str:
+    """Return why no bay can be painted on a block."""
+    return {
+        "gate": gettext("at a school's gate"),
+        "class": gettext("on a main road"),
+    }[known]
+
+
 def headline(found: Parking) -> str:
     """Return the result in one line."""
     n = len(found.places)
@@ -90,8 +98,8 @@ def block_card(
             (gettext("Standing in reach"), number(row["standing_near"], 1)),
             (gettext("Bays in reach"), number(row["bays_near"])),
         ]
-    if row["no_parking"]:
-        rows.append((gettext("School gate"), gettext("yes: no bay can be painted")))
+    if row["no_bay"]:
+        rows.append((gettext("No bay"), no_bay(row["no_bay"])))
     name = hotspot_words.text(one["name"]) or gettext("(no name)")
     return {"title": name, "rows": rows, "url": address(str(one["block_id"]))}
 
@@ -100,7 +108,8 @@ def basis_of(analyst: Analyst, choice: Choice, found: Parking, now: datetime) ->
     """Return what the map rests on, and what is assumed."""
     missing = [
         gettext(
-            "Walking distance %(reach)s m along the streets. No bay within %(gate)s m of a school gate.",
+            "Walking distance %(reach)s m along the streets. No bay within %(gate)s m of a school gate, nor "
+            "on main roads.",
             reach=f"{REACH_M:g}",
             gate=f"{GATE_M:g}",
         ),

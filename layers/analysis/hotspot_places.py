@@ -56,7 +56,7 @@ def place(analyst: "Analyst", asked: Asked, block_id: str, now: datetime) -> Pla
     ids = list(row["block_ids"])
     mine = found.findings[found.findings["block_id"].isin(ids)]
     passes = coverage.passes(analyst, asked.since, asked.until, asked.account_id)
-    passes = _begun(passes[passes["block_id"].isin(ids) & (passes["state"] == "inspected")], asked)
+    passes = hotspots.begun(passes[passes["block_id"].isin(ids) & (passes["state"] == "inspected")], asked)
     named = None if found.declared else labels(analyst, asked)
     return Place(
         row=row,
@@ -85,13 +85,6 @@ def _row(analyst: "Analyst", found: Hotspots, block_id: str) -> tuple[dict[str, 
     row = hotspots.named(joined, analyst.site.network.blocks).to_dict("records")[0]
     counted = {"found": own["block_observed"], "expected": own["block_expected"], "q": own["q"]}
     return {**row, **counted, "excess": own["block_observed"] - own["block_expected"]}, False
-
-
-def _begun(passes: pd.DataFrame, asked: Asked) -> pd.DataFrame:
-    """Return the passes that began in the period asked for, as effort counts them."""
-    if asked.since is not None:
-        passes = passes[passes["started_at"] >= pd.Timestamp(asked.since)]
-    return passes if asked.until is None else passes[passes["started_at"] < pd.Timestamp(asked.until)]
 
 
 def weeks(findings: pd.DataFrame, passes: pd.DataFrame, zone: Any) -> pd.DataFrame:

@@ -195,3 +195,10 @@ def within(
     zone, epoch = analyst.site.settings.zone, datetime(1970, 1, 1).date()
     first, last = ((instant.astimezone(zone).date() - epoch).days for instant in watched)
     return findings[findings["day"].between(first, last)]
+
+
+def begun(passes: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    """Return the passes that began in the period asked for, as effort counts them."""
+    if asked.since is not None:
+        passes = passes[passes["started_at"] >= pd.Timestamp(asked.since)]
+    return passes if asked.until is None else passes[passes["started_at"] < pd.Timestamp(asked.until)]

@@ -32,6 +32,8 @@ BAY_M2 = 25.0
 BAYS_OF_POINT = 30.0
 # In front of a school's gate, metres along and across the street, no bay can be painted
 GATE_M = 30.0
+# On roads of these classes, and their links, a bay at the kerb is a danger
+MAIN_ROADS = frozenset({"motorway", "trunk", "primary"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,7 +41,8 @@ class Parking:
     """What stands where, by block id.
 
     `blocks` is as from `geo.parking.demand_and_supply` with `vehicles`, `effort_m`, `per_km`, `bays`,
-    `no_parking`; `places` are stretches of one advice, most vehicles per pass first.
+    `no_parking`, and `no_bay`, why none can be painted: "gate", "class", or "" where one
+    can; `places` are stretches of one advice, most vehicles per pass first.
     """
 
     blocks: pd.DataFrame
@@ -69,12 +72,14 @@ def _find(analyst: "Analyst", asked: Asked, vehicle: str) -> Parking:
     vehicles = _vehicles(reported, blocks)
     lots = _lots(analyst) if vehicle == "car" else _lots(analyst).iloc[:0]
     bays, without_ground = _bays(lots, blocks)
-    forbidden = _at_gates(analyst, blocks)
+    why = np.where(_on_main_roads(blocks), "class", "")
+    why = np.where(_at_gates(analyst, blocks), "gate", why)
+    forbidden = why != ""
     passes = effort_m / blocks["length_m"].to_numpy(np.float64)
     seen_vehicles = np.where(passes > 0, vehicles, 0.0)
     near = neighbours.find(blocks, REACH_M)
     table = parking.demand_and_supply(near, seen_vehicles, passes, bays, forbidden)
-    table = table.assign(vehicles=vehicles, effort_m=effort_m, bays=bays, no_parking=forbidden)
+    table = table.assign(vehicles=vehicles, effort_m=effort_m, bays=bays, no_parking=forbidden, no_bay=why)
     table["per_km"] = np.where(effort_m > 0, vehicles / np.maximum(effort_m, 1e-9) * 1000, np.nan)
     table.index = pd.Index(blocks["block_id"], name="block_id")
     return Parking(
@@ -87,13 +92,28 @@ def _find(analyst: "Analyst", asked: Asked, vehicle: str) -> Parking:
     )
 
 
-def _vehicles(reported: pd.DataFrame, blocks: gpd.GeoDataFrame) -> NDArray[np.float64]:
-    """Return the vehicles on each block: a report without a number of items counts one."""
+def shares(reported: pd.DataFrame) -> pd.DataFrame:
+    """Return how many vehicles each report puts on which block: `block_id`, `n`, `observed_at`.
+
+    A report without a number of items counts one; the runner-up has its share.
+    """
     placed = reported[reported["ambiguous"].notna()]
     n = placed["n_items"].fillna(1).astype(float)
-    best = pd.DataFrame({"block_id": placed["block_id"], "n": n * placed["p_block"]})
-    second = pd.DataFrame({"block_id": placed["runner_up_block"], "n": n * placed["runner_up_p"].fillna(0.0)})
-    both = pd.concat([best, second]).dropna().groupby("block_id")["n"].sum()
+    at = placed["observed_at"]
+    best = pd.DataFrame({"block_id": placed["block_id"], "n": n * placed["p_block"], "observed_at": at})
+    second = pd.DataFrame(
+        {
+            "block_id": placed["runner_up_block"],
+            "n": n * placed["runner_up_p"].fillna(0.0),
+            "observed_at": at,
+        }
+    )
+    return pd.concat([best, second], ignore_index=True).dropna()
+
+
+def _vehicles(reported: pd.DataFrame, blocks: gpd.GeoDataFrame) -> NDArray[np.float64]:
+    """Return the vehicles on each block."""
+    both = shares(reported).groupby("block_id")["n"].sum()
     return both.reindex(blocks["block_id"]).fillna(0.0).to_numpy(np.float64)
 
 
@@ -115,6 +135,14 @@ def _bays(lots: gpd.GeoDataFrame, blocks: gpd.GeoDataFrame) -> tuple[NDArray[np.
     n = np.where(has_ground, np.floor(shapely.area(shapes) / BAY_M2), BAYS_OF_POINT)
     nearest = shapely.STRtree(blocks.geometry.to_numpy()).nearest(shapes)
     return np.bincount(nearest, n, minlength=len(blocks)).astype(np.float64), int((~has_ground).sum())
+
+
+def _on_main_roads(blocks: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    """Tell which blocks are of a class on which nobody should stand."""
+    if "class" not in blocks:
+        return np.zeros(len(blocks), np.bool_)
+    names = blocks["class"].fillna("").str.removesuffix("_link")
+    return np.asarray(names.isin(MAIN_ROADS), np.bool_)
 
 
 def _at_gates(analyst: "Analyst", blocks: gpd.GeoDataFrame) -> NDArray[np.bool_]:

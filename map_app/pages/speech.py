@@ -60,6 +60,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     )
     report = (("pages.field.page", gettext("Report")), ("pages.phone.page", gettext("On a phone")))
     planned = ("pages.patrol_plan.page", gettext("Patrol plan"))
+    parked = ("pages.parking.page", gettext("Parking in numbers"))
     work = ("pages.jobs.page", gettext("Background work"))
     imports = ("pages.imports.page", gettext("Imports"))
     told = ("pages.webhooks.page", gettext("Webhooks"))
@@ -68,7 +69,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     mine = ("pages.own.page", gettext("My account"))
     patrols = [
         ("pages.coverage.tables", gettext("Coverage in numbers")),
-        *_for("overview", planned),
+        *_for("overview", planned, parked),
         ("pages.targets.page", gettext("Targets")),
     ]
     groups = [

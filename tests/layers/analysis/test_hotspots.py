@@ -17,13 +17,13 @@ from tests.layers.field.test_tracks import along, walk
 STREETS = (0, 200, 400, 600, 800)
 
 
-def walk_everywhere(town: Site, inspector: Account, now: datetime) -> None:
-    """Send one track along each street of the town."""
+def walk_everywhere(town: Site, inspector: Account, now: datetime, *, first: int = 900) -> None:
+    """Send one track along each street of the town, numbered from `first` on."""
     for number, place in enumerate(STREETS):
         east = along(place, 0, 800, 80)
         north = [(float(place), x) for x, _ in east]
-        tracks.put(town, inspector, walk(east, now, number=900 + number), now=now)
-        tracks.put(town, inspector, walk(north, now, number=950 + number), now=now)
+        tracks.put(town, inspector, walk(east, now, number=first + number), now=now)
+        tracks.put(town, inspector, walk(north, now, number=first + 50 + number), now=now)
 
 
 def report_much_on_one_block(town: Site, inspector: Account, now: datetime) -> None:
