@@ -2,16 +2,16 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Lock
 
-from flask import Flask, abort, g, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
-from limits import RateLimitItemPerMinute
+from flask import abort, g, request
 
 from field_api import service
 from layers import language, tokens
+from layers.city import versions
 from layers.errors import BusyError, NoSpaceError, UnauthorisedError
 from layers.people import Account
 from layers.tokens import Bearer
@@ -65,7 +65,9 @@ def _bearer() -> Bearer | None:
     site = service.site()
     try:
         with site.store.read() as conn:
-            return tokens.bearer(conn, given.token, now=service.now())
+            bearer = tokens.bearer(conn, given.token, now=service.now())
+            g.facts = versions.read(conn)
+            return bearer
     except UnauthorisedError:
         return None
 
@@ -80,23 +82,48 @@ def _note_use(bearer: Bearer) -> None:
 def _payer() -> str:
     """Return whose allowance this request is taken from: the token's, else the address's."""
     bearer: Bearer | None = g.bearer
-    return f"token {bearer.token_id}" if bearer else f"address {get_remote_address()}"
+    return f"token {bearer.token_id}" if bearer else f"address {request.remote_addr}"
 
 
-def allowance(app: Flask, per_minute: int) -> Callable[[], None]:
+def allowance(per_minute: int) -> Callable[[], None]:
     """Return what takes one request from the asker's allowance; more than it holds are refused.
 
     A token without a limit of its own is good for `per_minute`, and so is an address without a token.
     """
-    limiter = Limiter(_payer, app=app, storage_uri="memory://")
+    taken = Minutes()
 
     def charge() -> None:
         """Pass, unless the allowance is used up."""
         bearer: Bearer | None = g.bearer
-        holds = RateLimitItemPerMinute((bearer and bearer.per_minute) or per_minute)
-        if not limiter.limiter.hit(holds, "api", _payer()):
-            filled_at = limiter.limiter.get_window_stats(holds, "api", _payer()).reset_time
-            g.retry_after_s = max(1, math.ceil(filled_at - time.time()))
+        holds = (bearer and bearer.per_minute) or per_minute
+        left_s = taken.charge(_payer(), holds, time.time())
+        if left_s is not None:
+            g.retry_after_s = max(1, math.ceil(left_s))
             abort(429)
 
     return charge
+
+
+class Minutes:
+    """How many requests each payer has made in the running minute.
+
+    Examples
+    --------
+    >>> minutes = Minutes()
+    >>> [minutes.charge("token 1", 2, at) for at in (60.0, 61.0, 90.0, 120.0)]
+    [None, None, 30.0, None]
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._minute = -1
+        self._taken = Counter[str]()
+
+    def charge(self, payer: str, holds: int, at: float) -> float | None:
+        """Count a request at `at` (seconds); return the seconds to wait if there were `holds` before."""
+        with self._lock:
+            minute = int(at // 60)
+            if minute != self._minute:
+                self._minute, self._taken = minute, Counter()
+            self._taken[payer] += 1
+            return 60.0 * (minute + 1) - at if self._taken[payer] > holds else None

@@ -5,7 +5,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from field_api import answers, batches, described, versions
 from field_api.auth import asker
-from field_api.service import now, site
+from field_api.service import now, site, taxonomy
 from field_api.wire.answers import BatchAnswer, FindingAnswer, FindingCollection
 from field_api.wire.features import links
 from field_api.wire.findings import Batch, Changes, FindingIn, FindingQuery, named_on_the_wire
@@ -28,7 +28,7 @@ def put_finding(path: ById, body: FindingIn) -> Response:
     with named_on_the_wire():
         outcome, found = records.put(site(), asker(), body.report(path.uuid), now=now())
     status = 201 if outcome is Outcome.CREATED else 200
-    return answers.json(FindingAnswer.of(found, site().taxonomy), status)
+    return answers.json(FindingAnswer.of(found, taxonomy()), status)
 
 
 @findings.post("/findings", responses={200: BatchAnswer, **described.WRITE})
@@ -41,7 +41,7 @@ def post_findings(body: Batch) -> Response:
 def get_finding(path: ById) -> Response:
     """Read one finding with its placement, key points, areas and photos."""
     found = access.finding(site(), asker(), path.id)
-    return answers.json(FindingAnswer.of(found, site().taxonomy), headers=versions.tag(found.version))
+    return answers.json(FindingAnswer.of(found, taxonomy()), headers=versions.tag(found.version))
 
 
 @findings.patch("/findings/<uuid>", responses={200: FindingAnswer, **described.WRITE})
@@ -54,23 +54,23 @@ def patch_finding(path: ById, body: Changes) -> Response:
     version = versions.looked_at(body.version)
     if version is None:
         raise InvalidError("%(field)s is missing", field="version")
-    changes = body.values(site().taxonomy)
+    changes = body.values(taxonomy())
     found = edits.edit(site(), asker(), path.id, changes, version=version, now=now())
-    return answers.json(FindingAnswer.of(found, site().taxonomy), headers=versions.tag(found.version))
+    return answers.json(FindingAnswer.of(found, taxonomy()), headers=versions.tag(found.version))
 
 
 @findings.delete("/findings/<uuid>", responses={200: FindingAnswer, **described.WRITE})
 def delete_finding(path: ById) -> Response:
     """Withdraw a finding: it counts no more, but stays and can be read; again is answered the same."""
     found = edits.withdraw(site(), asker(), path.id, version=versions.looked_at(None), now=now())
-    return answers.json(FindingAnswer.of(found, site().taxonomy), headers=versions.tag(found.version))
+    return answers.json(FindingAnswer.of(found, taxonomy()), headers=versions.tag(found.version))
 
 
 @findings.get("/findings", responses={200: FindingCollection, **described.LIST})
 def list_findings(query: FindingQuery) -> Response:
     """Read the findings that one may see, in the order in which they came, page by page."""
-    taxonomy = site().taxonomy
-    wanted = seen_by(asker(), query.filter(taxonomy))
+    known = taxonomy()
+    wanted = seen_by(asker(), query.filter(known))
     page = records.page(site(), wanted, after=query.after, limit=query.limit)
-    found = [FindingAnswer.of(each, taxonomy) for each in page.findings]
+    found = [FindingAnswer.of(each, known) for each in page.findings]
     return answers.geojson(FindingCollection.of(found, links(page.next)))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import current_app
+from flask import current_app, g
 
+from layers.city.taxonomy import Taxonomy
 from layers.site import Site
 
 # Every URL of the API begins with this
@@ -42,6 +43,11 @@ def service() -> Service:
 def site() -> Site:
     """Return the site behind this request."""
     return service().site
+
+
+def taxonomy() -> Taxonomy:
+    """Return the categories that the site knew when this request came."""
+    return site().taxonomy_as_of(g.facts)
 
 
 def now() -> datetime:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from layers import history, passwords
 from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnauthorisedError
@@ -95,16 +95,23 @@ def demand(account: Account, act: str) -> None:
         raise ForbiddenError("This account may not do that")
 
 
-def _account(conn: Connection, row: Row[tuple[object, ...]]) -> Account:
+def of_row(conn: Connection, row: Row[Any]) -> Account:
+    """Return the account of a row that has the columns of its table, and maybe others."""
     return _accounts(conn, [row])[0]
+
+
+_LIMITS = (
+    select(account_scope)
+    .where(account_scope.c.account_id.in_(bindparam("ids", expanding=True)))
+    .order_by(account_scope.c.id)
+)
 
 
 def _accounts(conn: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> list[Account]:
     ids = [row.id for row in rows]
     districts: dict[int, list[int]] = defaultdict(list)
     categories: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    chosen = select(account_scope).where(account_scope.c.account_id.in_(ids))
-    for limit in conn.execute(chosen.order_by(account_scope.c.id)):
+    for limit in conn.execute(_LIMITS, {"ids": ids}):
         if limit.district_id is not None:
             districts[limit.account_id].append(limit.district_id)
         else:
@@ -181,7 +188,7 @@ def by_id(conn: Connection, account_id: int) -> Account:
     ).first()
     if row is None:
         raise NotFoundError("There is no such account")
-    return _account(conn, row)
+    return of_row(conn, row)
 
 
 def by_login(conn: Connection, login: str) -> Account:
@@ -189,7 +196,7 @@ def by_login(conn: Connection, login: str) -> Account:
     row = conn.execute(select(account).where(account.c.login == login)).first()
     if row is None:
         raise NotFoundError("There is no account %(login)s", field="login", login=login)
-    return _account(conn, row)
+    return of_row(conn, row)
 
 
 def all_accounts(conn: Connection) -> list[Account]:
@@ -216,7 +223,7 @@ def authenticate(conn: Connection, login: str, password: str, now: datetime | No
         raise UnauthorisedError("Login or password is wrong")
     if row.must_change and now and row.sessions_since < now - _ONE_TIME_FOR:
         raise UnauthorisedError("This one-time password is too old: ask for another")
-    return _account(conn, row)
+    return of_row(conn, row)
 
 
 def in_session(conn: Connection, account_id: int, since: datetime | None) -> Account:

@@ -8,8 +8,9 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, insert, or_, select, update
 
 from layers import history, people
 from layers.errors import InvalidError, NotFoundError, UnauthorisedError
@@ -87,27 +88,31 @@ def of_account(conn: Connection, account_id: int) -> list[Token]:
 
 def bearer(conn: Connection, secret: str, now: datetime) -> Bearer:
     """Return who carries this token, if neither token nor account has been shut out by `now`."""
-    return _bearer(conn, token.c.digest == _digest(secret), now)
+    return _bearer(conn, _BY_DIGEST, now, digest=_digest(secret))
 
 
 def bearer_of(conn: Connection, token_id: int, now: datetime) -> Bearer:
     """Return who entered with a token, if neither it nor the account has been shut out by `now`."""
-    return _bearer(conn, token.c.id == token_id, now)
+    return _bearer(conn, _BY_ID, now, token_id=token_id)
 
 
-def _bearer(conn: Connection, condition: ColumnElement[bool], now: datetime) -> Bearer:
-    row = conn.execute(
-        select(token.c.id, token.c.account_id, token.c.per_minute, token.c.last_used_at)
-        .join(account, token.c.account_id == account.c.id)
-        .where(
-            condition,
-            or_(token.c.revoked_at.is_(None), token.c.revoked_at > now),
-            or_(account.c.disabled_at.is_(None), account.c.disabled_at > now),
-        )
-    ).first()
+_CARRIED = (
+    select(account, token.c.id.label("token_id"), token.c.per_minute, token.c.last_used_at)
+    .join(token, token.c.account_id == account.c.id)
+    .where(
+        or_(token.c.revoked_at.is_(None), token.c.revoked_at > bindparam("now")),
+        account.c.disabled_at.is_(None),
+    )
+)
+_BY_DIGEST = _CARRIED.where(token.c.digest == bindparam("digest"))
+_BY_ID = _CARRIED.where(token.c.id == bindparam("token_id"))
+
+
+def _bearer(conn: Connection, carried: Select[Any], now: datetime, **by: object) -> Bearer:
+    row = conn.execute(carried, {"now": now, **by}).first()
     if row is None:
         raise UnauthorisedError("The token is not known or has been revoked")
-    return Bearer(people.by_id(conn, row.account_id), row.id, row.per_minute, row.last_used_at)
+    return Bearer(people.of_row(conn, row), row.token_id, row.per_minute, row.last_used_at)
 
 
 def enter(conn: Connection, secret: str, now: datetime) -> tuple[Bearer, str]:

@@ -30,20 +30,22 @@ class Districts:
     version: int
     frame: gpd.GeoDataFrame
     tree: shapely.STRtree
+    fid: NDArray[np.int64]
 
     def containing(self, lonlat: LonLat) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
         """Return pairs (row of `lonlat`, fid of an area that it is in or on the edge of)."""
         points = shapely.points(lonlat)
         row, at = self.tree.query(points, predicate="intersects")
         order = np.lexsort((at, row))
-        return row[order], self.frame["fid"].to_numpy(np.int64)[at[order]]
+        return row[order], self.fid[at[order]]
 
 
 def load(conn: Connection, version: int) -> Districts:
     """Read the areas in force into memory."""
     chosen = [district.c[name] for name in ("fid", "source", "source_id", "level", "code", "name", "geom")]
     rows = frames.read(conn, select(*chosen).where(district.c.removed_at.is_(None)).order_by(district.c.fid))
-    return Districts(version, rows, shapely.STRtree(rows.geometry.to_numpy()))
+    tree = shapely.STRtree(rows.geometry.to_numpy())
+    return Districts(version, rows, tree, rows["fid"].to_numpy(np.int64))
 
 
 def replace(

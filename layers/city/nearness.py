@@ -35,7 +35,10 @@ class Near:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeyPoints:
-    """The key points in force with their gates, in metres of the site's CRS."""
+    """The key points in force with their gates, in metres of the site's CRS.
+
+    `fid`, `shape`, `kind` and `place_name` are columns as arrays: a request has no time for frames.
+    """
 
     version: int
     frame: gpd.GeoDataFrame
@@ -43,6 +46,10 @@ class KeyPoints:
     projection: Projection
     tree: shapely.STRtree
     is_school: NDArray[np.bool_]
+    fid: NDArray[np.int64]
+    shape: NDArray[np.object_]
+    kind: NDArray[np.object_]
+    place_name: NDArray[np.object_]
 
     @classmethod
     def of(
@@ -50,9 +57,19 @@ class KeyPoints:
     ) -> "KeyPoints":
         """Project key points and gates given in degrees, and index them."""
         metric, metric_gates = (_in_metres(part, projection) for part in (frame, gates))
-        tree = shapely.STRtree(metric.geometry.to_numpy())
-        is_school = metric["kind"].isin(SCHOOL_KINDS).to_numpy(dtype=bool)
-        return cls(version, metric, metric_gates, projection, tree, is_school)
+        shape = np.asarray(metric.geometry.to_numpy(), dtype=object)
+        return cls(
+            version=version,
+            frame=metric,
+            gates=metric_gates,
+            projection=projection,
+            tree=shapely.STRtree(shape),
+            is_school=metric["kind"].isin(SCHOOL_KINDS).to_numpy(dtype=bool),
+            fid=metric["fid"].to_numpy(np.int64),
+            shape=shape,
+            kind=metric["kind"].to_numpy(object),
+            place_name=metric["name"].to_numpy(object),
+        )
 
     def near(self, lonlat: LonLat, sd_m: Floats, settings: Settings) -> Near:
         """Return every key point within reach of each position, and the chance to be in its zone.
@@ -63,9 +80,11 @@ class KeyPoints:
         """
         points = np.asarray(shapely.points(self.projection.to_metres(lonlat)), dtype=object).reshape(-1)
         row, at = self.tree.query(points, predicate="dwithin", distance=settings.key_point_reach_m)
+        if not len(row):
+            return Near.none()
         order = np.lexsort((at, row))
         row, at = row[order], at[order]
-        shapes = self.frame.geometry.to_numpy()[at]
+        shapes = self.shape[at]
         ground = shapely.get_dimensions(shapes) == 2
         distance = np.asarray(shapely.distance(points[row], shapes), dtype=float)
         on_ground = ground & (distance == 0)
@@ -74,7 +93,7 @@ class KeyPoints:
         radius = np.where(self.is_school[at], settings.school_radius_m, 0.0)
         return Near(
             row=row,
-            key_point_id=self.frame["fid"].to_numpy(np.int64)[at],
+            key_point_id=self.fid[at],
             distance_m=distance,
             measured_from=np.where(ground, "boundary", "point").astype(object),
             radius_m=radius,

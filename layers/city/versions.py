@@ -12,14 +12,13 @@ from sqlalchemy import Connection, insert, select, update
 from layers.store.schema import site
 
 COUNTERS = ("network", "key_points", "districts", "categories", "datum")
+_EVERY = select(site.c.key, site.c.value)
+_LOCKED = _EVERY.with_for_update(read=True)
 
 
 def read(conn: Connection, *, lock: bool = False) -> dict[str, Any]:
     """Return every fact; locked, they stay as they are until the transaction ends."""
-    chosen = select(site.c.key, site.c.value)
-    if lock:
-        chosen = chosen.with_for_update(read=True)
-    return {row.key: row.value for row in conn.execute(chosen)}
+    return {row.key: row.value for row in conn.execute(_LOCKED if lock else _EVERY)}
 
 
 def begin(conn: Connection) -> None:

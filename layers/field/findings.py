@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import shapely
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from layers import history
 from layers.city import versions
 from layers.errors import BusyError, ConflictError, InvalidError, NotFoundError, XunchaError
-from layers.field import placements, records, source_errors
+from layers.field import placements, records, source_errors, written
 from layers.field.asking import FindingFilter, newest_network
 from layers.field.corrections import SAID
 from layers.field.placements import Derived, Surroundings
@@ -50,6 +50,10 @@ __all__ = [
 _ATTEMPTS = 5
 _LARGEST_PAGE = 1000
 _IDS_AT_ONCE = 5000
+# Said once: a request would pay more for making a statement than for its answer
+_THESE = select(finding.c.uuid, finding.c.content_hash, finding.c.account_id).where(
+    finding.c.uuid.in_(bindparam("uuids", expanding=True))
+)
 Progress = Callable[[int, int], None]
 Told = tuple["Outcome", str] | XunchaError
 
@@ -79,11 +83,16 @@ def put(site: "Site", account: Account, report: Report, *, now: datetime) -> tup
     ConflictError
         The id is known with other content, or belongs to somebody else.
     """
-    told = put_many(site, account, [report], now=now)[0]
+    demand(account, "report")
+    [told], batch, fids = _put_chunk(site, account, [report], now, None)
     if isinstance(told, XunchaError):
         raise told
     outcome, uuid = told
-    return outcome, get(site, uuid)
+    if batch is None:
+        return outcome, get(site, uuid)
+    return outcome, written.first_of(
+        account, batch.columns, batch.derived, batch.around, fid=fids[0], now=now
+    )
 
 
 def put_many(
@@ -114,14 +123,15 @@ def put_many(
     told: list[Told] = []
     for start in range(0, len(reports), placements.CHUNK):
         chunk = reports[start : start + placements.CHUNK]
-        told += _put_chunk(site, account, chunk, now, import_run_id)
+        told += _put_chunk(site, account, chunk, now, import_run_id)[0]
         progress(start + len(chunk), len(reports))
     return told
 
 
 def _put_chunk(
     site: "Site", account: Account, reports: Sequence[Report], now: datetime, run: int | None
-) -> list[Told]:
+) -> tuple[list[Told], "_Batch | None", list[int]]:
+    """Return what each report is told, and what was written under which keys."""
     for _ in range(_ATTEMPTS):
         with site.store.read() as conn:
             facts = versions.read(conn)
@@ -131,16 +141,17 @@ def _put_chunk(
             fitted = source_errors.of_runs(conn, [run])
         told, fresh = _sorted_out(account, reports, digests, known)
         if not fresh:
-            return told
+            return told, None, []
         around = placements.surroundings(site, facts)
         good = [(reports[row], str(digests[row])) for row in fresh]
         batch = _batch(around, account, good, run, fitted)
         try:
-            if _write(site, batch, now):
-                return told
+            fids = _write(site, batch, now)
         except ConflictError:
             # a twin came in between; look again
             continue
+        if fids:
+            return told, batch, fids
     raise BusyError("Streets or key points are being changed; try again later")
 
 
@@ -166,10 +177,9 @@ def _checked(
 def _known(conn: Connection, uuids: Sequence[str]) -> dict[str, tuple[str, int]]:
     """Return hash and owner of those findings that are there already."""
     found = {}
-    chosen = select(finding.c.uuid, finding.c.content_hash, finding.c.account_id)
     for start in range(0, len(uuids), _IDS_AT_ONCE):
-        some = uuids[start : start + _IDS_AT_ONCE]
-        for row in conn.execute(chosen.where(finding.c.uuid.in_(some))):
+        some = list(uuids[start : start + _IDS_AT_ONCE])
+        for row in conn.execute(_THESE, {"uuids": some}):
             found[row.uuid] = (row.content_hash, row.account_id)
     return found
 
@@ -248,14 +258,12 @@ def _columns(reports: Sequence[Report]) -> dict[str, list[Any]]:
     return columns
 
 
-def _write(site: "Site", batch: _Batch, now: datetime) -> bool:
-    """Insert the findings; tell whether the city was still the one they were derived from."""
+def _write(site: "Site", batch: _Batch, now: datetime) -> list[int]:
+    """Insert the findings and return their keys; none if the city is no more the one they derive from."""
     uuids = batch.columns["uuid"]
     with site.store.write() as conn:
         if not batch.around.is_still(versions.read(conn, lock=True)):
-            return False
-        if _known(conn, uuids):
-            raise ConflictError("The same record is there already")
+            return []
         fids = frames.reserve(conn, finding, len(uuids))
         frames.insert_many(conn, finding, {**batch.columns, "fid": fids, "received_at": [now] * len(uuids)})
         placements.insert(conn, batch.derived, fids, batch.around, now)
@@ -271,7 +279,7 @@ def _write(site: "Site", batch: _Batch, now: datetime) -> bool:
             details={"import_run_id": run} if run is not None else None,
             contents=batch.columns["content_hash"],
         )
-    return True
+    return fids
 
 
 def get(site: "Site", uuid: str) -> Finding:

@@ -23,6 +23,8 @@ _SALT_BYTES = 16
 # Before the first line
 _BEGINNING = bytes(32)
 _AT_ONCE = 10_000
+_HEAD = select(history_head).with_for_update()
+_MOVE = update(history_head).values(chain=bindparam("chain"), n=bindparam("n"))
 _write = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -53,11 +55,11 @@ def extend(conn: Connection, lines: Sequence[Sequence[Any]]) -> Links:
 
     The end of the chain is held until the transaction ends: others who write history wait.
     """
-    head = conn.execute(select(history_head).with_for_update()).one()
+    head = conn.execute(_HEAD).one()
     salts = _salts(len(lines))
     links = _linked(bytes.fromhex(head.chain), salts, [content(line) for line in lines])
     if lines:
-        conn.execute(update(history_head).values(chain=links.chain[-1], n=head.n + len(lines)))
+        conn.execute(_MOVE, {"chain": links.chain[-1], "n": head.n + len(lines)})
     return links
 
 

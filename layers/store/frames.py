@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
-from sqlalchemy import JSON, Boolean, Column, Connection, Double, Integer, Select, Table, func, select, text
+from sqlalchemy import JSON, Boolean, Column, Connection, Double, Integer, Select, Table, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
@@ -21,6 +21,7 @@ CRS = "EPSG:4326"
 Columns = Mapping[str, Any]
 # Up to so many rows PostgreSQL takes faster by INSERT than by COPY
 _FEW = 100
+_LAST = "SELECT (SELECT max({key}) FROM {table}), (SELECT seq FROM sqlite_sequence WHERE name = ?)"
 
 
 def read(conn: Connection, statement: Select[Any]) -> gpd.GeoDataFrame | pd.DataFrame:
@@ -94,11 +95,8 @@ def reserve(conn: Connection, table: Table, n: int) -> list[int]:
         return []
     if conn.dialect.name == "sqlite":
         # the writer is alone here
-        last = conn.execute(select(func.max(key))).scalar() or 0
-        used = conn.execute(
-            text("SELECT seq FROM sqlite_sequence WHERE name = :name"), {"name": table.name}
-        ).scalar()
-        first = max(last, used or 0) + 1
+        last, used = conn.exec_driver_sql(_LAST.format(key=key.name, table=table.name), (table.name,)).one()
+        first = max(last or 0, used or 0) + 1
         return list(range(first, first + n))
     sequence = text("SELECT nextval(pg_get_serial_sequence(:table, :key)) FROM generate_series(1, :n)")
     return sorted(conn.execute(sequence, {"table": table.name, "key": key.name, "n": n}).scalars())

@@ -19,10 +19,10 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
 from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 
 from layers import people
 from layers.errors import BusyError, NoSpaceError, UnauthorisedError
@@ -40,9 +40,7 @@ _TOLD_ONCE = parse("1 per 15 minutes")
 
 def throttle(app: Flask) -> None:
     """Keep count of attempts to log in; nothing else of the app is counted here."""
-    limiter = Limiter(get_remote_address, storage_uri="memory://")
-    limiter.init_app(app)
-    app.extensions["map_app_login_limit"] = limiter
+    app.extensions["map_app_login_limit"] = FixedWindowRateLimiter(MemoryStorage())
 
 
 @blueprint.get("/login")
@@ -116,8 +114,8 @@ def hold_off(name: str) -> None:
     The first refusal for a login is history: somebody has been guessing.
     """
     login = name.casefold()
-    if not _limiter().limiter.hit(_PER_LOGIN, "login", login):
-        if _limiter().limiter.hit(_TOLD_ONCE, "told", login):
+    if not _limiter().hit(_PER_LOGIN, "login", login):
+        if _limiter().hit(_TOLD_ONCE, "told", login):
             _note(name, "throttle")
         _refuse(_PER_LOGIN, login)
     hold_off_from_here()
@@ -125,12 +123,12 @@ def hold_off(name: str) -> None:
 
 def hold_off_from_here() -> None:
     """Take one from the attempts that are left to whoever has this address."""
-    if not _limiter().limiter.hit(_PER_ADDRESS, "login", get_remote_address()):
-        _refuse(_PER_ADDRESS, get_remote_address())
+    if not _limiter().hit(_PER_ADDRESS, "login", str(request.remote_addr)):
+        _refuse(_PER_ADDRESS, str(request.remote_addr))
 
 
 def _refuse(limit: RateLimitItem, whose: str) -> NoReturn:
-    again_at = _limiter().limiter.get_window_stats(limit, "login", whose).reset_time
+    again_at = _limiter().get_window_stats(limit, "login", whose).reset_time
     g.retry_after_s = max(1, math.ceil(again_at - time.time()))
     abort(429)
 
@@ -143,9 +141,9 @@ def _note(name: str, action: str) -> None:
 
 def forgive(name: str) -> None:
     """Forget the attempts for a login; somebody knew the password."""
-    _limiter().limiter.clear(_PER_LOGIN, "login", name.casefold())
+    _limiter().clear(_PER_LOGIN, "login", name.casefold())
 
 
-def _limiter() -> Limiter:
-    found: Limiter = current_app.extensions["map_app_login_limit"]
+def _limiter() -> FixedWindowRateLimiter:
+    found: FixedWindowRateLimiter = current_app.extensions["map_app_login_limit"]
     return found

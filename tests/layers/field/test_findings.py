@@ -63,6 +63,20 @@ def test_the_same_again_is_answered_the_same(town: Site, inspector: Account, now
     assert n_rows(town) == 1
 
 
+@pytest.mark.parametrize("x", [-900, 90, 195, 240])
+def test_what_is_answered_at_once_is_what_will_be_read(
+    town: Site, inspector: Account, now: datetime, x: int
+) -> None:
+    sent = report(1, x, 205, now)
+    odd = now - timedelta(seconds=3, microseconds=1234)
+    where = replace(sent.position, heading_deg=12.5, speed_ms=0.5, fixed_at=odd, is_mock=True)
+    sent = replace(sent, position=where, observed_at=odd, note="占道", n_items=3, street_hint="光荣道", device="a")
+    _, told = findings.put(town, inspector, sent, now=now + timedelta(microseconds=777))
+    assert told == findings.get(town, sent.uuid)
+    assert told.placement is not None
+    assert {type(value) for value in (told.placement.outside, told.placement.ambiguous)} == {bool}
+
+
 def test_other_content_under_the_same_id_is_a_conflict(town: Site, inspector: Account, now: datetime) -> None:
     findings.put(town, inspector, report(1, 90, 205, now), now=now)
     with pytest.raises(ConflictError, match="other content"):
