@@ -8,7 +8,8 @@ import shapely
 
 from layers.analysis import parking
 from layers.analysis.hotspots import Asked
-from layers.analysis.parking import BAY_M2, BAYS_OF_POINT, GATE_M, REACH_M, Parking
+from layers.analysis.parking import REACH_M, Parking
+from layers.analysis.parking_supply import BAY_M2, BAYS_OF_POINT, GATE_M, Supply
 from layers.analysis.questions import Analyst
 from layers.language import gettext, ngettext
 from map_app import basis, hotspot_words
@@ -36,6 +37,7 @@ def advice(known: str) -> str:
 def no_bay(known: str) -> str:
     """Return why no bay can be painted on a block."""
     return {
+        "marked": gettext("a marked no-parking stretch"),
         "gate": gettext("at a school's gate"),
         "class": gettext("on a main road"),
     }[known]
@@ -116,19 +118,41 @@ def basis_of(analyst: Analyst, choice: Choice, found: Parking, now: datetime) ->
         gettext("Seen per pass is arrivals times stay: many short stops and few long ones look the same."),
     ]
     if choice.vehicle == "car":
-        missing.insert(
-            0,
-            gettext(
-                "Bays are assumed, not counted: one per %(area)s m² of a car park's ground, %(bays)s where "
-                "only a point is mapped (%(points)s of %(lots)s). Bays along streets are not known.",
-                area=f"{BAY_M2:g}",
-                bays=f"{BAYS_OF_POINT:g}",
-                points=number(found.n_lots_without_ground),
-                lots=number(found.n_lots),
-            ),
-        )
+        missing = [*_rooms(found.supply), *missing]
     else:
         missing.insert(0, gettext("Where bicycles may be parked is not known: all of them lack room."))
     said = basis.of_findings(analyst, choice, found.findings, missing, now, by_weights=True)
     inspected = gettext("%(km)s km in all passes", km=number(found.effort_km, 1))
     return [*said[:2], (gettext("Effort"), inspected), *said[2:]]
+
+
+def _rooms(supply: Supply) -> list[str]:
+    """Return how the room is known, and what is not known."""
+    told, n = supply.places, supply.n_bays
+    said = []
+    if told["told"]:
+        said.append(
+            gettext(
+                "Room is told for %(places)s car parks and bays: %(n)s vehicles.",
+                places=number(told["told"]),
+                n=number(n["told"]),
+            )
+        )
+    else:
+        said.append(gettext("Bays along streets are not known: import them."))
+    if told["ground"] or told["point"]:
+        said.append(
+            gettext(
+                "Bays are assumed of %(lots)s car parks: one per %(area)s m² of ground, %(bays)s where only "
+                "a point is mapped (%(points)s).",
+                lots=number(told["ground"] + told["point"]),
+                area=f"{BAY_M2:g}",
+                bays=f"{BAYS_OF_POINT:g}",
+                points=number(told["point"]),
+            )
+        )
+    if supply.n_marked:
+        said.append(gettext("%(n)s no-parking stretches are marked.", n=number(supply.n_marked)))
+    else:
+        said.append(gettext("No-parking stretches are not known: import them."))
+    return said

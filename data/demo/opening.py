@@ -41,6 +41,7 @@ _BASE_LAYERS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("streets", "streets.gpkg", {}),
     ("districts", "areas.gpkg", {"id": "code"}),
     ("key_points", "key_points.gpkg", {}),
+    ("kerbs", "parking.gpkg", {}),
 )
 
 AppOf = Callable[[Site, Callable[[], datetime]], Flask]

@@ -8,12 +8,13 @@ import geopandas as gpd
 
 from layers import checking, jobs
 from layers.city import districts as district_store
+from layers.city import kerbs as kerb_store
 from layers.city import key_points as key_point_store
 from layers.city import networks
 from layers.city.layer import Changes
 from layers.errors import InvalidError
 from layers.field import alongside, coverage, datum, placements
-from layers.importing import districts, key_points, osm, runs, streets
+from layers.importing import districts, kerbs, key_points, osm, runs, streets
 from layers.importing.features import Layer
 from layers.importing.options import ImportOptions
 from layers.importing.osm_tags import AreaLevels
@@ -27,6 +28,7 @@ _READERS: dict[str, Callable[[Path, ImportOptions, Progress], Layer]] = {
     "streets": streets.read,
     "key_points": key_points.read,
     "districts": districts.read,
+    "kerbs": kerbs.read,
 }
 
 
@@ -93,7 +95,7 @@ def import_layer(
     account_id: int | None = None,
     progress: Progress = silent,
 ) -> Done:
-    """Import a file of `streets`, `key_points` or `districts`.
+    """Import a file of `streets`, `key_points`, `districts` or `kerbs`.
 
     Parameters
     ----------
@@ -128,14 +130,14 @@ def import_layer(
         progress=progress,
         account_id=account_id,
         streets=is_streets and _is_new(done),
-        around=not is_streets and _is_new(done),
+        around=kind in ("key_points", "districts") and _is_new(done),
     )
     runs.end(site, run, done, now=now)
     return done
 
 
 def read_layer(kind: str, path: Path, options: ImportOptions, progress: Progress = silent) -> Layer:
-    """Read a file of `streets`, `key_points` or `districts` and write nothing."""
+    """Read a file of `streets`, `key_points`, `districts` or `kerbs` and write nothing."""
     return _READERS[kind](path, options, progress)
 
 
@@ -156,6 +158,8 @@ def _replace(
 ) -> Changes:
     if kind == "districts":
         return district_store.replace(site, source, layer.frame, now=now, account_id=account_id)
+    if kind == "kerbs":
+        return kerb_store.replace(site, source, layer.frame, now=now, account_id=account_id)
     of_places = gates.frame if gates else None
     return key_point_store.replace(site, source, layer.frame, of_places, now=now, account_id=account_id)
 

@@ -30,6 +30,7 @@ _WANTED = {
     LINES: "a line is wanted; this is %(given)s",
     AREAS: "an area is wanted; this is %(given)s",
     POINTS: "a point is wanted; this is %(given)s",
+    POINTS | LINES | AREAS: "a point, a line or an area is wanted; this is %(given)s",
     POINTS | AREAS: "a point or an area is wanted; this is %(given)s",
 }
 GEOMETRY = {**positions.FIELDS, "wkt": names.WKT}

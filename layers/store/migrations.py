@@ -228,6 +228,11 @@ def say_words(conn: Connection) -> None:
     add_tables(conn, schema.category_word, schema.word)
 
 
+def keep_kerbs(conn: Connection) -> None:
+    """Keep where vehicles may stand, and what was done on streets."""
+    add_tables(conn, schema.kerb, schema.measure)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -253,6 +258,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(21, "dropped tracks", drop_old_tracks),
     Migration(22, "population", know_people),
     Migration(23, "words, views and guards", say_words),
+    Migration(24, "kerbs and measures", keep_kerbs),
 )
 
 

@@ -9,6 +9,7 @@ import click
 
 from geo.assign import ACCURACY_KINDS
 from layers import people
+from layers.city.kerbs import KINDS as KERB_KINDS
 from layers.city.taxonomy import DISTRICT_LEVELS, KEY_POINT_KINDS
 from layers.errors import InvalidError, NotFoundError
 from layers.importing import city, field, osm_tags, profiles, refusals
@@ -177,6 +178,23 @@ def key_points(file: Path, kind: str | None, gates: Path | None, **given: Any) -
 def districts(file: Path, level: str | None, **given: Any) -> None:
     """Import areas."""
     _import_layer("districts", file, _options(given, constants={"level": level}), given)
+
+
+@import_.command(
+    cls=Command,
+    section="The city",
+    help="Car parks, bays along streets and no-parking stretches: points, lines or areas.",
+    epilog="xuncha import kerbs bays.gpkg --kind bay --column n_bays=车位数\n"
+    'xuncha import kerbs parking.geojson --map-values kind="禁停路段:no_parking;*:lot"',
+)
+@click.argument("file", type=_PATH)
+@_reading
+@option("--kind", type=Known(KERB_KINDS), help="Of what kind they all are; else a column says.")
+@_source
+@_writing
+def kerbs(file: Path, kind: str | None, **given: Any) -> None:
+    """Import car parks, bays and no-parking stretches."""
+    _import_layer("kerbs", file, _options(given, constants={"kind": kind}), given)
 
 
 @import_.command(

@@ -16,6 +16,7 @@ _KINDS = {
     "streets": "Streets",
     "key_points": "Key points",
     "districts": "Areas",
+    "kerbs": "Car parks, bays and no-parking stretches",
     "findings": "Findings",
     "tracks": "Tracks",
     "photos": "Photos",

@@ -49,5 +49,6 @@ def kind_name(kind: str) -> str:
         "tracks": gettext("Tracks"),
         "photos": gettext("Photos"),
         "population": gettext("Population"),
+        "kerbs": gettext("Car parks, bays and no-parking stretches"),
     }
     return names.get(kind, kind)

@@ -52,7 +52,7 @@ def test_cars_are_counted_by_item_per_pass_and_the_advice_follows_the_room_in_re
     near_lot, far = by_street.loc[EAST_WEST[0]], by_street.loc[EAST_WEST[4]]
     assert found.blocks["vehicles"].sum() == pytest.approx(9 + 4 + 3, rel=0.02)
     assert found.blocks["bays"].sum() == 100
-    assert found.n_lots_without_ground == 0
+    assert found.supply.places == {"told": 0, "ground": 1, "point": 0}
     assert (far["advice"], round(far["standing"])) == ("paint", 4)
     told = near_lot.set_index("advice")
     assert {"guide", "tow"} <= set(told.index)
@@ -65,7 +65,7 @@ def test_cars_are_counted_by_item_per_pass_and_the_advice_follows_the_room_in_re
 
 def test_bicycles_are_apart_and_nobody_s_streets_are_not_observed(analyst: Analyst, now: datetime) -> None:
     bicycles = parking.find(analyst, Asked(), "bicycle")
-    assert (len(bicycles.findings), bicycles.n_lots) == (4, 0)
+    assert (len(bicycles.findings), sum(bicycles.supply.places.values())) == (4, 0)
     before = parking.find(analyst, Asked(until=now.replace(year=2020)), "car")
     assert set(before.blocks["advice"]) == {"not observed"}
     assert len(before.places) == 0
