@@ -70,7 +70,8 @@ def test_what_is_answered_at_once_is_what_will_be_read(
     sent = report(1, x, 205, now)
     odd = now - timedelta(seconds=3, microseconds=1234)
     where = replace(sent.position, heading_deg=12.5, speed_ms=0.5, fixed_at=odd, is_mock=True)
-    sent = replace(sent, position=where, observed_at=odd, note="占道", n_items=3, street_hint="光荣道", device="a")
+    said = {"note": "占道", "n_items": 3, "street_hint": "光荣道", "device": "a"}
+    sent = replace(sent, position=where, observed_at=odd, **said)
     _, told = findings.put(town, inspector, sent, now=now + timedelta(microseconds=777))
     assert told == findings.get(town, sent.uuid)
     assert told.placement is not None
