@@ -7,11 +7,11 @@ which like photos are found through an index.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import BindParameter, Connection, bindparam, insert, select
 
 from layers.store.schema import photo, photo_band
 
@@ -71,30 +71,49 @@ def keep_bands(conn: Connection, hashes: Mapping[int, str]) -> None:
         conn.execute(insert(photo_band), rows)
 
 
+_one, _other = photo.alias("one"), photo.alias("other")
+_mine, _its = photo_band.alias("mine"), photo_band.alias("its")
+_ids: BindParameter[int] = bindparam("ids", expanding=True)
+_apart = _one.c.id.in_(_ids), _one.c.finding_id != _other.c.finding_id
+_SAME_FILE = select(_one.c.id, _other.c.finding_id).where(*_apart, _one.c.sha256 == _other.c.sha256)
+_ALIKE = (
+    select(_one.c.id, _other.c.finding_id, _one.c.phash, _other.c.phash.label("its_phash"))
+    .select_from(_mine)
+    .join(_its, (_mine.c.band == _its.c.band) & (_mine.c.value == _its.c.value))
+    .join(_one, _one.c.id == _mine.c.photo_id)
+    .join(_other, _other.c.id == _its.c.photo_id)
+    .where(_mine.c.photo_id.in_(_ids), *_apart)
+    .distinct()
+)
+
+
 def elsewhere(conn: Connection, photo_ids: Sequence[int]) -> dict[int, set[int]]:
     """Return, for each of these photos that is not new, the other findings that have it too.
 
     It is the same file, or differs in at most `SAME_BITS` bits.
     """
     found: dict[int, set[int]] = defaultdict(set)
-    if not photo_ids:
-        return found
-    one, other = photo.alias("one"), photo.alias("other")
-    apart = one.c.id.in_(photo_ids), one.c.finding_id != other.c.finding_id
-    same_file = select(one.c.id, other.c.finding_id).where(*apart, one.c.sha256 == other.c.sha256)
-    for key, finding_id in conn.execute(same_file):
+    for key, finding_id in _pairs(conn, photo_ids):
         found[key].add(finding_id)
-    mine, its = photo_band.alias("mine"), photo_band.alias("its")
-    alike = (
-        select(one.c.id, other.c.finding_id, one.c.phash, other.c.phash)
-        .select_from(mine)
-        .join(its, (mine.c.band == its.c.band) & (mine.c.value == its.c.value))
-        .join(one, one.c.id == mine.c.photo_id)
-        .join(other, other.c.id == its.c.photo_id)
-        .where(mine.c.photo_id.in_(photo_ids), *apart)
-        .distinct()
-    )
-    for key, finding_id, phash, its_phash in conn.execute(alike):
-        if bits_apart(phash, its_phash) <= SAME_BITS:
-            found[key].add(finding_id)
     return found
+
+
+def reused(conn: Connection, photo_ids: Sequence[int]) -> set[int]:
+    """Return which of these photos are not new; no further is looked than that takes."""
+    found = set[int]()
+    for key, _ in _pairs(conn, photo_ids):
+        found.add(key)
+        if len(found) == len(photo_ids):
+            break
+    return found
+
+
+def _pairs(conn: Connection, photo_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Give pairs of one of these photos and another finding that has it, or one like it, too."""
+    if not photo_ids:
+        return
+    for same in conn.execute(_SAME_FILE, {"ids": list(photo_ids)}):
+        yield same.id, same.finding_id
+    for row in conn.execute(_ALIKE, {"ids": list(photo_ids)}):
+        if bits_apart(row.phash, row.its_phash) <= SAME_BITS:
+            yield row.id, row.finding_id

@@ -16,7 +16,6 @@ from layers.field.pictures import Picture
 from layers.field.records import Finding, Photo
 from layers.field.scope import visible
 from layers.people import Account, demand, may
-from layers.settings import Settings
 from layers.store.schema import finding, photo
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def find(site: "Site", account: Account, uuid: str, sha256: str) -> tuple[int, P
     """Return the number of a finding to which `account` may add, and its photo of this hash if it has it."""
     with site.store.read() as conn:
         fid = _fid_for(conn, account, uuid)
-        return fid, _known(conn, fid, sha256, site.settings)
+        return fid, records.photo_of(conn, fid, sha256, site.settings)
 
 
 def _fid_for(conn: Connection, account: Account, uuid: str) -> int:
@@ -92,11 +91,6 @@ def _fid_for(conn: Connection, account: Account, uuid: str) -> int:
     if not row.is_seen:
         raise ForbiddenError("This finding is somebody else's")
     return int(row.fid)
-
-
-def _known(conn: Connection, fid: int, sha256: str, settings: Settings) -> Photo | None:
-    every = records.photos_of(conn, [fid], settings)[fid]
-    return next((one for one in every if one.sha256 == sha256), None)
 
 
 def _keep(site: "Site", sha256: str, data: bytes, picture: Picture) -> None:
@@ -137,7 +131,7 @@ def _add(site: "Site", uuid: str, values: dict[str, Any]) -> tuple[Outcome, Phot
         # its twin came in between
         outcome = Outcome.SAME
     with site.store.read() as conn:
-        kept = _known(conn, values["finding_id"], values["sha256"], site.settings)
+        kept = records.photo_of(conn, values["finding_id"], values["sha256"], site.settings)
     if kept is None:
         raise NotFoundError("There is no such photo")
     return outcome, kept

@@ -67,11 +67,15 @@ def read(data: bytes, *, max_pixels: int, zone: tzinfo) -> Picture:
     try:
         # for JPEG: decode at no more than what is kept
         image.draft("RGB", (PUBLIC_PX, PUBLIC_PX))
-        public = _clean(ImageOps.exif_transpose(image))
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        bare = _clean(image)
     except _BROKEN as error:
         raise UnreadableFileError("The photo is damaged: %(reason)s", field="photo", reason=error) from error
-    copies = _jpeg(public, PUBLIC_PX), _jpeg(public, THUMBNAIL_PX)
-    return Picture(media_type, width, height, taken, *copies, likeness.phash(public))
+    public, thumbnail = _within(bare, PUBLIC_PX), _within(bare, THUMBNAIL_PX)
+    return Picture(
+        media_type, width, height, taken, _jpeg(public), _jpeg(thumbnail), likeness.phash(thumbnail)
+    )
 
 
 def require_photo(head: bytes) -> None:
@@ -123,21 +127,30 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def _clean(image: Image.Image) -> Image.Image:
-    """Return the bare pixels on white; everything else that the file carried stays behind."""
-    bare = Image.new("RGB", image.size, "white")
+    """Return the bare pixels, on white; everything else that the file carried stays behind."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layered = image.convert("RGBA")
+        bare = Image.new("RGB", image.size, "white")
         bare.paste(layered, mask=layered.getchannel("A"))
-    else:
-        bare.paste(image.convert("RGB"))
-    return bare
+        return bare
+    if image.mode != "RGB":
+        return Image.frombytes("RGB", image.size, image.convert("RGB").tobytes())
+    image.info.clear()
+    return image
 
 
-def _jpeg(image: Image.Image, longest_px: int) -> bytes:
-    small = image.copy()
-    small.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
+def _within(image: Image.Image, longest_px: int) -> Image.Image:
+    """Return an image that is no longer than so many pixels, the same if it is not."""
+    scale = longest_px / max(image.size)
+    if scale >= 1:
+        return image
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _jpeg(image: Image.Image) -> bytes:
     out = BytesIO()
-    small.save(out, "JPEG", quality=85, optimize=True)
+    image.save(out, "JPEG", quality=85)
     return out.getvalue()
 
 

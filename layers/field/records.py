@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from layers.field import evidence, in_force, likeness
 from layers.field.evidence import Claim
@@ -229,15 +229,16 @@ def _position(row: AnyRow) -> Position:
 
 
 _PLACEMENT_COLUMNS = tuple(Placement.__slots__)
+_PLACED = (
+    select(placement)
+    .where(placement.c.finding_id.in_(bindparam("fids", expanding=True)))
+    .order_by(placement.c.network_version, placement.c.placed_at)
+)
 
 
 def _placements(conn: Connection, fids: Sequence[int]) -> dict[int, Placement]:
     """Return the placement on the newest streets of each finding, by the newest method."""
-    rows = conn.execute(
-        select(placement)
-        .where(placement.c.finding_id.in_(fids))
-        .order_by(placement.c.network_version, placement.c.placed_at)
-    )
+    rows = conn.execute(_PLACED, {"fids": list(fids)})
     return {
         row.finding_id: Placement(**{name: getattr(row, name) for name in _PLACEMENT_COLUMNS}) for row in rows
     }
@@ -300,19 +301,32 @@ def _counted_for(conn: Connection, fids: Sequence[int]) -> dict[int, str]:
     return {fid: uuids[at] for fid, at in others.items()}
 
 
+_PHOTOS = (
+    select(photo, finding.c.geom, finding.c.accuracy_m, finding.c.observed_at)
+    .join(finding, finding.c.fid == photo.c.finding_id)
+    .where(photo.c.finding_id.in_(bindparam("fids", expanding=True)))
+    .order_by(photo.c.id)
+)
+_PHOTO = _PHOTOS.where(photo.c.sha256 == bindparam("sha256"))
 _PHOTO_COLUMNS = tuple(name for name in Photo.__slots__ if name in photo.c)
 
 
 def photos_of(conn: Connection, fids: Sequence[int], settings: Settings) -> dict[int, list[Photo]]:
     """Return the photos of findings, in the order in which they came."""
-    said = (finding.c.geom, finding.c.accuracy_m, finding.c.observed_at)
-    chosen = select(photo, *said).join(finding, finding.c.fid == photo.c.finding_id)
-    rows = conn.execute(chosen.where(photo.c.finding_id.in_(fids)).order_by(photo.c.id)).all()
-    elsewhere = likeness.elsewhere(conn, [row.id for row in rows])
+    rows = conn.execute(_PHOTOS, {"fids": list(fids)}).all()
+    reused = likeness.reused(conn, [row.id for row in rows])
     found: dict[int, list[Photo]] = defaultdict(list)
     for row in rows:
-        found[row.finding_id].append(_photo(row, settings, reused=row.id in elsewhere))
+        found[row.finding_id].append(_photo(row, settings, reused=row.id in reused))
     return found
+
+
+def photo_of(conn: Connection, fid: int, sha256: str, settings: Settings) -> Photo | None:
+    """Return one photo of a finding; None if it has none of this hash."""
+    row = conn.execute(_PHOTO, {"fids": [fid], "sha256": sha256}).first()
+    if row is None:
+        return None
+    return _photo(row, settings, reused=bool(likeness.reused(conn, [row.id])))
 
 
 def _photo(row: AnyRow, settings: Settings, *, reused: bool) -> Photo:
