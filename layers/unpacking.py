@@ -6,6 +6,7 @@ be packed from gigabytes of nothing.
 """
 
 import gzip
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,9 @@ _BEGINS: dict[str, tuple[bytes, ...]] = {
     ".shp": (b"\0\0\x27\x0a",),
     ".fgb": (b"fgb",),
 }
+# Folders at the beginning of a path, and how GDAL names archives
+_FOLDERS = re.compile(r"(?<![\w:/.])(?:/vsi\w+/)?/(?:[^\s'\"/]*/)*")
+_LONGEST_REASON = 300
 
 
 class Unpacked(gzip.GzipFile):
@@ -78,6 +82,16 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             return
         with Unpacked(file, path.name, path.stat().st_size) as content:
             yield cast("IO[bytes]", content)
+
+
+def reason(error: Exception, path: Path) -> str:
+    """Return what a reader says is wrong with a file, in its first sentence and without where the file lies.
+
+    >>> reason(OSError("Unable to open /srv/a/b.shx or /vsizip//srv/b.SHX; restore it"), Path("/srv/a/b.shp"))
+    'Unable to open b.shx or b.SHX'
+    """
+    said = re.split(r";|\n", str(error))[0].replace(f"{path.parent}/", "/")
+    return _FOLDERS.sub("", said)[:_LONGEST_REASON]
 
 
 def require_plain(path: Path) -> None:

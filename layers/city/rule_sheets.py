@@ -66,7 +66,7 @@ def read(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, encoding="utf-8-sig")
     except (OSError, ValueError, DataSourceError, DataLayerError) as error:
         raise UnreadableFileError(
-            "%(path)s cannot be read: %(reason)s", path=path.name, reason=error
+            "%(path)s cannot be read: %(reason)s", path=path.name, reason=unpacking.reason(error, path)
         ) from error
 
 

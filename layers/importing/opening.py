@@ -1,6 +1,5 @@
 """Files of any format but text tables, opened: unpacked, the layer found, the encoding known."""
 
-import re
 import shutil
 import tempfile
 import warnings
@@ -27,6 +26,20 @@ pyogrio.set_gdal_config_options({"GML_DOWNLOAD_SCHEMA": "NO", "CPL_VSIL_CURL_ALL
 PARQUET = frozenset({".parquet", ".geoparquet", ".pq"})
 # Language driver ids in the header of a DBF file that name an encoding used in East Asia or UTF-8
 _DBF_ENCODINGS = {0x4D: "gb18030", 0x4F: "big5", 0x78: "big5", 0x7A: "gb18030"}
+
+# What the readers raise on damaged files; pyogrio stumbles over a reference system that GDAL cannot read
+_UNREADABLE = (
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    OSError,
+    pa.ArrowException,
+    UnicodeDecodeError,
+    UnboundLocalError,
+    NotImplementedError,
+    ValueError,
+    zipfile.BadZipFile,
+    shapely.GEOSException,
+)
 
 
 def table(path: Path, options: ImportOptions, *, as_is: bool = False) -> pd.DataFrame:
@@ -66,7 +79,9 @@ def _unzipped(path: Path) -> Iterator[Path]:
                 shutil.copyfileobj(source, target)
         except (OSError, EOFError) as error:
             raise UnreadableFileError(
-                "%(file)s is damaged or cut short: %(reason)s", file=path.name, reason=str(error)
+                "%(file)s is damaged or cut short: %(reason)s",
+                file=path.name,
+                reason=unpacking.reason(error, path),
             ) from error
         tables.check_there(plain)
         yield plain
@@ -85,18 +100,10 @@ def _read_plain(path: Path, options: ImportOptions, *, as_is: bool) -> Any:
                 encoding=_encoding(path, options),
                 **(_faithfully(path) if as_is else {}),
             )
-    except (
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.DataLayerError,
-        OSError,
-        pa.ArrowException,
-    ) as error:
+    except _UNREADABLE as error:
+        why = unpacking.reason(error, path)
         raise UnreadableFileError(
-            "%(file)s cannot be read: %(reason)s", file=path.name, reason=_first_sentence(error)
-        ) from error
-    except (UnicodeDecodeError, shapely.GEOSException) as error:
-        raise UnreadableFileError(
-            "%(file)s cannot be read: %(reason)s", file=path.name, reason=str(error)
+            "%(file)s cannot be read: %(reason)s", file=path.name, reason=why
         ) from error
 
 
@@ -111,10 +118,6 @@ def _read_parquet(path: Path, *, as_is: bool) -> Any:
     if b"geo" in (pq.read_schema(path).metadata or {}):
         return gpd.read_parquet(path, to_pandas_kwargs=types)
     return pq.read_table(path).to_pandas(**types)
-
-
-def _first_sentence(error: Exception) -> str:
-    return re.split(r";|\n", str(error))[0]
 
 
 def address(path: Path) -> str:
@@ -132,7 +135,9 @@ def address(path: Path) -> str:
 
 
 def _layer(path: Path, options: ImportOptions) -> str | None:
-    layers = [str(name) for name in pyogrio.list_layers(address(path))[:, 0]]
+    layers = [str(name) for name, *_ in pyogrio.list_layers(address(path))]
+    if not layers:
+        raise UnreadableFileError("%(file)s has no rows", file=path.name)
     if options.layer is not None and options.layer not in layers:
         raise InvalidError(
             "There is no layer %(given)s in the file; layers: %(known)s",

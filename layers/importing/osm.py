@@ -17,6 +17,7 @@ import osmium
 import pandas as pd
 import shapely
 
+from layers import unpacking
 from layers.errors import UnreadableFileError
 from layers.importing import osm_tags
 from layers.importing.campuses import attach_gates, drop_twins
@@ -97,9 +98,11 @@ def read(
             if n % _EVERY == 0:
                 progress("reading OpenStreetMap objects", n, None)
             _take(thing, rows, levels or AreaLevels(), language)
-    except (RuntimeError, osmium.InvalidLocationError) as error:
+    except (RuntimeError, ValueError, osmium.InvalidLocationError) as error:
         raise UnreadableFileError(
-            "%(file)s cannot be read as OpenStreetMap data: %(reason)s", file=path.name, reason=str(error)
+            "%(file)s cannot be read as OpenStreetMap data: %(reason)s",
+            file=path.name,
+            reason=unpacking.reason(error, path),
         ) from error
     return _extract(rows, processor.header.get("osmosis_replication_timestamp") or None)
 
@@ -119,7 +122,9 @@ def _open(path: Path) -> Any:
         )
     except RuntimeError as error:
         raise UnreadableFileError(
-            "%(file)s cannot be read as OpenStreetMap data: %(reason)s", file=path.name, reason=str(error)
+            "%(file)s cannot be read as OpenStreetMap data: %(reason)s",
+            file=path.name,
+            reason=unpacking.reason(error, path),
         ) from error
 
 
@@ -133,7 +138,7 @@ def _is_empty_inside(path: Path) -> bool:
             return not file.read(1)
     except (OSError, EOFError) as error:
         raise UnreadableFileError(
-            "%(file)s cannot be unpacked: %(reason)s", file=path.name, reason=str(error)
+            "%(file)s cannot be unpacked: %(reason)s", file=path.name, reason=unpacking.reason(error, path)
         ) from error
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from layers import unpacking
 from layers.errors import InvalidError, TooLargeError, UnreadableFileError
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
@@ -55,7 +56,7 @@ def unpacked_photos(path: Path, *, most_bytes: int) -> list[Path]:
                     target.write_bytes(file.read(most_bytes + 1))
             except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
                 raise UnreadableFileError(
-                    "%(path)s cannot be read: %(reason)s", path=name, reason=error
+                    "%(path)s cannot be read: %(reason)s", path=name, reason=unpacking.reason(error, path)
                 ) from error
             found.append(target)
     return found
@@ -67,7 +68,7 @@ def _entries(path: Path) -> list[zipfile.ZipInfo]:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError) as error:
         raise UnreadableFileError(
-            "%(path)s cannot be read: %(reason)s", path=path.name, reason=error
+            "%(path)s cannot be read: %(reason)s", path=path.name, reason=unpacking.reason(error, path)
         ) from error
     if len(entries) > _MOST_FILES or sum(one.file_size for one in entries) > _MOST_BYTES:
         raise TooLargeError("%(file)s holds too much", file=path.name)

@@ -12,10 +12,10 @@ from typing import IO, Any, cast
 
 import pandas as pd
 
+from layers import unpacking
 from layers.errors import UnreadableFileError
 from layers.importing.progress import Progress, silent
 from layers.importing.refusals import Faults, Refusal
-from layers.unpacking import Unpacked
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 CHUNK_ROWS = 10_000
@@ -126,7 +126,7 @@ def _refuse_binary(content: Any, path: Path) -> None:
 
 def _damaged(path: Path, error: Exception) -> UnreadableFileError:
     return UnreadableFileError(
-        "%(file)s is damaged or cut short: %(reason)s", file=path.name, reason=str(error)
+        "%(file)s is damaged or cut short: %(reason)s", file=path.name, reason=unpacking.reason(error, path)
     )
 
 
@@ -137,7 +137,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         if not path.name.lower().endswith(".gz"):
             yield file, file
             return
-        with Unpacked(file, path.name, path.stat().st_size) as content:
+        with unpacking.Unpacked(file, path.name, path.stat().st_size) as content:
             yield cast("IO[bytes]", content), file
 
 

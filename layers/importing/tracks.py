@@ -160,7 +160,9 @@ def _of_gpx(path: Path, options: ImportOptions) -> Outings:
             fixes = gpx.read(file.read())
     except (OSError, EOFError) as error:
         raise UnreadableFileError(
-            "%(file)s is damaged or cut short: %(reason)s", file=path.name, reason=str(error)
+            "%(file)s is damaged or cut short: %(reason)s",
+            file=path.name,
+            reason=unpacking.reason(error, path),
         ) from error
     table = pd.DataFrame(
         {

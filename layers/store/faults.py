@@ -11,7 +11,7 @@ from psycopg import errors as postgres
 from sqlalchemy import exc
 
 from layers import interrupts
-from layers.errors import BusyError, ConflictError, NoSpaceError, XunchaError
+from layers.errors import BusyError, ConflictError, InvalidError, NoSpaceError, XunchaError
 
 _POSTGRES: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], type[XunchaError]], ...] = (
     (postgres.UniqueViolation, ConflictError),
@@ -45,6 +45,7 @@ _MESSAGES = {
     BusyError: "The store is busy; try again later",
     NoSpaceError: "The store has no space left; nothing was written",
     ConflictError: "The same record is there already",
+    InvalidError: "A text holds a zero byte",
 }
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -60,6 +61,9 @@ def _of_postgres(error: psycopg.Error) -> type[XunchaError] | None:
     for kinds, ours in _POSTGRES:
         if isinstance(error, kinds):
             return ours
+    # no SQLSTATE: the driver refused to send it, and that only for a zero byte
+    if isinstance(error, psycopg.DataError) and error.sqlstate is None:
+        return InvalidError
     # no SQLSTATE: the connection itself failed
     lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
     return BusyError if lost else None

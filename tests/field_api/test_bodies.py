@@ -53,6 +53,29 @@ def test_deep_json_is_refused(me: Person, brackets: tuple[str, str]) -> None:
     refused(me.put(WHERE, data=deep[:60_000], content_type=JSON), 400, "malformed")
 
 
+@pytest.mark.parametrize("brackets", [("[", "]"), ('{"a":', "}")])
+def test_json_a_hundred_thousand_deep_is_refused_where_so_much_may_come(
+    me: Person, brackets: tuple[str, str]
+) -> None:
+    deep = brackets[0] * 100_000 + "1" + brackets[1] * 100_000
+    refused(me.post("/findings", data=deep, content_type=JSON), 400, "malformed")
+    refused(me.put(f"/tracks/{uuid(1)}", data=deep, content_type=JSON), 400, "malformed")
+
+
+def test_of_two_members_of_one_name_the_last_counts(me: Person) -> None:
+    body = dumps(finding(note="last"))
+    twice = '{"note": "first", ' + body[1:]
+    assert me.put(WHERE, data=twice.encode(), content_type=JSON).status_code == 201
+    assert me.get(WHERE).json["note"] == "last"
+    assert me.put(WHERE, data=body.encode(), content_type=JSON).status_code == 200
+
+
+def test_a_zero_in_a_text_is_refused_with_its_field(me: Person) -> None:
+    for name in ("note", "street_hint", "device"):
+        answer = me.put(WHERE, json=finding(**{name: "a\0b"}))
+        assert (answer.status_code, answer.json["error"]["field"]) == (422, name)
+
+
 def test_one_finding_has_64_kib_and_a_batch_4_mib(me: Person) -> None:
     refused(me.put(WHERE, json=finding(note="x" * 70_000)), 413, "too_large")
     refused(me.post("/findings", data=b" " * (4 * 1024 * 1024 + 1), content_type=JSON), 413, "too_large")

@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,15 +128,22 @@ def city(
     districts.replace(site, "town", areas, now=now)
     accounts = _people(site, now)
     _fill(site, accounts["inspector"], now)
+    with serving(site) as url:
+        yield City(site, url, accounts)
+    site.close()
+
+
+@contextmanager
+def serving(site: Site) -> Iterator[str]:
+    """Let a real server answer for a site, and give its address."""
     server = make_server("127.0.0.1", 0, xuncha.create_app(site), threaded=True)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield City(site, f"http://127.0.0.1:{server.server_port}", accounts)
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
-    site.close()
 
 
 def _people(site: Site, now: datetime) -> dict[str, Account]:
