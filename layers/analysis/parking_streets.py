@@ -91,12 +91,16 @@ def by_week(
 
 
 def _with_weeks(found: Parking, weeks: Weeks | None, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Add to each stretch the interval of what stands there and how lasting that is."""
+    """Add to each stretch how many stand there at a pass of all of it, with interval, and how lasting that is.
+
+    The blocks of a stretch are walked unevenly: vehicles and metres are added up before they are divided.
+    """
     places = found.places.copy()
     spread = weeks.spread if weeks else 1.0
     passes = places["effort_m"].to_numpy(np.float64) / places["length_m"].to_numpy(np.float64)
     sure = statistics.rates(places["vehicles"].to_numpy(np.float64), passes, spread)
-    places["standing_low"], places["standing_high"] = sure["low"].to_numpy(), sure["high"].to_numpy()
+    for name, of in (("standing", "rate"), ("standing_low", "low"), ("standing_high", "high")):
+        places[name] = sure[of].to_numpy()
     index = pd.Index(blocks["block_id"])
     told = [
         parking_weeks.lasting(weeks, index.get_indexer(list(one.block_ids)), one.length_m) if weeks else None

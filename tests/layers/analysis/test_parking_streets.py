@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from geo import parking as statistics
@@ -74,6 +75,16 @@ def test_weeks_hold_all_vehicles_and_metres_and_a_street_that_lasts_is_told(anal
     assert table.loc[EAST_WEST[0], "is_persistent"]
     assert found.week_vehicles.sum(axis=1) == pytest.approx(found.table["vehicles"].to_numpy())
     assert (found.table["per_km_low"] <= found.table["per_km"]).all()
+
+
+def test_what_stands_at_a_pass_of_a_stretch_lies_within_its_interval(analyst: Analyst) -> None:
+    found = parking_streets.find(analyst, Asked(), "car")
+    places = pd.concat([found.paint, found.tow])
+    assert len(places) > 0
+    passes = places["effort_m"] / places["length_m"]
+    np.testing.assert_allclose(places["standing"], places["vehicles"] / passes)
+    assert (places["standing_low"] <= places["standing"]).all()
+    assert (places["standing"] <= places["standing_high"]).all()
 
 
 def test_a_site_without_tracks_has_no_weeks(town: Site, now: datetime) -> None:
