@@ -91,7 +91,7 @@ def by_week(
 
 
 def _with_weeks(found: Parking, weeks: Weeks | None, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Add to each stretch how many stand there at a pass of all of it, with interval, and how lasting that is.
+    """Add to each stretch how many stand there at a pass, with interval, and how lasting that is.
 
     The blocks of a stretch are walked unevenly: vehicles and metres are added up before they are divided.
     """
