@@ -152,7 +152,7 @@ def stretch_rows(place: Any, found: Hotspots) -> Rows:
         (gettext("Length"), f"{number(place['length_m'])} m"),
         (gettext("Found"), number(place["found"], 1)),
         (gettext("Expected"), number(place["expected"], 1)),
-        (gettext("In excess"), f"+{number(place['excess'], 1)}"),
+        (gettext("In excess"), f"{place['excess']:+,.1f}"),
         (gettext("Found / expected"), intervals(own.nlargest(1, "ratio"))[0]),
         (gettext("Smallest q"), f"{place['q']:.2g}"),
     ]

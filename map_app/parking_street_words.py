@@ -187,6 +187,14 @@ def side(known: str) -> str:
     }[known]
 
 
+def days(moved: Displacement) -> Rows:
+    """Return which days a comparison is of."""
+    return [
+        (gettext("Before"), _days(moved.since, moved.acted_on)),
+        (gettext("After"), _days(moved.acted_on, moved.until)),
+    ]
+
+
 def displaced(moved: Displacement) -> Moved:
     """Return what changed at a street and around it, or why nothing can be said."""
     names = (gettext("This street"), gettext("The ring around it"), gettext("The rest of the city"))
@@ -196,11 +204,10 @@ def displaced(moved: Displacement) -> Moved:
         for when in (0, 1):
             n, km = float(moved.vehicles[when, place]), float(moved.km[when, place])
             cells.append(f"{n:.1f} / {km:.1f} km" + (f" = {n / km:.2f}" if km else ""))
-        cells.append(_change(moved, place))
+        cells.append(change(moved, place))
         rows.append(cells)
     rests = [
-        (gettext("Before"), _days(moved.since, moved.acted_on)),
-        (gettext("After"), _days(moved.acted_on, moved.until)),
+        *days(moved),
         (
             gettext("Spread"),
             gettext(
@@ -224,7 +231,8 @@ def _days(first: Any, last: Any) -> str:
     return " – ".join(one.isoformat() if one else "?" for one in shown)
 
 
-def _change(moved: Displacement, place: int) -> str:
+def change(moved: Displacement, place: int) -> str:
+    """Return by how much a place changed, with its interval."""
     if moved.change is None or place == len(_PLACES):
         return "–"
     low, high = moved.change[f"{_PLACES[place]}_low"], moved.change[f"{_PLACES[place]}_high"]
@@ -234,22 +242,25 @@ def _change(moved: Displacement, place: int) -> str:
 _PLACES = ("spot", "ring")
 
 
+def thin(moved: Displacement, few: str) -> str:
+    """Return that nothing can be said, and why; `few` says it of too few before."""
+    reasons = {
+        "no tracks": gettext("no tracks are known both before and after that day"),
+        "spot": gettext(
+            "this street was passed fewer than %(n)s times on one side of that day",
+            n=f"{displacement.FEWEST_PASSES_SPOT:g}",
+        ),
+        "ring": gettext("the streets around it were hardly looked at on one side of that day"),
+        "few": few,
+    }
+    return gettext("Nothing can be said: %(reason)s.", reason=reasons[moved.thin or "few"])
+
+
 def _sentence(moved: Displacement) -> str:
-    if moved.thin is not None:
-        reasons = {
-            "no tracks": gettext("no tracks are known both before and after that day"),
-            "spot": gettext(
-                "this street was passed fewer than %(n)s times on one side of that day",
-                n=f"{displacement.FEWEST_PASSES_SPOT:g}",
-            ),
-            "ring": gettext("the streets around it were hardly looked at on one side of that day"),
-            "few": gettext(
-                "fewer than %(n)s vehicles stood here before", n=f"{displacement.FEWEST_BEFORE:g}"
-            ),
-        }
-        return gettext("Nothing can be said: %(reason)s.", reason=reasons[moved.thin])
-    assert moved.change is not None  # noqa: S101  either thin or told
-    here, around = _which(moved.change, "spot"), _which(moved.change, "ring")
+    if moved.change is None:
+        few = gettext("fewer than %(n)s vehicles stood here before", n=f"{displacement.FEWEST_BEFORE:g}")
+        return thin(moved, few)
+    here, around = which(moved.change, "spot"), which(moved.change, "ring")
     words = {
         "less": gettext("fewer vehicles"),
         "more": gettext("more vehicles"),
@@ -265,7 +276,8 @@ def _sentence(moved: Displacement) -> str:
     return told
 
 
-def _which(change: dict[str, float], place: str) -> str:
+def which(change: dict[str, float], place: str) -> str:
+    """Tell if a place has less, more, or the same as far as anybody can say."""
     if change[f"{place}_high"] < 1:
         return "less"
     return "more" if change[f"{place}_low"] > 1 else "same"

@@ -134,6 +134,7 @@ ADDRESSES: dict[str, str] = {
         [
             *("pages.patrol_plan.gpx", "pages.patrol_plan.page"),
             *("pages.places.listed", "pages.places.one"),
+            *("pages.measures.note", "pages.measures.take_back"),
             *("pages.parking.file", "pages.parking.one", "pages.parking.page"),
             *("pages.surroundings.listed", "pages.surroundings.one"),
         ],

@@ -1,7 +1,8 @@
 """Where vehicles went after something was done on a street: before and after, there and around it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -49,19 +50,47 @@ def find(
     analyst: "Analyst", vehicle: str, block_ids: Sequence[str], acted_on: date, account_id: int | None = None
 ) -> Displacement:
     """Return what changed on these blocks and around them with the day on which something was done."""
-    asked: dict[str, object] = {
-        "vehicle": vehicle,
-        "blocks": " ".join(sorted(block_ids)),
-        "day": str(acted_on),
-        "account_id": account_id,
-    }
+    asked = {"vehicle": vehicle, **_asked(block_ids, acted_on, account_id)}
+
+    def reported(during: Asked) -> pd.DataFrame:
+        return parking.find(analyst, during, vehicle).findings
+
     return analyst.kept(
-        "displacement", asked, lambda: _find(analyst, vehicle, block_ids, acted_on, account_id)
+        "displacement", asked, lambda: _find(analyst, reported, block_ids, acted_on, account_id)
     )
 
 
+def of_findings(
+    analyst: "Analyst",
+    categories: tuple[tuple[str, str], ...] | None,
+    block_ids: Sequence[str],
+    acted_on: date,
+    account_id: int | None = None,
+) -> Displacement:
+    """Return the same of what patrols found of some categories (None: all), each finding counting one."""
+    asked = {"categories": categories, **_asked(block_ids, acted_on, account_id)}
+
+    def reported(during: Asked) -> pd.DataFrame:
+        found = analyst.findings(replace(during, categories=categories).wanted)
+        watched = hotspots.watched_from_until(analyst, during)
+        own = hotspots.within(found[found["channel"].ne(hotspots.PUBLIC)], analyst, watched)
+        return own.assign(n_items=1.0)
+
+    return analyst.kept(
+        "before and after", asked, lambda: _find(analyst, reported, block_ids, acted_on, account_id)
+    )
+
+
+def _asked(block_ids: Sequence[str], acted_on: date, account_id: int | None) -> dict[str, object]:
+    return {"blocks": " ".join(sorted(block_ids)), "day": str(acted_on), "account_id": account_id}
+
+
 def _find(
-    analyst: "Analyst", vehicle: str, block_ids: Sequence[str], acted_on: date, account_id: int | None
+    analyst: "Analyst",
+    reported: Callable[[Asked], pd.DataFrame],
+    block_ids: Sequence[str],
+    acted_on: date,
+    account_id: int | None,
 ) -> Displacement:
     blocks = analyst.site.network.blocks
     zone = analyst.site.settings.zone
@@ -89,16 +118,13 @@ def _find(
     until = min(parking_weeks.midnight(watched[1] + timedelta(days=1), zone), acted_at + timedelta(days=DAYS))
     cuts = [instant.astimezone(UTC) for instant in (since, acted_at, until)]
     asked = Asked(since=since, until=until, account_id=account_id)
-    reported = parking.find(analyst, asked, vehicle).findings
+    seen_there = reported(asked)
     seen = coverage.effort_by_period(analyst, cuts, account_id)
     # what lies where nobody walked has no effort to be set against
-    found = np.where(seen > 0, parking_weeks.by_period(reported, cuts, blocks), 0.0)
+    found = np.where(seen > 0, parking_weeks.by_period(seen_there, cuts, blocks), 0.0)
     vehicles = np.array([np.bincount(place, row, minlength=3) for row in found])
     km = np.array([np.bincount(place, row, minlength=3) for row in seen]) / 1000
-    weeks = parking_weeks.find(analyst, asked, vehicle)
-    # what is being asked about does not tell how much counts scatter without it
-    rest = place == _REST
-    spread = parking_weeks.spread_of(weeks.vehicles, weeks.metres, blocks, rest) if weeks else 1.0
+    spread = _spread(analyst, seen_there, (since, until), place == _REST, account_id)
     thin = _thin(vehicles, km, length_km)
     change = None if thin else statistics.displacement(vehicles[0], vehicles[1], km[0], km[1], spread)
     return Displacement(
@@ -112,6 +138,23 @@ def _find(
         thin=thin,
         change=change,
     )
+
+
+def _spread(
+    analyst: "Analyst",
+    reported: pd.DataFrame,
+    since_until: tuple[datetime, datetime],
+    rest: NDArray[np.bool_],
+    account_id: int | None,
+) -> float:
+    """Return by how much weekly counts of a street scatter; what is asked about itself does not tell that."""
+    since, until = since_until
+    n = max(1, math.ceil((until - since) / timedelta(days=7)))
+    cuts = [(since + (until - since) * k / n).astimezone(UTC) for k in range(n + 1)]
+    blocks = analyst.site.network.blocks
+    weekly = parking_weeks.by_period(reported, cuts, blocks)
+    walked = coverage.effort_by_period(analyst, cuts, account_id)
+    return parking_weeks.spread_of(weekly, walked, blocks, rest)
 
 
 def _thin(

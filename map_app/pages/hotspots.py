@@ -9,16 +9,18 @@ import shapely
 from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from layers.analysis import heat_rate, hotspot_files, hotspot_places, hotspots
+from layers import people
+from layers.analysis import heat_rate, hotspot_files, hotspot_places, hotspots, what_was_done
 from layers.analysis.hotspot_places import Place
 from layers.analysis.hotspots import Asked
 from layers.errors import NotFoundError
 from layers.field import findings
 from layers.field.asking import FindingFilter
 from layers.language import gettext
-from map_app import charts, hotspot_words, legend, style
+from map_app import charts, hotspot_words, legend, measure_words, style
 from map_app.maps import base, stretch
 from map_app.pages import filters, json
+from map_app.pages.gate import visitor
 from map_app.pages.maps import ground
 from map_app.pages.service import analyst, now, site
 from map_app.words import local_time, number
@@ -83,6 +85,7 @@ def one(block_id: str) -> ResponseReturnValue:
         days=hotspot_words.weekdays(),
         bars=charts.bars(_per_line(place, lines, which)),
         coverage=_coverage(place),
+        **_done(place, asked),
         latest=latest,
         photos=[(found, photo) for found in latest for photo in found.photos][:_PHOTOS],
         name_of=lambda found: legend.name(site().taxonomy, found.scheme, found.code),
@@ -92,6 +95,19 @@ def one(block_id: str) -> ResponseReturnValue:
         back=f"{url_for('pages.maps.hotspots')}?{urlencode(_kept())}",
         basis=hotspot_words.basis_of(analyst(), choice, place.found, at),
     )
+
+
+def _done(place: Place, asked: Asked) -> dict[str, Any]:
+    """Return what was done on a stretch, and what is needed to note more."""
+    done = what_was_done.find(analyst(), asked, list(place.row["block_ids"]), place.findings)
+    return {
+        "done": measure_words.lines(done),
+        "compared": measure_words.compared(done),
+        "kinds": measure_words.kinds(),
+        "blocks": list(place.row["block_ids"]),
+        "may_note": people.may(visitor(), "overview"),
+        "today": now().astimezone(site().settings.zone).date().isoformat(),
+    }
 
 
 def _kept() -> dict[str, str]:

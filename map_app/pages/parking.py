@@ -11,7 +11,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from layers import language
-from layers.analysis import parking_displacement, parking_streets
+from layers.analysis import parking_displacement, parking_streets, what_was_done
 from layers.analysis.coverage import passes
 from layers.analysis.hotspot_places import hours
 from layers.analysis.hotspots import Asked, begun
@@ -20,7 +20,7 @@ from layers.analysis.parking_streets import FEWEST_VEHICLES, Streets
 from layers.errors import InvalidError, NotFoundError
 from layers.exporting import parking as exporting
 from layers.language import gettext
-from map_app import charts, hotspot_words, parking_street_words, style
+from map_app import charts, hotspot_words, measure_words, parking_street_words, style
 from map_app.maps import base, stretch
 from map_app.pages import filters
 from map_app.pages.gate import allow
@@ -132,11 +132,33 @@ def one(street_id: str) -> ResponseReturnValue:
         grid=charts.week_grid(hours(mine, covered, site().settings.zone), style.HEAT_COLOURS),
         days=hotspot_words.weekdays(),
         strips=parking_street_words.strips(parking_streets.strips(analyst(), mine, block_ids), own),
+        **_done(street_id, block_ids, asked, mine, known),
         acted_on=acted_on.isoformat() if acted_on else "",
         moved=parking_street_words.displaced(moved) if moved else None,
         parts=base.parts(stretch.build(ground(), _lonlat(own.geometry), _points(mine))),
         basis=parking_street_words.basis_of(analyst(), choice, found, now()),
     )
+
+
+def _done(
+    street_id: str, block_ids: list[str], asked: Asked, mine: pd.DataFrame, known: dict[str, str]
+) -> dict[str, Any]:
+    """Return what was done on a street, and where each measure is compared."""
+    done = what_was_done.find(analyst(), asked, block_ids, mine, compare=False)
+    return {
+        "done": measure_words.lines(done),
+        "kinds": measure_words.kinds(),
+        "blocks": block_ids,
+        "today": now().astimezone(site().settings.zone).date().isoformat(),
+        "measured": [
+            (
+                f"{one.on.isoformat()} {measure_words.kind(one.measure.kind)}",
+                _with(url_for(".one", street_id=street_id), {**known, "acted_on": one.on.isoformat()}),
+            )
+            for one in done.events
+            if one.measure
+        ],
+    }
 
 
 def _ask(choice: Choice) -> Streets:

@@ -150,7 +150,7 @@ def test_the_map_of_parked_vehicles_advises_and_says_what_is_assumed(
     stretch = answer["layer"]["stretches"][0]
     assert "paint bays" in stretch["note"]
     assert dict(stretch["rows"])["Vehicles seen per pass"] == "4.98"
-    assert any(text.startswith("Bays are assumed") for _, text in answer["basis"])
+    assert any(text.startswith("Bays along streets are not known") for _, text in answer["basis"])
     rows = dict(client.get("/data/parking/blocks/0").json["rows"])
     assert rows["Advice"] in {"nothing was seen", "paint bays: there is no room in reach"}
     assert client.get("/data/maps/parking?vehicle=boat").status_code == 400
