@@ -21,12 +21,24 @@ ROLES = ("inspector", "desk", "supervisor", "unit", "viewer", "admin")
 _MAY: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "inspector": frozenset({"report"}),
-        "desk": frozenset({"report", "see all", "originals", "decide"}),
+        "desk": frozenset({"report", "see all", "originals", "decide", "surroundings", "verify"}),
         "supervisor": frozenset(
-            {"report", "see all", "originals", "decide", "correct", "overview", "rules", "jobs", "datum"}
+            {
+                "report",
+                "see all",
+                "originals",
+                "decide",
+                "correct",
+                "overview",
+                "surroundings",
+                "verify",
+                "rules",
+                "jobs",
+                "datum",
+            }
         ),
         "unit": frozenset({"see all"}),
-        "viewer": frozenset({"see all"}),
+        "viewer": frozenset({"see all", "surroundings"}),
         "admin": frozenset(
             {
                 "report",
@@ -35,6 +47,8 @@ _MAY: Mapping[str, frozenset[str]] = MappingProxyType(
                 "decide",
                 "correct",
                 "overview",
+                "surroundings",
+                "verify",
                 "rules",
                 "jobs",
                 "datum",
@@ -43,7 +57,7 @@ _MAY: Mapping[str, frozenset[str]] = MappingProxyType(
         ),
     }
 )
-_OF_ALL = frozenset({"overview", "rules", "jobs", "datum", "accounts"})
+_OF_ALL = frozenset({"overview", "surroundings", "verify", "rules", "jobs", "datum", "accounts"})
 _LOGIN = re.compile(r"[\w.@+-]{1,64}")
 # A password that somebody else chose is good for this long
 _ONE_TIME_FOR = timedelta(days=3)

@@ -77,6 +77,7 @@ NOTES = {
     "unverified_crossing": "the way uses a crossing nobody verified",
     "other_street": "on another street",
     "street_unknown": "street not known",
+    "licence_unknown": "might be tolerated: date of the licence not known",
 }
 ACTIVITY = {
     "street_vendor": "street trading",

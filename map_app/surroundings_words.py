@@ -74,7 +74,25 @@ def _subject(row: Mapping[Any, Any], said: Said) -> dict[str, Any]:
         return {"title": category, "sub": local_time(row["observed_at"], said.zone), "uuid": row["uuid"]}
     kind, name = taxonomy.kind_name(str(row["kind"])), row["name"]
     title = gettext("%(kind)s without a name", kind=kind) if pd.isna(name) else str(name)
-    return {"title": title, "sub": kind, "uuid": None}
+    licensed = licence(row["licensed_on"], row["licence_until"])
+    sub = f"{kind} · {licensed}" if licensed else kind
+    return {"title": title, "sub": sub, "uuid": None, "fid": int(row["premises_id"])}
+
+
+def licence(begin: Any, end: Any) -> str:
+    """Return from when to when premises are licensed, as far as it is known.
+
+    >>> from layers import language
+    >>> with language.using("en"):
+    ...     licence("2015-03-01", None), licence(None, None)
+    ('licensed since 2015-03-01', '')
+    """
+    first, last = ("" if pd.isna(day) else str(day) for day in (begin, end))
+    if first and last:
+        return gettext("licensed from %(first)s to %(last)s", first=first, last=last)
+    if first:
+        return gettext("licensed since %(first)s", first=first)
+    return gettext("licensed until %(last)s", last=last) if last else ""
 
 
 def _line(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -204,6 +204,11 @@ def supervisor(site: Site, now: datetime) -> Account:
     return add_account(site, "wang", "supervisor", now)
 
 
+@pytest.fixture
+def viewer(site: Site, now: datetime) -> Account:
+    return add_account(site, "zhao", "viewer", now)
+
+
 def at(east_m: float, north_m: float) -> tuple[float, float]:
     """Return longitude and latitude of a place in the town, in metres from its south-west corner."""
     point = gpd.GeoSeries([shapely.Point(ORIGIN[0] + east_m, ORIGIN[1] + north_m)], crs=CRS).to_crs(4326)

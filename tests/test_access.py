@@ -132,14 +132,20 @@ ADDRESSES: dict[str, str] = {
     ),
     **dict.fromkeys(
         [
-            *("pages.patrol_plan.gpx", "pages.patrol_plan.page"),
             *("pages.places.listed", "pages.places.one"),
+            *("pages.surroundings.listed", "pages.surroundings.one"),
+        ],
+        "surroundings",
+    ),
+    **dict.fromkeys(
+        [
             *("pages.measures.note", "pages.measures.take_back"),
             *("pages.parking.file", "pages.parking.one", "pages.parking.page"),
-            *("pages.surroundings.listed", "pages.surroundings.one"),
+            *("pages.patrol_plan.gpx", "pages.patrol_plan.page"),
         ],
         "overview",
     ),
+    "pages.places.licence": "verify",
     **dict.fromkeys(
         [
             *("pages.hotspots.forecasts", "pages.hotspots.geopackage", "pages.hotspots.heat_file"),

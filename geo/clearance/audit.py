@@ -218,6 +218,7 @@ def _judged(  # noqa: PLR0917
         ),
     ).astype(object)
     notes = _notes(rule, pairs, verdict)
+    _note_licences(rule, premises.iloc[pairs["premises"]], verdict, notes)
     if rule.same_street_only:
         verdict, high, low = _same_street(pairs, places, premises, verdict, notes, high, low)
     decided = np.where(verdict == "breach", pairs["upper"], pairs["lower"])
@@ -288,6 +289,22 @@ def _notes(rule: Rule, pairs: pd.DataFrame, verdict: NDArray[Any]) -> list[set[s
     return notes
 
 
+def _note_licences(
+    rule: Rule, premises: gpd.GeoDataFrame, verdict: NDArray[Any], notes: list[set[str]]
+) -> None:
+    """Say where a licence of unknown age might let premises stay that would breach the rule."""
+    if _tolerates_before(rule) is None or "licensed_on" not in premises:
+        return
+    unknown = premises["licensed_on"].isna().to_numpy() & (verdict == "breach")
+    for k in np.flatnonzero(unknown).tolist():
+        notes[k].add("licence_unknown")
+
+
+def _tolerates_before(rule: Rule) -> pd.Timestamp | None:
+    """Return before which day a licence lets premises stay; None for never."""
+    return rule.grandfathered_before or (rule.valid_from if rule.grandfathering else None)
+
+
 def _same_street(  # noqa: PLR0917
     pairs: pd.DataFrame,
     places: gpd.GeoDataFrame,
@@ -317,7 +334,7 @@ def _tolerated(
 ) -> tuple[NDArray[np.bool_], NDArray[Any]]:
     """Return who may stay although inside: licensed before the rule, until the licence ends."""
     none = pd.Series(None, index=premises.index, dtype=object)
-    before = rule.grandfathered_before or (rule.valid_from if rule.grandfathering else None)
+    before = _tolerates_before(rule)
     until = pd.to_datetime(premises.get("licence_until", none)).to_numpy()
     if before is None:
         return np.zeros(len(premises), dtype=bool), np.full(len(premises), np.datetime64("NaT", "ns"))

@@ -12,12 +12,11 @@ from geo import clearance
 from geo.foot_ways import joined
 from geo.footways import FootNetwork, foot_network
 from layers.analysis.questions import Analyst
-from layers.city import clearance_rules, key_points, networks
+from layers.city import clearance_rules, key_points, licences, networks
 from layers.city.clearance_rules import Kept
+from layers.city.taxonomy import TRADE_KINDS
 from layers.field.asking import FindingFilter
 
-# Kinds of key points that rules speak of, under the name of the trade
-PREMISES = ("internet_cafe", "game_hall", "entertainment", "tobacco", "alcohol", "lottery")
 VENDORS = frozenset(
     (
         ("cjt214-2007-event", "0501"),
@@ -46,14 +45,16 @@ def audit(analyst: Analyst, chosen: FindingFilter, now: datetime) -> gpd.GeoData
     GeoDataFrame, EPSG:4326
         What `geo.clearance.audit` tells, and `what` (finding or premises), `lon`, `lat`, `rule_version` and
         `rule_source`; `premises_id` is the fid of the finding or key point.  For people: `uuid`, `scheme`,
-        `code` and `observed_at` of a finding, `name` and `kind` of premises, `gate_name`, `gate_kind`.
+        `code` and `observed_at` of a finding, `name`, `kind`, `licensed_on` and
+        `licence_until` of premises, `gate_name`, `gate_kind`.
     """
     stalls = _stalls(analyst, chosen)
     parts = [_of_premises(analyst, now), *_of_findings(analyst, stalls)]
     some = [part for part in parts if len(part)] or parts[:1]
     judged = pd.concat(some, ignore_index=True)
     with analyst.site.store.read() as conn:
-        named = key_points.read(conn, PREMISES).set_index("fid")[["name", "kind"]]
+        named = key_points.read(conn, TRADE_KINDS).set_index("fid")[["name", "kind"]]
+        named = named.join(licences.in_force(conn))
         gates = key_points.read_gates(conn)
     return gpd.GeoDataFrame(_described(judged, stalls, named, gates), geometry="path", crs=4326)
 
@@ -132,7 +133,8 @@ def _places(analyst: Analyst) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, gpd.G
     """Return the schools, their gates, and the premises of the site as the geometry reads them."""
     schools = analyst.schools()
     with analyst.site.store.read() as conn:
-        gates, trade = key_points.read_gates(conn), key_points.read(conn, PREMISES)
+        gates, trade = key_points.read_gates(conn), key_points.read(conn, TRADE_KINDS)
+        licensed = licences.in_force(conn).reindex(trade["fid"])
     places = gpd.GeoDataFrame(
         {"place_id": schools["fid"], "kind": schools["kind"]}, geometry=schools.geometry, crs=4326
     )
@@ -142,7 +144,13 @@ def _places(analyst: Analyst) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, gpd.G
         crs=4326,
     )
     shops = gpd.GeoDataFrame(
-        {"premises_id": trade["fid"], "activity": trade["kind"]}, geometry=trade.geometry, crs=4326
+        {
+            "premises_id": trade["fid"],
+            "activity": trade["kind"],
+            **{name: licensed[name].to_numpy() for name in licences.COLUMNS},
+        },
+        geometry=trade.geometry,
+        crs=4326,
     )
     return places, doors, shops
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from geo.crs import Projection
 from geo.errors import GeometryKindError
-from layers.city import layer, taxonomy, versions
+from layers.city import layer, licences, taxonomy, versions
 from layers.city.layer import Changes
 from layers.city.nearness import KeyPoints
 from layers.errors import InvalidError
@@ -65,7 +65,8 @@ def replace(
     Parameters
     ----------
     places : GeoDataFrame
-        Points or polygons in any CRS, with `source_id`, `kind`, and perhaps `name`.
+        Points or polygons in any CRS, with `source_id`, `kind`, and perhaps `name`, `licensed_on` and
+        `licence_until` (dates or None); without these two what is known of licences stays.
     gates : GeoDataFrame, optional
         Points with `key_point_source_id`, `source_id`, `kind`, and perhaps `name`; None leaves them alone.
     """
@@ -82,6 +83,9 @@ def replace(
         )
         if gates is not None:
             changes += _replace_gates(conn, source, gates, now)
+        said = _licences(places)
+        # a place that only its licence tells from before counts as changed
+        changes += Changes(n_changed=licences.take(conn, source, said, now=now, account_id=account_id))
         if changes:
             versions.raise_one(conn, "key_points")
             layer.tell(conn, "key_points", source, changes, now=now, account_id=account_id)
@@ -100,6 +104,16 @@ def _replace_gates(conn: Connection, source: str, gates: gpd.GeoDataFrame, now: 
         keys=("key_point_id", "source_id"),
         now=now,
     )
+
+
+def _licences(places: gpd.GeoDataFrame) -> dict[str, licences.Days]:
+    """Return the licence of each row that is of a licensed trade."""
+    if not {*licences.COLUMNS} & {*places.columns}:
+        return {}
+    trade = places[places["kind"].isin(licences.KINDS)].reindex(columns=["source_id", *licences.COLUMNS])
+    days = trade[list(licences.COLUMNS)].astype(object)
+    both = days.where(days.notna(), None).to_numpy()
+    return {str(name): (begin, end) for name, (begin, end) in zip(trade["source_id"], both, strict=True)}
 
 
 def _tidied(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -228,6 +228,8 @@ KEY_POINT_KINDS: Mapping[str, tuple[str, str]] = {
     "other": ("其他重点部位", "other key point"),
 }
 SCHOOL_KINDS = ("kindergarten", "primary", "secondary", "school")
+# Trades that need a licence and that rules keep away from some places, under the name of the trade
+TRADE_KINDS = ("internet_cafe", "game_hall", "entertainment", "tobacco", "alcohol", "lottery")
 
 # Levels of areas, from the widest
 DISTRICT_LEVELS: Mapping[str, tuple[str, str]] = {

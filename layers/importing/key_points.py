@@ -1,14 +1,17 @@
 """Files of schools, markets, hospitals and other places that matter, as points or with their ground."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from layers.city.taxonomy import KEY_POINT_KINDS
 from layers.errors import InvalidError
-from layers.importing import features, osm_tags, vector
+from layers.importing import features, instants, osm_tags, vector
 from layers.importing.features import Layer
 from layers.importing.options import ImportOptions
 from layers.importing.progress import Progress, silent
@@ -18,7 +21,19 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "id": features.IDS,
     "name": ("name", "sitename", "facname", "facility", "station", "stopname", "title", "名称", "单位名称"),
     "kind": ("kind", "fclass", "amenity", "category", "类型", "类别"),
+    "licensed_on": (
+        *("licensedon", "licencedate", "licensedate", "licensefrom", "licencefrom", "issuedon", "issuedate"),
+        *("发证日期", "许可日期", "领证日期", "办证日期", "有效期起"),
+    ),
+    "licence_until": (
+        *("licenceuntil", "licenseuntil", "licenceexpires", "licenseexpires", "expirydate", "expirationdate"),
+        *("validuntil", "有效期至", "有效期止", "许可期限", "到期日期", "截止日期"),
+    ),
 }
+# What stands for a licence without end
+_ENDLESS = frozenset(("长期", "永久", "无固定期限", "indefinite", "unlimited", "permanent"))
+LICENCE = ("licensed_on", "licence_until")
+_UTC = ZoneInfo("UTC")
 KINDS = frozenset(KEY_POINT_KINDS)
 GATE_FIELDS: dict[str, tuple[str, ...]] = {
     "id": features.IDS,
@@ -94,7 +109,8 @@ def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Lay
     Returns
     -------
     Layer
-        Columns of the table `key_point`: `source_id, kind, name, geom`.
+        Columns of the table `key_point`: `source_id, kind, name, geom`; where the file names them also
+        `licensed_on` and `licence_until`, dates or None.
 
     Raises
     ------
@@ -121,6 +137,7 @@ def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Lay
     table = pd.DataFrame({"kind": kinds, "name": names, "geom": _plain(rows)})
     table = gpd.GeoDataFrame(table, geometry="geom", crs=rows.crs)
     faults = Faults(rows)
+    _read_licences(table, columns, options, rows, faults)
     again = features.mark_repeats(faults, ids, table)
     reasons = kinds.where(~kinds.isin(KINDS)).where(~again, "the same place again")
     left_out = reasons[faults.good & reasons.notna()].value_counts()
@@ -199,6 +216,31 @@ def kinds_of(words: "pd.Series[str]", names: "pd.Series[str]") -> "pd.Series[str
     named = names.fillna("").astype(str)
     kinds[schools] = named[schools].map(lambda name: osm_tags.school_kind({"name": name})).astype(object)
     return kinds
+
+
+def _read_licences(
+    table: gpd.GeoDataFrame,
+    columns: Mapping[str, str],
+    options: ImportOptions,
+    rows: gpd.GeoDataFrame,
+    faults: Faults,
+) -> None:
+    """Add the days of licences that the file names; a row whose days are none is refused."""
+    for name in LICENCE:
+        if name not in columns and name not in options.constants:
+            continue
+        said = features.texts(rows, columns, options, name)
+        said = said.where(~said.isin(_ENDLESS) if name == "licence_until" else said.notna(), None)
+        found, _ = instants.parse(said, _UTC)
+        faults.mark(
+            said.notna() & np.isnat(found), "%(given)s is not a date such as 2020-09-25", name, given=said
+        )
+        days = [None if np.isnat(one) else one.astype("datetime64[D]").item() for one in found]
+        table[name] = pd.Series(days, index=table.index, dtype=object)
+    if not {*LICENCE} - {*table.columns}:
+        both = table[list(LICENCE)].dropna()
+        wrong = both.index[[end < begin for begin, end in both.itertuples(index=False)]]
+        faults.mark(table.index.isin(wrong), "A licence cannot end before it begins", "licence_until")
 
 
 def _plain(rows: gpd.GeoDataFrame) -> "pd.Series[Any]":

@@ -233,6 +233,11 @@ def keep_kerbs(conn: Connection) -> None:
     add_tables(conn, schema.kerb, schema.measure)
 
 
+def know_licences(conn: Connection) -> None:
+    """Keep since when premises are licensed, and until when."""
+    add_tables(conn, schema.licence)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -259,6 +264,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(22, "population", know_people),
     Migration(23, "words, views and guards", say_words),
     Migration(24, "kerbs and measures", keep_kerbs),
+    Migration(25, "licences", know_licences),
 )
 
 

@@ -88,7 +88,7 @@ def one(uuid: str) -> ResponseReturnValue:
         parts=base.parts(drawn),
         history=lines,
         may_decide=may(visitor(), "decide"),
-        sees_around=may(visitor(), "overview"),
+        sees_around=may(visitor(), "surroundings"),
         linked=twins.links(site(), uuid) if may(visitor(), "see all") else [],
         relations=words.RELATIONS,
         apart=words.apart,

@@ -1,26 +1,30 @@
 """Markets, hospitals, stations and other places: what is found around each, and how it changes."""
 
 import math
+from datetime import date
 from typing import Any
 
 import geopandas as gpd
 import shapely
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from geo import clearance
+from layers import people
 from layers.analysis import around, busy_places
-from layers.city import key_points, taxonomy
+from layers.city import key_points, licences, taxonomy
 from layers.city.taxonomy import SCHOOL_KINDS, Taxonomy
-from layers.errors import NotFoundError
-from layers.language import gettext
+from layers.errors import ConflictError, InvalidError, NotFoundError
+from layers.language import explain, gettext
 from map_app import around_words, basis
 from map_app.maps import base
 from map_app.maps import surroundings as drawing
-from map_app.pages.gate import allow
+from map_app.pages import filters
+from map_app.pages.gate import allow, visitor
 from map_app.pages.maps import ground
 from map_app.pages.service import analyst, now, site
 from map_app.surroundings_words import change
+from map_app.surroundings_words import licence as licence_words
 from map_app.words import local_time, number
 
 blueprint = Blueprint("places", __name__)
@@ -34,7 +38,7 @@ _RECENT, _BEFORE, _ZONE = "#b3261e", "#c8a49c", "#6a4c93"
 @blueprint.get("/surroundings")
 def listed() -> ResponseReturnValue:
     """List the places of a kind, those with most findings around them first."""
-    allow("overview")
+    allow("surroundings")
     with site().store.read() as conn:
         categories, counts = taxonomy.of_site(conn), key_points.counts(conn)
     kinds = sorted(
@@ -63,9 +67,34 @@ def listed() -> ResponseReturnValue:
 @blueprint.get("/surroundings/<int:fid>")
 def one(fid: int) -> ResponseReturnValue:
     """Show one place: what was found around it, by week beside the looking, by hour and by kind."""
-    allow("overview")
+    allow("surroundings")
+    return _page(fid)
+
+
+@blueprint.post("/surroundings/<int:fid>")
+def licence(fid: int) -> ResponseReturnValue:
+    """Keep since when and until when premises are licensed."""
+    allow("verify")
+    try:
+        with site().store.write() as conn:
+            licences.put(
+                conn,
+                fid,
+                _day("licensed_on"),
+                _day("licence_until"),
+                looked_at=filters.whole_number(request.form, "version") or 0,
+                now=now(),
+                by=visitor().id,
+            )
+    except (InvalidError, ConflictError) as error:
+        return make_response(_page(fid, explain(error)), 422)
+    return redirect(url_for(".one", fid=fid), 303)
+
+
+def _page(fid: int, message: str | None = None) -> ResponseReturnValue:
     with site().store.read() as conn:
         categories, places = taxonomy.of_site(conn), key_points.read(conn)
+        licensed = licences.of(conn, fid)
     mine = places[places["fid"].eq(fid)]
     if not len(mine):
         raise NotFoundError("There is no such place")
@@ -96,9 +125,24 @@ def one(fid: int) -> ResponseReturnValue:
         colours=(_RECENT, _BEFORE),
         around=said,
         today=local_time(now(), settings.zone),
+        message=message,
+        licences=licensed if place["kind"] in licences.KINDS else None,
+        licence_words=licence_words,
+        may_change=people.may(visitor(), "verify"),
+        may_name=people.may(visitor(), "originals"),
         basis=_basis(),
         parts=base.parts(drawn),
     )
+
+
+def _day(name: str) -> date | None:
+    text = request.form.get(name, "").strip()
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise InvalidError(
+            "%(given)s is not a date such as 2020-09-25", field=name, given=text[:40]
+        ) from error
 
 
 def _metres() -> int:

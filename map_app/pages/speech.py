@@ -83,7 +83,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
         (gettext("Patrols"), patrols),
-        (gettext("Surroundings"), [*_for("overview", around, places), rules]),
+        (gettext("Surroundings"), [*_for("surroundings", around, places), rules]),
         (
             gettext("Site"),
             [*_for("jobs", imports, work, told), *_for("datum", doctor), *_for("accounts", accounts), mine],

@@ -31,7 +31,7 @@ blueprint = Blueprint("surroundings", __name__)
 @blueprint.get("/school-surroundings")
 def listed() -> ResponseReturnValue:
     """List the schools, the worst first."""
-    allow("overview")
+    allow("surroundings")
     found, wanted, zone = _status(), request.args.get("status"), site().settings.zone
     counts = Counter(found.schools["status"])
     chosen = found.schools
@@ -54,7 +54,7 @@ def listed() -> ResponseReturnValue:
 @blueprint.get("/school-surroundings/<int:fid>")
 def one(fid: int) -> ResponseReturnValue:
     """Show one school: its zones, what lies inside by which rule, what nobody has seen, how it changes."""
-    allow("overview")
+    allow("surroundings")
     found, settings = _status(), site().settings
     mine = found.schools[found.schools["fid"].eq(fid)]
     if not len(mine):
@@ -181,7 +181,9 @@ def _mark(one: dict[str, Any], own: pd.DataFrame, at_bell: dict[str, bool]) -> d
         "title": one["title"],
         "rows": [[gettext("What"), one["sub"]], *rows],
         "bell": None if one["uuid"] is None else at_bell.get(one["uuid"], False),
-        "url": url_for("pages.findings.one", uuid=one["uuid"]) if one["uuid"] else None,
+        "url": url_for("pages.findings.one", uuid=one["uuid"])
+        if one["uuid"]
+        else url_for("pages.places.one", fid=one["fid"]),
     }
 
 

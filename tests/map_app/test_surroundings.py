@@ -58,6 +58,38 @@ def test_the_page_of_a_school_says_what_each_verdict_is_based_on(
     assert enter(supervisor).get("/school-surroundings/99999").status_code == 404
 
 
+def test_a_licence_kept_on_the_page_of_premises_tolerates_them_at_the_school(
+    town: Site, enter: Enter, supervisor: Account, viewer: Account, now: datetime
+) -> None:
+    shop = gpd.GeoDataFrame(
+        {"source_id": ["s"], "kind": ["tobacco"], "name": ["烟酒店"]},
+        geometry=in_town([shapely.Point(100, -20)]),
+        crs=4326,
+    )
+    key_points.replace(town, "shops", shop, now=now)
+    rule = {**clearance_rules.site_setting(200.0), "valid_from": "2021-06-01", "grandfathering": "stays"}
+    clearance_rules.change(town, rule, now=now)
+    client = enter(supervisor)
+    page = client.get(f"/school-surroundings/{school(town)}").text
+    assert "might be tolerated" in page and figure(page, "breaches") == 1
+    address = re.search(r'<a href="(/surroundings/\d+)">烟酒店', page)
+    assert address
+    form = client.get(address[1]).text
+    assert "Nothing is known of a licence." in form
+    token = form.split('name="csrf_token" value="')[1].split('"')[0]
+    sent = {"csrf_token": token, "version": "0", "licensed_on": "2010-05-01", "licence_until": "2030-01-01"}
+    assert client.post(address[1], data={**sent, "licence_until": "2009-01-01"}).status_code == 422
+    assert client.post(address[1], data=sent).status_code == 303
+    assert client.post(address[1], data={**sent, "licensed_on": "2011-01-01"}).status_code == 422
+    assert "licensed from 2010-05-01 to 2030-01-01" in client.get(address[1]).text
+    page = client.get(f"/school-surroundings/{school(town)}").text
+    assert "tolerated until 2030-01-01" in page and figure(page, "breaches") == 0
+    seen = enter(viewer).get(address[1]).text
+    assert (
+        "licensed from 2010-05-01" in seen and "Keep the licence" not in seen and supervisor.name not in seen
+    )
+
+
 def test_rules_are_switched_by_supervisors_only(town: Site, enter: Enter, supervisor: Account) -> None:
     client = enter(supervisor)
     token = client.get("/rules").text.split('name="csrf_token" value="')[1].split('"')[0]

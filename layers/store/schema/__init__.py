@@ -382,6 +382,7 @@ from layers.store.schema.import_profile import import_profile as import_profile 
 from layers.store.schema.inspection_target import inspection_target as inspection_target  # noqa: E402
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.kerb import kerb as kerb  # noqa: E402
+from layers.store.schema.licence import licence as licence  # noqa: E402
 from layers.store.schema.measure import measure as measure  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
 from layers.store.schema.photo_upload import photo_upload as photo_upload  # noqa: E402

@@ -1,3 +1,4 @@
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,23 @@ def test_kinds_come_from_a_column_in_chinese_or_in_the_file_s_own_words(tmp_path
     layer = places(tmp_path, [HERE] * 3, {}, name=["一", "二", "三"], 类别=["农贸市场", "University", "茶馆"])
     assert layer.frame["kind"].tolist() == ["market", "college"]
     assert layer.skipped == {"茶馆": 1}
+
+
+def test_licences_come_with_their_premises_and_days_that_are_none_are_refused(tmp_path: Path) -> None:
+    layer = places(
+        tmp_path,
+        [Point(117.1 + k / 100, 39.2) for k in range(5)],
+        {"constants": {"kind": "tobacco"}},
+        name=list("abcde"),
+        发证日期=["2010年5月1日", "2012-03-04", None, "soon", "2020-01-01"],
+        有效期至=["2030/1/1", "长期", None, None, "2019-01-01"],
+    )
+    assert layer.frame["licensed_on"].tolist() == [date(2010, 5, 1), date(2012, 3, 4), None]
+    assert layer.frame["licence_until"].tolist() == [date(2030, 1, 1), None, None]
+    assert [str(one.reason) for one in layer.refused] == [
+        "soon is not a date such as 2020-09-25",
+        "A licence cannot end before it begins",
+    ]
 
 
 def test_without_a_kind_nothing_is_read(tmp_path: Path) -> None:
