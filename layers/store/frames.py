@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache, partial
 from typing import Any
 
 import geopandas as gpd
@@ -107,21 +108,38 @@ def insert_many(conn: Connection, table: Table, columns: Columns | pd.DataFrame)
 
     Missing values may be None, NaN or NaT; columns of the table that are not given stay null.
     """
-    names = [str(name) for name in columns]
-    cells = [_encoder(table.c[name], conn.dialect)(columns[name]) for name in names]
+    names = tuple(str(name) for name in columns)
+    into = _prepared(table, names, conn.dialect)
+    cells = [encode(columns[name]) for name, encode in zip(names, into.encoders, strict=True)]
     n = len(cells[0]) if cells else 0
     if n == 0:
         return 0
     rows = list(zip(*cells, strict=True))
-    quote = conn.dialect.identifier_preparer.quote
-    listed = ", ".join(quote(name) for name in names)
-    sqlite = conn.dialect.name == "sqlite"
-    if sqlite or n <= _FEW:
-        marks = ", ".join(["?" if sqlite else "%s"] * len(names))
-        conn.exec_driver_sql(f"INSERT INTO {table.name} ({listed}) VALUES ({marks})", rows)
+    if conn.dialect.name == "sqlite" or n <= _FEW:
+        conn.exec_driver_sql(into.insert, rows)
     else:
-        _copy(conn, f"COPY {table.name} ({listed}) FROM STDIN", rows)
+        _copy(conn, into.copy, rows)
     return n
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """How some columns of a table are written: what makes each ready, and the two statements."""
+
+    encoders: tuple[Callable[[Any], list[Any]], ...]
+    insert: str
+    copy: str
+
+
+@lru_cache(maxsize=256)
+def _prepared(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Prepared:
+    listed = ", ".join(dialect.identifier_preparer.quote(name) for name in names)
+    marks = ", ".join(["?" if dialect.name == "sqlite" else "%s"] * len(names))
+    return _Prepared(
+        encoders=tuple(_encoder(table.c[name], dialect) for name in names),
+        insert=f"INSERT INTO {table.name} ({listed}) VALUES ({marks})",
+        copy=f"COPY {table.name} ({listed}) FROM STDIN",
+    )
 
 
 def _copy(conn: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -136,14 +154,23 @@ def _encoder(column: Column[Any], dialect: Dialect) -> Callable[[Any], list[Any]
     if isinstance(column.type, Geometry):
         return blobs.encode if sqlite else blobs.to_ewkb
     if isinstance(column.type, Instant):
-        # a batch has few different instants of receipt: each is written once
-        write: Callable[[datetime], Any] = cache(to_text if sqlite else to_millisecond)
-        return lambda values: [write(value) if value is not None else None for value in _objects(values)]
+        return partial(_instants_out, to_text if sqlite else to_millisecond)
     if isinstance(column.type, JSON):
         return lambda values: [
             None if value is None else json.dumps(value, ensure_ascii=False) for value in values
         ]
     return _objects
+
+
+def _instants_out(write: Callable[[datetime], Any], values: Any) -> list[Any]:
+    """Write instants; a batch has few different ones of receipt: each is written once."""
+    written: dict[datetime, Any] = {}
+    out = []
+    for value in _objects(values):
+        if value is not None and value not in written:
+            written[value] = write(value)
+        out.append(None if value is None else written[value])
+    return out
 
 
 def _objects(values: Any) -> list[Any]:
