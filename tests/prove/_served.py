@@ -57,7 +57,11 @@ def start(home: Path, port: int, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "xuncha", "serve", str(home), "--port", str(port), *options]
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
-    wait_until_up(process, port)
+    try:
+        wait_until_up(process, port)
+    except AssertionError as error:
+        said = (home / "server.log").read_text(encoding="utf-8", errors="replace")[-3000:]
+        raise AssertionError(f"{error}; it said: {said}") from error
     return process
 
 
