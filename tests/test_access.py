@@ -89,6 +89,7 @@ ADDRESSES: dict[str, str] = {
             *("api.findings.post_findings", "api.findings.put_finding", "api.tracks.put_track"),
             *("api.photos.post_photo", "api.photos.put_photo", "api.uploads.post_upload"),
             *("api.checks.put_check", "pages.field.page", "pages.field.token"),
+            *("pages.team_walk.gpx", "pages.team_walk.page"),
         ],
         "report",
     ),
@@ -141,7 +142,7 @@ ADDRESSES: dict[str, str] = {
         [
             *("pages.measures.note", "pages.measures.take_back"),
             *("pages.parking.file", "pages.parking.one", "pages.parking.page"),
-            *("pages.patrol_plan.gpx", "pages.patrol_plan.page"),
+            *("pages.patrol_plan.give", "pages.patrol_plan.gpx", "pages.patrol_plan.page"),
         ],
         "overview",
     ),

@@ -1,9 +1,9 @@
 """A planned walk as GPX: the way as a track with times, the re-checks as points, for any phone's map."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-import pandas as pd
 import shapely
 
 from geo.crs import Projection
@@ -14,19 +14,30 @@ _NAMESPACE = "http://www.topografix.com/GPX/1/1"
 
 def as_gpx(walk: Walk, projection: Projection, name: str, words: Mapping[str, str]) -> bytes:
     """Return the file; `words` are what each re-check is called, by the uuid of its finding."""
+    due = walk.rechecks
+    called = [words[str(uuid)] for uuid in due["uuid"]]
+    points = list(zip(due["lon"].tolist(), due["lat"].tolist(), called, strict=True))
+    corners = [projection.to_lonlat(shapely.get_coordinates(line)).tolist() for line in walk.legs.geometry]
+    return written(name, points, list(zip(walk.legs["begins_at"], corners, strict=True)))
+
+
+def written(
+    name: str,
+    points: Sequence[tuple[float, float, str]],
+    legs: Sequence[tuple[datetime, Sequence[Sequence[float]]]],
+) -> bytes:
+    """Return the file of named points (lon, lat) and of legs: when each begins, and its corners."""
     root = Element("gpx", {"xmlns": _NAMESPACE, "version": "1.1", "creator": "Xuncha"})
-    for due in walk.rechecks.itertuples():
-        point = SubElement(root, "wpt", {"lat": f"{due.lat:.7f}", "lon": f"{due.lon:.7f}"})
-        SubElement(point, "name").text = words[str(due.uuid)]
+    for lon, lat, called in points:
+        point = SubElement(root, "wpt", {"lat": f"{lat:.7f}", "lon": f"{lon:.7f}"})
+        SubElement(point, "name").text = called
     track = SubElement(root, "trk")
     SubElement(track, "name").text = name
     segment = SubElement(track, "trkseg")
-    for leg in walk.legs.itertuples():
-        corners = projection.to_lonlat(shapely.get_coordinates(leg.geometry))
-        for n, (lon, lat) in enumerate(corners):
+    for begins_at, line in legs:
+        for n, (lon, lat) in enumerate(line):
             point = SubElement(segment, "trkpt", {"lat": f"{lat:.7f}", "lon": f"{lon:.7f}"})
             if n == 0:
-                at = pd.Timestamp(leg.begins_at).tz_convert("UTC")
-                SubElement(point, "time").text = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+                SubElement(point, "time").text = begins_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     whole: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return whole

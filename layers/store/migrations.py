@@ -238,6 +238,11 @@ def know_licences(conn: Connection) -> None:
     add_tables(conn, schema.licence)
 
 
+def give_walks(conn: Connection) -> None:
+    """Keep the walks that teams were given."""
+    add_tables(conn, schema.team_walk)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -265,6 +270,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(23, "words, views and guards", say_words),
     Migration(24, "kerbs and measures", keep_kerbs),
     Migration(25, "licences", know_licences),
+    Migration(26, "walks of teams", give_walks),
 )
 
 

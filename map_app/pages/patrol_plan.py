@@ -7,18 +7,20 @@ from urllib.parse import urlencode
 
 import pandas as pd
 import shapely
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from layers import teams
 from layers.analysis import patrol_plan
 from layers.analysis.patrol_plan import Asked, Plan, Walk
 from layers.errors import InvalidError, NotFoundError
 from layers.exporting import patrol_walk as exporting
+from layers.field import team_walks
 from layers.language import gettext
-from map_app import basis, legend
+from map_app import basis, legend, reason_words
 from map_app.maps import base, patrol_walk
 from map_app.pages import filters
-from map_app.pages.gate import allow
+from map_app.pages.gate import allow, visitor
 from map_app.pages.maps import ground
 from map_app.pages.service import analyst, now, site
 from map_app.words import number
@@ -38,7 +40,9 @@ class Street:
     name: str
     metres: float
     reasons: list[str]
+    why: list[str]
     rechecks: list[tuple[str, str]]
+    due: list[dict[str, Any]]
 
 
 @blueprint.get("/patrol-plan")
@@ -66,9 +70,14 @@ def page() -> ResponseReturnValue:
             for n in range(1, asked.teams + 1)
         ],
         gpx=f"{url_for('.gpx')}?{urlencode({**_kept(asked), 'team': team})}",
+        give=f"{url_for('.give')}?{urlencode({**_kept(asked), 'team': team})}",
+        team_names=_team_names(),
+        given=_given(plan.begins_at),
         streets=streets,
         figures=_figures(walk, plan),
-        legend=[(patrol_walk.COLOURS[name], reason(name)) for name in (*patrol_plan.REASONS, "")],
+        legend=[
+            (patrol_walk.COLOURS[name], reason_words.reason(name)) for name in (*patrol_plan.REASONS, "")
+        ],
         parts=base.parts(patrol_walk.build(ground(), _lines(walk), _marks(walk, streets))),
         basis=_basis(plan),
     )
@@ -90,16 +99,44 @@ def gpx() -> Response:
     return Response(content, content_type="application/gpx+xml", headers=headers)
 
 
-def reason(name: str) -> str:
-    """Return why a block is walked, in words."""
-    return {
-        "recheck": gettext("re-check due"),
-        "school": gettext("school, before the bell"),
-        "overdue": gettext("overdue"),
-        "likely": gettext("likely spot"),
-        "sample": gettext("drawn by lot"),
-        "": gettext("on the way"),
-    }[name]
+@blueprint.post("/patrol-plan/give")
+def give() -> ResponseReturnValue:
+    """Give one walk of the plan to a team, as it is now."""
+    allow("overview")
+    asked = _asked()
+    number = filters.whole_number(request.args, "team") or 1
+    if not 1 <= number <= asked.teams:
+        raise InvalidError("From 1 to %(most)s teams can be planned for", field="team", most=asked.teams)
+    plan = patrol_plan.plan(analyst(), asked, now())
+    walk = plan.walks[number - 1]
+    if not len(walk.legs):
+        raise InvalidError("Nothing in reach is worth a walk.", field="team")
+    team_walks.give(
+        site(),
+        visitor(),
+        request.form.get("name", ""),
+        plan.begins_at,
+        plan.begins_at + timedelta(seconds=walk.route.seconds),
+        length_m=walk.route.length_m,
+        content=_content(walk),
+        now=now(),
+    )
+    return redirect(f"{url_for('.page')}?{urlencode({**_kept(asked), 'team': number})}#given", 303)
+
+
+def _given(begins_at: datetime) -> list[tuple[str, str, int]]:
+    """Return which teams have a walk from this shift's day on: team, when, number."""
+    zone = site().settings.zone
+    day = begins_at.astimezone(zone).replace(hour=0, minute=0)
+    return [
+        (one.team, one.begins_at.astimezone(zone).strftime("%m-%d %H:%M"), one.id)
+        for one in team_walks.given_since(site(), day)
+    ]
+
+
+def _team_names() -> list[str]:
+    with site().store.read() as conn:
+        return teams.names(conn)
 
 
 def _asked() -> Asked:
@@ -150,13 +187,58 @@ def _streets(walk: Walk) -> list[Street]:
                 begins=group["begins_at"].iloc[0].strftime("%H:%M"),
                 name=names[group.index[0]] or gettext("(no name)"),
                 metres=float(group["length_m"].sum()),
-                reasons=[reason(name) for name in reasons] or [reason("")],
+                why=reasons,
+                reasons=[reason_words.reason(name) for name in reasons] or [reason_words.reason("")],
+                due=[_told(one) for one in due.itertuples()],
                 rechecks=[
                     (_finding(one), url_for("pages.findings.one", uuid=one.uuid)) for one in due.itertuples()
                 ],
             )
         )
     return lines
+
+
+def _told(one: Any) -> dict[str, Any]:
+    """Return what a team is told of a re-check."""
+    return {
+        "lon": round(float(one.lon), 7),
+        "lat": round(float(one.lat), 7),
+        "scheme": one.scheme,
+        "code": one.code,
+        "observed_at": one.observed_at.isoformat(),
+    }
+
+
+def _content(walk: Walk) -> dict[str, Any]:
+    """Return the sheet and the lines of a walk as a team keeps them."""
+    streets = _streets(walk)
+    marks = _marks(walk, streets)
+    projection = site().network.projection
+    return {
+        "streets": [
+            {
+                "begins": street.begins,
+                "name": street.name,
+                "metres": round(street.metres, 1),
+                "reasons": street.why or [""],
+                "rechecks": street.due,
+                "lon": mark["lon"],
+                "lat": mark["lat"],
+            }
+            for street, mark in zip(streets, marks, strict=True)
+        ],
+        "legs": [
+            {
+                "line": projection.to_lonlat(shapely.get_coordinates(line)).round(6).tolist(),
+                "reason": why,
+                "begins_at": begins_at.isoformat(),
+            }
+            for line, why, begins_at in zip(
+                walk.legs.geometry, walk.legs["reason"], walk.legs["begins_at"], strict=True
+            )
+        ],
+        "points": [_told(one) for one in walk.rechecks.itertuples()],
+    }
 
 
 def _finding(one: Any) -> str:

@@ -391,6 +391,7 @@ from layers.store.schema.population import population as population  # noqa: E40
 from layers.store.schema.street_check import check_stretch as check_stretch  # noqa: E402
 from layers.store.schema.street_check import street_check as street_check  # noqa: E402
 from layers.store.schema.team_member import team_member as team_member  # noqa: E402
+from layers.store.schema.team_walk import team_walk as team_walk  # noqa: E402
 from layers.store.schema.webhook import webhook as webhook  # noqa: E402
 from layers.store.schema.webhook import webhook_delivery as webhook_delivery  # noqa: E402
 from layers.store.schema.words import category_word as category_word  # noqa: E402
