@@ -63,6 +63,7 @@ class Settings:
     requests_per_minute: int = 600
     webhook_private: bool = False
     track_days: int | None = None
+    remind_hours: float = 24.0
     proxies: int = 0
     source_errors: Mapping[str, SourceError] = field(default_factory=lambda: SOURCE_ERRORS)
 
@@ -225,6 +226,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "requests_per_minute": (_count, "a whole number above 0"),
     "proxies": (_whole, "how many proxies of yours stand before the server, 0 to 9"),
     "track_days": (lambda value: value is None or _count(value), "a whole number of days above 0"),
+    "remind_hours": (_positive, "a number of hours above 0"),
     "webhook_private": (lambda value: isinstance(value, bool), "true or false"),
     "source_errors": (
         _are_errors,

@@ -37,12 +37,14 @@ HANDLERS: Mapping[str, str] = {
     "export": "layers.exporting.orders:make",
     "import": "layers.importing.uploads:bring",
     "look at import": "layers.importing.uploads:look",
+    "reminders": "layers.reminding:remind",
     "undo import": "layers.importing.undoing:undo_ordered",
     "webhooks": "layers.webhooks.deliveries:deliver",
 }
 # What is done now and then while there is nothing else to do
 DUTIES: tuple[tuple[timedelta, str], ...] = (
     (timedelta(seconds=1), "layers.webhooks.deliveries:look"),
+    (timedelta(hours=1), "layers.reminding:look"),
     (timedelta(hours=1), "layers.jobs:forget_old"),
     (timedelta(hours=1), "layers.exporting.orders:forget_old"),
     (timedelta(hours=1), "layers.importing.uploads:forget_old"),

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from geo import patrols
 from geo.patrols import Bell, Route, Shift
-from layers.analysis import coverage, coverage_choice, coverage_tables, hotspots, surroundings
-from layers.city import limits
+from layers.analysis import coverage_choice, coverage_tables, deadlines, hotspots, surroundings
 from layers.errors import InvalidError
 from layers.field.asking import FindingFilter
 
@@ -98,7 +97,7 @@ def _plan(analyst: "Analyst", asked: Asked, now: datetime) -> Plan:
     blocks = coverage_choice.streets(analyst, coverage_choice.Asked(district_id=asked.district_id))
     if not len(blocks):
         raise InvalidError("No street lies in this area", field="district")
-    last_at = last_inspected(analyst, now).reindex(blocks["block_id"])
+    last_at = deadlines.last_inspected(analyst, now).reindex(blocks["block_id"])
     age = ((pd.Timestamp(begins_at) - last_at).dt.total_seconds() / 86400).clip(lower=0).fillna(np.inf)
     days = coverage_tables.target_days(analyst)
     target = np.array([days.of(name) or np.inf for name in blocks["class"].fillna("unclassified")])
@@ -136,43 +135,15 @@ def _midnight(now: datetime, zone: object) -> datetime:
     return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[arg-type]
 
 
-def last_inspected(analyst: "Analyst", now: datetime) -> "pd.Series[pd.Timestamp]":
-    """Return since when half of each block's length was looked at, by block id; NaT where that never was."""
-    cut = coverage.stretches(analyst, None, now).sort_values(
-        "inspected_at", na_position="first", kind="stable"
-    )
-    length = cut["to_m"] - cut["from_m"]
-    half = length.groupby(cut["block_id"]).transform("sum") / 2
-    first = cut[length.groupby(cut["block_id"]).cumsum() >= half - 1e-9].drop_duplicates("block_id")
-    found: pd.Series[pd.Timestamp] = first.set_index("block_id")["inspected_at"]
-    return found
-
-
 def due_rechecks(analyst: "Analyst", last_at: "pd.Series[pd.Timestamp]", begins_at: datetime) -> pd.DataFrame:
     """Return the findings whose time is up and that nobody has passed since: `fid, uuid, block_id, due_at`.
 
     Of categories that last until somebody puts them right, placed on the blocks of `last_at`; limits are
     typical ones (`layers.city.limits`).
     """
-    site = analyst.site
-    recent = analyst.findings(FindingFilter(observed_from=begins_at - timedelta(days=MEMORY_DAYS)))
-    found = recent[recent["block_id"].isin(last_at.index)]
-    lasting = {
-        key: limit
-        for key in set(zip(found["scheme"], found["code"], strict=True))
-        if (limit := limits.of(site.taxonomy.category(*key))) is not None
-    }
-    lasts = [key in lasting for key in zip(found["scheme"], found["code"], strict=True)]
-    found = found[np.array(lasts, dtype=bool)]
-    due_at = [
-        lasting[scheme, code].due_at(observed_at, site.settings.zone)
-        for scheme, code, observed_at in zip(
-            found["scheme"], found["code"], found["observed_at"].dt.to_pydatetime(), strict=True
-        )
-    ]
-    due = found[["fid", "uuid", "scheme", "code", "observed_at", "block_id", "lon", "lat"]].assign(
-        due_at=pd.to_datetime(due_at, utc=True)
-    )
+    recent = FindingFilter(observed_from=begins_at - timedelta(days=MEMORY_DAYS))
+    every = deadlines.lasting(analyst, recent)
+    due = every[every["block_id"].isin(last_at.index)]
     passed = last_at.reindex(due["block_id"]).set_axis(due.index)
     return due[(due["due_at"] <= pd.Timestamp(begins_at)) & ~(passed > due["due_at"])].reset_index(drop=True)
 

@@ -243,6 +243,11 @@ def give_walks(conn: Connection) -> None:
     add_tables(conn, schema.team_walk)
 
 
+def remind(conn: Connection) -> None:
+    """Remember of what it was said that it is late."""
+    add_tables(conn, schema.reminder)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -271,6 +276,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(24, "kerbs and measures", keep_kerbs),
     Migration(25, "licences", know_licences),
     Migration(26, "walks of teams", give_walks),
+    Migration(27, "reminders", remind),
 )
 
 

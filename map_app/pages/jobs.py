@@ -70,6 +70,7 @@ def kind_name(kind: str) -> str:
         "datum": gettext("Derive a device's results in its true frame"),
         "derive": gettext("Derive places and surroundings anew"),
         "export": gettext("Export findings"),
+        "reminders": gettext("Remind of what is late"),
         "import": gettext("Import a file"),
         "look at import": gettext("Look at a file"),
         "undo import": gettext("Undo an import"),

@@ -2,13 +2,16 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from layers.analysis import coverage_tables
+from layers import language
+from layers.analysis import coverage_tables, deadlines
 from layers.analysis.coverage_choice import Asked
+from layers.city import taxonomy
 from layers.field import findings
 from layers.field.asking import FindingFilter
 from layers.field.scope import seen_by
@@ -44,6 +47,8 @@ def start() -> ResponseReturnValue:
         bars=charts.bars(_per_line(lines, which, everything)),
         weeks=charts.weeks(everything["day"], _WEEKS),
         latest=_latest(everything),
+        late=_late(),
+        lead=number(site().settings.remind_hours),
         name_of=lambda found: legend.name(site().taxonomy, found.scheme, found.code),
     )
 
@@ -78,6 +83,32 @@ def _per_line(
     for category, n in Counter(zip(everything["scheme"], everything["code"], strict=True)).items():
         counts[which[category]] += n
     return [(line.name, line.colour, n) for line, n in zip(lines, counts, strict=True)]
+
+
+def _late() -> dict[str, Any]:
+    """Return what is due soon or overdue of what the visitor sees, the next to be late first."""
+    zone = site().settings.zone
+    wanted = seen_by(visitor(), FindingFilter(observed_from=deadlines.since(now(), zone)))
+    shown = deadlines.of(analyst(), wanted, now())
+    soon = shown[shown["stage"] == deadlines.SOON]
+    over = shown[shown["stage"] == deadlines.OVER]
+    # of what is overdue the newest: what nobody touched for months is no news
+    rows = pd.concat([soon.head(_LATEST), over.iloc[::-1].head(_LATEST)])
+    return {"n_soon": len(soon), "n_over": len(over), "rows": [_late_row(one) for one in rows.itertuples()]}
+
+
+def _late_row(one: Any) -> dict[str, Any]:
+    category = site().taxonomy.category(one.scheme, one.code)
+    chinese = language.current() == "zh"
+    units = [in_chinese if chinese else in_english for in_chinese, in_english in taxonomy.units(category)]
+    return {
+        "uuid": one.uuid,
+        "name": legend.name(site().taxonomy, one.scheme, one.code),
+        "street": one.street_name if isinstance(one.street_name, str) else None,
+        "due_at": one.due_at.to_pydatetime(),
+        "over": one.stage == deadlines.OVER,
+        "units": gettext(", ").join(units),
+    }
 
 
 def _latest(everything: pd.DataFrame) -> list[findings.Finding]:

@@ -13,13 +13,13 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from layers import language
+from layers import language, people
 from layers.field import findings, photos
 from layers.people import Account
 from layers.site import Site
 from map_app import subjects
 from map_app.words import probability
-from tests.conftest import at, report
+from tests.conftest import add_account, at, report
 from tests.field_api.test_photos import jpeg
 from tests.map_app.conftest import HOSTILE
 
@@ -198,3 +198,18 @@ def test_a_block_tells_its_findings_and_its_patrols(client: FlaskClient, town: S
     assert card["title"]
     assert [label for label, _ in card["rows"]][-1] == "Last inspected"
     assert client.get(card["url"]).status_code == 200
+
+
+def test_the_start_page_shows_what_is_late_to_who_has_to_act(
+    town: Site, enter: Callable[[Account], FlaskClient], inspector: Account, now: datetime
+) -> None:
+    old = report(1, 300, 204, now, code="0107", observed_at=now - timedelta(days=12))
+    findings.put(town, inspector, old, now=now)
+    for code, sees in (("0107", True), ("0406", False)):
+        unit = add_account(town, f"unit-{code}", "unit", now)
+        only = people.Scope(categories=(("gbt30428-2013-event", code),))
+        with town.store.write() as conn:
+            people.limit(conn, unit.id, only, by=None, now=now)
+        text = enter(unit).get("/").get_data(as_text=True)
+        assert ("past its limit" in text, f"/findings/{old.uuid}" in text) == (sees, sees)
+        assert ("subdistrict enforcement team" in text) == sees

@@ -27,6 +27,7 @@ LAYERS = {
     "street": "LineString",
     "street_check": "Point",
     "block": "LineString",
+    "kerb": "Unknown",
     "key_point": "Unknown",
     "gate": "Point",
     "district": "MultiPolygon",
