@@ -1,13 +1,45 @@
 """Streets and pavements as one network of ways on foot: cut where they share a vertex."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
 import shapely
+from shapely.ops import substring
 
 from geo.errors import MissingColumnError
 
 GRID_M = 0.1
 """Vertices closer than this are one."""
+
+
+GAP_M = 0.4
+"""A way with a barrier on it ends this far from its other part."""
+
+
+def barred(line: shapely.LineString, at_m: Iterable[float]) -> list[shapely.LineString]:
+    """Return what is left of a way with barriers on it, a part on each side of each.
+
+    Parameters
+    ----------
+    line : LineString
+        In metres.
+    at_m : iterable of float
+        Where on the line barriers stand, metres from its start.
+
+    Examples
+    --------
+    >>> [part.wkt for part in barred(shapely.from_wkt("LINESTRING (0 0, 10 0)"), [4.0])]
+    ['LINESTRING (0 0, 3.8 0)', 'LINESTRING (4.2 0, 10 0)']
+    """
+    ends = [0.0]
+    for at in sorted(at_m):
+        ends += [max(at - GAP_M / 2, 0.0), min(at + GAP_M / 2, line.length)]
+    ends.append(line.length)
+    pairs = zip(ends[::2], ends[1::2], strict=True)
+    left: list[Any] = [substring(line, begin, end) for begin, end in pairs if end - begin > GRID_M]
+    return left
 
 
 def joined(ways: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -179,13 +179,15 @@ class Walks:
     """Walked distances from the nearest of some origins to each target, infinite beyond the limit.
 
     `lower_m` uses every way, `upper_m` only verified crossings; `path` is that of `lower_m` (a LineString in
-    metres, or None), `sure` tells that it needs no unverified crossing.
+    metres, or None), `sure` tells that it needs no unverified crossing, `needs` names the ways of `path` that
+    nobody has verified (a tuple of `path_id`).
     """
 
     lower_m: Floats
     upper_m: Floats
     path: NDArray[Any]
     sure: NDArray[np.bool_]
+    needs: NDArray[Any]
 
 
 def walk(
@@ -212,8 +214,8 @@ def walk(
     ...     "crossing": [False, True]},
     ...     geometry=shapely.from_wkt(["LINESTRING (0 0, 60 0)", "LINESTRING (60 0, 60 80)"]), crs=32650)
     >>> found = walk([[50, 2]], [[63, 40]], foot_network(cross), 100)
-    >>> found.lower_m.tolist(), found.upper_m.tolist(), found.path[0].length
-    ([55.0], [inf], 55.0)
+    >>> found.lower_m.tolist(), found.upper_m.tolist(), found.path[0].length, found.needs[0]
+    ([55.0], [inf], 55.0, ('b',))
     """
     start, goal = snap(origins, foot, snap_m=snap_m), snap(targets, foot, snap_m=snap_m)
     everything = np.ones_like(foot.sure)
@@ -221,13 +223,15 @@ def walk(
     lower = _arrivals(foot, start, goal, reached, everything)
     upper = _arrivals(foot, start, goal, _distances(foot, start, limit_m, foot.sure), foot.sure)
     path = np.full(len(goal.piece), None, dtype=object)
-    sure = np.zeros(len(goal.piece), dtype=bool)
+    needs = np.full(len(goal.piece), None, dtype=object)
+    ids = foot.pieces["path_id"].to_numpy()
     for i in np.flatnonzero(lower <= limit_m).tolist():
-        path[i] = _path(foot, start, goal, reached, i, as_pairs(origins), as_pairs(targets)[i])
+        path[i], over = _path(foot, start, goal, reached, i, as_pairs(origins), as_pairs(targets)[i])
+        needs[i] = tuple(dict.fromkeys(ids[piece] for piece in over if not foot.sure[piece]))
     lower[lower > limit_m] = np.inf
     upper[upper > limit_m] = np.inf
     sure = np.isfinite(lower) & (upper <= lower + 1e-6)
-    return Walks(lower, upper, path, sure)
+    return Walks(lower, upper, path, sure, needs)
 
 
 def _arrivals(
@@ -264,8 +268,8 @@ def _path(  # noqa: PLR0917
     i: int,
     origins: Floats,
     target: Floats,
-) -> shapely.LineString:
-    """Return the line walked to target i, from its origin."""
+) -> tuple[shapely.LineString, list[int]]:
+    """Return the line walked to target i from its origin, and the pieces it goes over."""
     net = foot.network.streets
     lines = foot.pieces.geometry.to_numpy()
     piece, at = int(goal.piece[i]), float(goal.at[i])
@@ -274,12 +278,14 @@ def _path(  # noqa: PLR0917
     over_end = reached.far[net.end[piece]] + net.length[piece] - at
     if direct <= min(over_start, over_end) + goal.stub[i]:
         middle = [substring(lines[piece], float(start.at[origin]), at)]
-        return _joined(origins[origin], middle, target)
+        return _joined(origins[origin], middle, target), [piece]
     node = int(net.start[piece] if over_start <= over_end else net.end[piece])
     parts = [substring(lines[piece], 0.0 if over_start <= over_end else net.length[piece], at)]
+    pieces = [piece]
     while reached.via[node] >= 0:
         by, before = int(reached.via[node]), int(reached.from_node[node])
         parts.append(lines[by] if net.end[by] == node and net.start[by] == before else lines[by].reverse())
+        pieces.append(by)
         node = before
     over = np.flatnonzero(start.piece >= 0)
     cost_start = np.where(net.start[start.piece[over]] == node, start.stub[over] + start.at[over], np.inf)
@@ -289,7 +295,7 @@ def _path(  # noqa: PLR0917
     origin, to_start = int(over[first]), bool(cost_start[first] <= cost_end[first])
     own = int(start.piece[origin])
     parts.append(substring(lines[own], float(start.at[origin]), 0.0 if to_start else net.length[own]))
-    return _joined(origins[origin], parts[::-1], target)
+    return _joined(origins[origin], parts[::-1], target), [own, *pieces[::-1]]
 
 
 def _joined(origin: Floats, parts: list[Any], target: Floats) -> shapely.LineString:

@@ -79,6 +79,13 @@ NOTES = {
     "street_unknown": "street not known",
     "licence_unknown": "might be tolerated: date of the licence not known",
 }
+WAYS = {"street": "street", "crossing": "crossing", "footbridge": "footbridge", "path": "path"}
+WAY_STATES = {
+    "open": "nobody has verified it",
+    "usable": "can be used",
+    "absent": "not there",
+    "barrier": "barrier",
+}
 ACTIVITY = {
     "street_vendor": "street trading",
     "food_vendor": "food stalls",
@@ -123,7 +130,7 @@ SITE_TITLE = "Setting of this site"
 def texts() -> set[str]:
     """Return every word that is looked up by a variable."""
     tables = (STATUS, VERDICT, MEASURED_FROM, MEASURED_TO, MEASURE, LEGAL, ON_BREACH)
-    more = (GATES, NOTES, ACTIVITY, PROTECTED, DAYS)
+    more = (GATES, NOTES, WAYS, WAY_STATES, ACTIVITY, PROTECTED, DAYS)
     return {SITE_TITLE, *(word for table in (*tables, *more) for word in table.values())}
 
 

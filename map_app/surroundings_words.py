@@ -107,6 +107,7 @@ def _line(row: Mapping[Any, Any]) -> dict[str, Any]:
         "gate": gate(row["gate_name"], row["gate_kind"]) if row["gate_id"] is not None else "",
         "notes": [rule_words.word(rule_words.NOTES, note) for note in row["notes"] if ":" not in note],
         "network": "" if network is None else str(network),
+        "waits": len(row["waits_for"]) if row["verdict"] == "indeterminate" else 0,
     }
 
 
@@ -175,6 +176,13 @@ def change(n: int, before: int) -> str:
     if not before:
         return gettext("new") if n else ""
     return f"{100 * (n - before) / before:+.0f} %"
+
+
+def waits_for(n: int) -> str:
+    """Return for how many ways a verdict waits."""
+    return ngettext(
+        "waits for %(count)s way to be verified", "waits for %(count)s ways to be verified", n, count=n
+    )
 
 
 def n_findings(n: int) -> str:

@@ -146,7 +146,7 @@ ADDRESSES: dict[str, str] = {
         ],
         "overview",
     ),
-    "pages.places.licence": "verify",
+    **dict.fromkeys(["pages.places.licence", "pages.ways.page", "pages.ways.say"], "verify"),
     **dict.fromkeys(
         [
             *("pages.hotspots.forecasts", "pages.hotspots.geopackage", "pages.hotspots.heat_file"),

@@ -41,6 +41,7 @@ COLUMNS = (
     "tolerated",
     "tolerated_until",
     "network_version",
+    "waits_for",
     "path",
 )
 
@@ -103,7 +104,8 @@ def audit(
         `distance_m` (the one that decides), `straight_m`, `walked_m`, `limit_m`, `p_inside` and
         `p_inside_low` (they differ where the distance is only known between bounds), `measured_from`,
         `measured_to`, `measure` (what was used), `notes` (codes), `on_breach` (None unless a breach that
-        is not tolerated), `tolerated`, `tolerated_until`, `network_version`, `path` (WGS 84).
+        is not tolerated), `tolerated`, `tolerated_until`, `network_version`, `waits_for` (the ways of the
+        walk, by `path_id`, that nobody has verified), `path` (WGS 84).
 
     Raises
     ------
@@ -246,6 +248,7 @@ def _judged(  # noqa: PLR0917
         "tolerated": tolerated,
         "tolerated_until": until,
         "network_version": pairs["network_version"].to_numpy(dtype=object),
+        "waits_for": list(pairs["waits_for"]),
         "path": pairs["path"].to_numpy(dtype=object),
     }
     return pd.DataFrame(

@@ -19,14 +19,20 @@ _STEP_M = 10.0
 
 
 def routed(pairs: pd.DataFrame, networks: Mapping[str, FootNetwork | None]) -> pd.DataFrame:
-    """Add `lower` and `upper` bounds of the distance, `walked`, `path`, `route_notes`, `network_version`.
+    """Add `lower` and `upper` bounds of the distance, `walked`, `path`, `waits_for` and more.
 
     The bounds are equal where the distance is known.
     """
     n = len(pairs)
     measure = str(pairs["measure"].iloc[0])
     out = pairs.assign(walked=np.nan)
-    for column, value in (("route_notes", frozenset[str]()), ("network_version", None), ("path", None)):
+    nothing = (
+        ("route_notes", frozenset[str]()),
+        ("network_version", None),
+        ("path", None),
+        ("waits_for", ()),
+    )
+    for column, value in nothing:
         out[column] = pd.Series([value] * n, index=out.index, dtype=object)
     out["lower"], out["upper"] = out["straight"], out["straight"]
     if measure == "along_street":
@@ -52,6 +58,7 @@ def _with_walks(
     out = pairs.copy()
     notes: list[Any] = list(out["route_notes"])
     paths: list[Any] = list(out["path"])
+    waits: list[Any] = list(out["waits_for"])
     groups = out[near].groupby(["place", "gate_id"], dropna=False, sort=False).indices
     rows_near = np.flatnonzero(near)
     for members in groups.values():
@@ -68,7 +75,9 @@ def _with_walks(
             codes["unverified_crossing"] = found.path[k] is not None and not found.sure[k]
             notes[row] = frozenset(code for code, holds in codes.items() if holds)
             paths[row] = found.path[k]
+            waits[row] = found.needs[k] or ()
     out["route_notes"] = pd.Series(notes, index=out.index, dtype=object)
+    out["waits_for"] = pd.Series(waits, index=out.index, dtype=object)
     out["network_version"] = pd.Series(
         [foot.version if walked else None for walked in near], index=out.index, dtype=object
     )
@@ -128,4 +137,5 @@ def _best(found: Walks, each: NDArray[np.int64], n: int, on: NDArray[np.bool_]) 
     lower = found.lower_m[first]
     some = np.zeros(n, dtype=bool)
     np.logical_or.at(some, each, on)
-    return _Found(lower, upper, found.path[first], np.isfinite(lower) & (upper <= lower + 1e-6), some)
+    sure = np.isfinite(lower) & (upper <= lower + 1e-6)
+    return _Found(lower, upper, found.path[first], sure, found.needs[first], some)

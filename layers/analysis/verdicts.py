@@ -1,6 +1,7 @@
 """Verdicts on findings of trading and on premises around protected places, by the rules of a site."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 import geopandas as gpd
@@ -9,10 +10,9 @@ import pandas as pd
 import shapely
 
 from geo import clearance
-from geo.foot_ways import joined
-from geo.footways import FootNetwork, foot_network
+from layers.analysis import on_foot
 from layers.analysis.questions import Analyst
-from layers.city import clearance_rules, key_points, licences, networks
+from layers.city import clearance_rules, key_points, licences
 from layers.city.clearance_rules import Kept
 from layers.city.taxonomy import TRADE_KINDS
 from layers.field.asking import FindingFilter
@@ -25,8 +25,6 @@ VENDORS = frozenset(
         ("xuncha-ext", "X311"),
     )
 )
-# What can change without a word about premises, places, ways or rules
-_OF_PATROLS = ("finding", "track", "photo", "job", "token", "account", "webhook")
 
 
 def rules(analyst: Analyst) -> list[Kept]:
@@ -66,13 +64,13 @@ def zones(analyst: Analyst, fid: int, now: datetime) -> list[tuple[Kept, gpd.Geo
 
     def make() -> list[tuple[Kept, gpd.GeoDataFrame]]:
         places, gates, _ = _places(analyst)
-        mine, foot = places[places["place_id"].eq(fid)], _foot(analyst)
+        mine, foot = places[places["place_id"].eq(fid)], on_foot.network(analyst)
         own = gates[gates["place_id"].eq(fid)]
         drawn = [(one, clearance.zones(one.rule(), mine, gates=own, foot=foot)) for one in held]
         return [(one, zone) for one, zone in drawn if len(zone)]
 
     asked: dict[str, object] = {"fid": fid, "rules": tuple(keys(held))}
-    return analyst.kept("zones", asked, make, besides=_OF_PATROLS)
+    return analyst.kept("zones", asked, make, besides=on_foot.BESIDES)
 
 
 def _of_premises(analyst: Analyst, now: datetime) -> pd.DataFrame:
@@ -82,10 +80,10 @@ def _of_premises(analyst: Analyst, now: datetime) -> pd.DataFrame:
 
     def make() -> pd.DataFrame:
         places, gates, premises = _places(analyst)
-        return _judged(places, gates, premises, held, at, _foot(analyst), "premises")
+        return _judged(analyst, places, gates, premises, held, at, "premises")
 
     asked: dict[str, object] = {"day": str(at.date()), "rules": tuple(keys(held))}
-    return analyst.kept("premises judged", asked, make, besides=_OF_PATROLS)
+    return analyst.kept("premises judged", asked, make, besides=on_foot.BESIDES)
 
 
 def _of_findings(analyst: Analyst, stalls: pd.DataFrame) -> list[pd.DataFrame]:
@@ -96,10 +94,10 @@ def _of_findings(analyst: Analyst, stalls: pd.DataFrame) -> list[pd.DataFrame]:
     held = {at: tuple(keys(clearance_rules.holding(kept, at))) for at in local.unique()}
     by_key = {(one.rule_id, one.version): one for one in kept}
     places, gates, _ = _places(analyst)
-    foot, parts = _foot(analyst), []
+    parts = []
     for own, group in stalls.groupby(local.map(held), sort=True):
         at, then = local[group.index[0]], [by_key[key] for key in own]
-        parts.append(_judged(places, gates, _as_premises(group), then, at, foot, "finding"))
+        parts.append(_judged(analyst, places, gates, _as_premises(group), then, at, "finding"))
     return parts
 
 
@@ -168,49 +166,32 @@ def _as_premises(found: pd.DataFrame) -> gpd.GeoDataFrame:
     )
 
 
-def _foot(analyst: Analyst) -> FootNetwork | None:
-    """Return streets, pavements, crossings and footbridges as ways on foot.
-
-    A walk proves nothing until somebody vouches for crossings and barriers of this version of the streets.
-    """
-    network = analyst.site.network_or_none()
-    if network is None:
-        return None
-    checked = analyst.site.settings.foot_checked_version == network.version
-
-    def make() -> FootNetwork:
-        with analyst.site.store.read() as conn:
-            beside = networks.read_footways(conn, network.version)
-        ways = [network.blocks.rename(columns={"block_id": "path_id"})[["path_id", "geometry"]]]
-        if len(beside):
-            metres = shapely.transform(beside.geometry.to_numpy(), network.projection.to_metres)
-            own = {"path_id": "w" + beside["fid"].astype(str)}
-            ways.append(gpd.GeoDataFrame(own, geometry=metres, crs=network.blocks.crs))
-        paths = joined(pd.concat(ways, ignore_index=True))
-        unsure = paths.assign(crossing=True, verified=checked)
-        return foot_network(unsure, checked=checked, version=str(network.version))
-
-    return analyst.kept("ways on foot", {"checked": checked}, make, besides=_OF_PATROLS)
-
-
 def _judged(  # noqa: PLR0917
+    analyst: Analyst,
     places: gpd.GeoDataFrame,
     gates: gpd.GeoDataFrame,
     premises: gpd.GeoDataFrame,
     kept: list[Kept],
     at: pd.Timestamp,
-    foot: FootNetwork | None,
     what: str,
 ) -> pd.DataFrame:
-    """Judge under the rules that hold at one instant."""
-    verdicts = clearance.audit(
-        places, premises, [one.rule() for one in kept], at, gates=gates, foot=foot, streets=foot
-    )
+    """Judge under the rules that hold at one instant, places where nothing is missing on foot apart."""
+    foot, rules_then = on_foot.network(analyst), [one.rule() for one in kept]
+    complete = np.array([on_foot.is_complete(analyst, int(fid)) for fid in places["place_id"]], dtype=bool)
+    parts = []
+    for group, vouched in ((places[complete], True), (places[~complete], False)):
+        ways = None if foot is None else replace(foot, checked=vouched)
+        if len(group) or not vouched:
+            parts.append(
+                clearance.audit(group, premises, rules_then, at, gates=gates, foot=ways, streets=ways)
+            )
+    some = [part for part in parts if len(part)] or parts[-1:]
+    verdicts = pd.concat([pd.DataFrame(part) for part in some], ignore_index=True)
     by_id = {one.rule_id: one for one in kept}
     middles = shapely.point_on_surface(premises.geometry.to_numpy())
     xy = pd.DataFrame(shapely.get_coordinates(middles), index=premises["premises_id"])
     places_of = xy.reindex(verdicts["premises_id"].to_numpy())
-    return pd.DataFrame(verdicts).assign(
+    return verdicts.assign(
         what=what,
         lon=places_of[0].to_numpy(),
         lat=places_of[1].to_numpy(),

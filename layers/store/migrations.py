@@ -248,6 +248,11 @@ def remind(conn: Connection) -> None:
     add_tables(conn, schema.reminder)
 
 
+def verify_ways(conn: Connection) -> None:
+    """Let people say of crossings and barriers what they found, one by one."""
+    add_tables(conn, schema.foot_statement)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -277,6 +282,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(25, "licences", know_licences),
     Migration(26, "walks of teams", give_walks),
     Migration(27, "reminders", remind),
+    Migration(28, "verified ways", verify_ways),
 )
 
 

@@ -29,6 +29,7 @@ SCRIPTS = (
     "shifts.js",
     "coverage.js",
     "patrol.js",
+    "ways.js",
 )
 STYLES = ("map.css",)
 

@@ -42,6 +42,7 @@ from map_app.pages import (
     tiles,
     tour,
     uploads,
+    ways,
     webhooks,
 )
 from map_app.pages.service import Service
@@ -92,6 +93,7 @@ def register(
         personnel,
         places,
         surroundings,
+        ways,
         rules,
         tour,
         arbitration,

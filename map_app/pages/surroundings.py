@@ -10,22 +10,26 @@ import shapely
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from layers.analysis import around, surroundings, verdicts, zone_streets
+from layers import people
+from layers.analysis import around, on_foot, surroundings, verdicts, zone_streets
 from layers.analysis.around import Around
 from layers.analysis.surroundings import Surroundings
-from layers.city import clearance_rules, key_points, taxonomy
+from layers.city import clearance_rules, foot_statements, key_points, taxonomy
 from layers.errors import NotFoundError
 from layers.language import gettext
 from map_app import around_words, basis, rule_words
 from map_app import surroundings_words as words
 from map_app.maps import base
 from map_app.maps import surroundings as drawing
-from map_app.pages.gate import allow
+from map_app.pages.gate import allow, visitor
 from map_app.pages.maps import ground
 from map_app.pages.service import analyst, now, site
 from map_app.words import local_time
 
 blueprint = Blueprint("surroundings", __name__)
+
+# What the map tells of a verdict
+_OF_MARKS = ("what", "premises_id", "rule_id", "verdict", "distance_m", "limit_m", "path")
 
 
 @blueprint.get("/school-surroundings")
@@ -92,9 +96,11 @@ def one(fid: int) -> ResponseReturnValue:
             for name, colour in drawing.VERDICT_COLOURS.items()
         ],
         days=settings.surroundings_days,
+        may_verify=people.may(visitor(), "verify"),
+        n_ways=words.waits_for,
         around=around_words.of(near, said.categories, settings),
         today=local_time(now(), settings.zone),
-        basis=_basis(),
+        basis=_basis(fid),
         parts=base.parts(drawn),
     )
 
@@ -120,6 +126,19 @@ def _dot(row: Mapping[Any, Any]) -> dict[str, Any]:
         ],
         "url": url_for(".one", fid=said["fid"]),
     }
+
+
+def _verified(fid: int | None) -> str:
+    """Return how far crossings and barriers were checked, of one school or of all."""
+    ways = on_foot.look(analyst())
+    if ways is not None and ways.everything:
+        return gettext("Crossings and barriers of these streets were checked on foot.")
+    n = sum(one.state != foot_statements.WITHDRAWN for one in ways.said.ways.values()) if ways else 0
+    if not n:
+        return gettext("Crossings have not been verified: a walk proves nothing yet.")
+    if fid is not None and on_foot.is_complete(analyst(), fid):
+        return gettext("%(n)s ways were verified one by one; around this school nothing is missing.", n=n)
+    return gettext("%(n)s ways were verified one by one; a walk that needs others proves nothing yet.", n=n)
 
 
 def _said() -> words.Said:
@@ -164,14 +183,16 @@ def _title(name: str | None, at: Any) -> str:
 def _marks(subjects: list[dict[str, Any]], judged: pd.DataFrame, near: Around) -> list[dict[str, Any]]:
     """Return what was judged as marks on the map, the worst first."""
     at_bell = dict(zip(near.near["uuid"], near.near["at_bell"].tolist(), strict=True))
-    lines = dict(iter(judged.groupby(["what", "premises_id"])))
+    lines: dict[Any, list[dict[Any, Any]]] = {}
+    for line in judged[list(_OF_MARKS)].to_dict("records"):
+        lines.setdefault((line["what"], line["premises_id"]), []).append(line)
     return [_mark(one, lines[one["key"]], at_bell) for one in subjects]
 
 
-def _mark(one: dict[str, Any], own: pd.DataFrame, at_bell: dict[str, bool]) -> dict[str, Any]:
+def _mark(one: dict[str, Any], own: list[dict[Any, Any]], at_bell: dict[str, bool]) -> dict[str, Any]:
     row = one["row"]
-    walked = [path for path in own["path"] if path is not None]
-    rows = [[line["rule_id"], _short(line)] for line in own.to_dict("records")]
+    walked = [line["path"] for line in own if line["path"] is not None]
+    rows = [[line["rule_id"], _short(line)] for line in own]
     return {
         "lon": round(float(row["lon"]), 6),
         "lat": round(float(row["lat"]), 6),
@@ -193,18 +214,14 @@ def _short(line: Mapping[Any, Any]) -> str:
     return f"{verdict} · {line['distance_m']:.1f} / {line['limit_m']:g} m"
 
 
-def _basis() -> basis.Rows:
+def _basis(fid: int | None = None) -> basis.Rows:
     held = clearance_rules.newest(one for one in verdicts.rules(analyst()) if one.in_use)
     said = [f"{rule_words.source(one)} ({one.rule_id} · {one.version})" for one in held.values()]
-    network = site().network_or_none()
-    checked = network is not None and site().settings.foot_checked_version == network.version
     return [
         (gettext("Rules in use"), "; ".join(said) or gettext("none")),
         *basis.of_streets(analyst(), now()),
         (
             gettext("Missing or assumed"),
-            gettext("Crossings have not been verified: a walk proves nothing yet.")
-            if not checked
-            else gettext("Crossings and barriers of these streets were checked on foot."),
+            _verified(fid),
         ),
     ]

@@ -377,6 +377,7 @@ from layers.store.schema.account_scope import account_scope as account_scope  # 
 from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402
 from layers.store.schema.datum_correction import datum_correction as datum_correction  # noqa: E402
 from layers.store.schema.finding_link import finding_link as finding_link  # noqa: E402
+from layers.store.schema.foot_statement import foot_statement as foot_statement  # noqa: E402
 from layers.store.schema.history_head import history_head as history_head  # noqa: E402
 from layers.store.schema.import_profile import import_profile as import_profile  # noqa: E402
 from layers.store.schema.inspection_target import inspection_target as inspection_target  # noqa: E402
