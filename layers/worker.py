@@ -36,6 +36,7 @@ HANDLERS: Mapping[str, str] = {
     "derive": "layers.importing.city:derive_again",
     "export": "layers.exporting.orders:make",
     "import": "layers.importing.uploads:bring",
+    "import population": "layers.importing.population_uploads:bring",
     "look at import": "layers.importing.uploads:look",
     "reminders": "layers.reminding:remind",
     "undo import": "layers.importing.undoing:undo_ordered",

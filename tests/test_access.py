@@ -108,6 +108,7 @@ ADDRESSES: dict[str, str] = {
             *("pages.accounts.create", "pages.accounts.disable", "pages.accounts.limit"),
             *("pages.accounts.listed", "pages.accounts.one", "pages.accounts.revoke"),
             *("pages.accounts.team", "pages.accounts.token", "pages.personnel.change"),
+            *("pages.population.page", "pages.population.take_back", "pages.population.upload"),
             *("pages.personnel.end_sessions", "pages.personnel.readmit", "pages.personnel.reset"),
         ],
         "accounts",

@@ -1,17 +1,19 @@
 """Where people live: a raster of counts kept with the site, of which the newest is in force."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyproj
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, insert, select
 
 from geo.people import Cells
 from layers import history
-from layers.store.schema import population
+from layers.errors import ConflictError
+from layers.store.schema import population, population_withdrawn
 
 if TYPE_CHECKING:
     from layers.site import Site
@@ -91,5 +93,42 @@ def is_known(conn: Connection) -> bool:
     return conn.execute(_newest(population.c.id)).first() is not None
 
 
+def every(conn: Connection) -> Sequence[Any]:
+    """Return all that were ever kept, the newest first, without cells; `withdrawn_at` if taken back."""
+    columns = [population.c[name] for name in ("id", "source", "attribution", "people", "added_at")]
+    both = population.outerjoin(population_withdrawn, population_withdrawn.c.population_id == population.c.id)
+    chosen = select(*columns, population_withdrawn.c.at.label("withdrawn_at")).select_from(both)
+    return conn.execute(chosen.order_by(population.c.id.desc())).all()
+
+
+def take_back(site: "Site", number: int, *, by: int, now: datetime) -> None:
+    """Take a raster back; its row stays, and the newest of the others is in force.
+
+    Raises
+    ------
+    ConflictError
+        There is none of this number, or it was taken back before.
+    """
+    with site.store.write() as conn:
+        there = conn.execute(select(population.c.source).where(population.c.id == number, _counts())).first()
+        if there is None:
+            raise ConflictError("There is no such population, or it has been taken back already")
+        conn.execute(insert(population_withdrawn).values(population_id=number, account_id=by, at=now))
+        history.append(
+            conn,
+            at=now,
+            account_id=by,
+            action="take back",
+            noun="population",
+            noun_id=there.source,
+            details={"population": number},
+        )
+
+
+def _counts() -> "ColumnElement[bool]":
+    """Return the condition of not having been taken back."""
+    return population.c.id.not_in(select(population_withdrawn.c.population_id))
+
+
 def _newest(*columns: Any) -> Any:
-    return select(*columns).order_by(population.c.id.desc()).limit(1)
+    return select(*columns).where(_counts()).order_by(population.c.id.desc()).limit(1)

@@ -253,6 +253,11 @@ def verify_ways(conn: Connection) -> None:
     add_tables(conn, schema.foot_statement)
 
 
+def take_populations_back(conn: Connection) -> None:
+    """Let a raster of people be taken back."""
+    add_tables(conn, schema.population_withdrawn)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -283,6 +288,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(26, "walks of teams", give_walks),
     Migration(27, "reminders", remind),
     Migration(28, "verified ways", verify_ways),
+    Migration(29, "populations taken back", take_populations_back),
 )
 
 

@@ -33,6 +33,7 @@ from map_app.pages import (
     personnel,
     phone,
     places,
+    population,
     rules,
     speech,
     start,
@@ -103,6 +104,7 @@ def register(
         exports,
         webhooks,
         imports,
+        population,
         uploads,
     )
     for screen in screens:

@@ -72,6 +72,7 @@ def kind_name(kind: str) -> str:
         "export": gettext("Export findings"),
         "reminders": gettext("Remind of what is late"),
         "import": gettext("Import a file"),
+        "import population": gettext("Import a population"),
         "look at import": gettext("Look at a file"),
         "undo import": gettext("Undo an import"),
         "webhooks": gettext("Tell other programs"),

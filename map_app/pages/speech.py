@@ -67,6 +67,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     told = ("pages.webhooks.page", gettext("Webhooks"))
     doctor = ("pages.datum_doctor.page", gettext("Datum doctor"))
     accounts = ("pages.accounts.listed", gettext("Accounts"))
+    lived = ("pages.population.page", gettext("Population"))
     mine = ("pages.own.page", gettext("My account"))
     patrols = [
         ("pages.coverage.tables", gettext("Coverage in numbers")),
@@ -88,7 +89,12 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
         (gettext("Surroundings"), [*_for("surroundings", around, places), rules]),
         (
             gettext("Site"),
-            [*_for("jobs", imports, work, told), *_for("datum", doctor), *_for("accounts", accounts), mine],
+            [
+                *_for("jobs", imports, work, told),
+                *_for("datum", doctor),
+                *_for("accounts", lived, accounts),
+                mine,
+            ],
         ),
     ]
     return [(name, entries) for name, entries in groups if entries]

@@ -389,6 +389,9 @@ from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E40
 from layers.store.schema.photo_upload import photo_upload as photo_upload  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
 from layers.store.schema.population import population as population  # noqa: E402
+from layers.store.schema.population_withdrawn import (  # noqa: E402
+    population_withdrawn as population_withdrawn,
+)
 from layers.store.schema.reminder import reminder as reminder  # noqa: E402
 from layers.store.schema.street_check import check_stretch as check_stretch  # noqa: E402
 from layers.store.schema.street_check import street_check as street_check  # noqa: E402
