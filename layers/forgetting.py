@@ -6,18 +6,30 @@ See docs/serving.md for what goes and what stays.
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, and_, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, delete, insert, literal, or_, select, update
 
 from layers import history, tokens
 from layers.errors import ConflictError, NotFoundError
 from layers.field import coverage, retention
-from layers.store.schema import account, datum_correction, finding, token, track
+from layers.store.schema import (
+    account,
+    datum_correction,
+    finding,
+    import_run,
+    job,
+    street_check,
+    token,
+    track,
+)
 from layers.store.schema import history as line
 
 if TYPE_CHECKING:
     from layers.site import Site
+
+_WITH_DEVICES = (finding, track, street_check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,7 @@ def erase(site: "Site", account_id: int, *, by: int | None, now: datetime) -> Fo
             raise ConflictError("Nobody erases himself: ask another administrator")
         n_tracks = _drop_tracks(conn, account_id, by=by, now=now)
         devices = _rename_devices(conn, account_id)
+        _clear_work(conn, account_id)
         lines = _lines_about(conn, account_id)
         _close(conn, account_id, by=by, now=now)
         n_lines = history.erase(conn, at=now, by=by, ids=lines, account_id=account_id)
@@ -65,12 +78,12 @@ def _drop_tracks(conn: Connection, account_id: int, *, by: int | None, now: date
 def _rename_devices(conn: Connection, account_id: int) -> int:
     """Give each device a name that says nothing; what corrects its positions goes on to do so."""
     devices: set[str] = set()
-    for table in (finding, track):
+    for table in _WITH_DEVICES:
         own = and_(table.c.account_id == account_id, table.c.device.is_not(None))
         devices |= set(conn.execute(select(table.c.device).where(own).distinct()).scalars())
     for device in devices:
         renamed = f"device-{secrets.token_hex(6)}"
-        for table in (finding, track):
+        for table in _WITH_DEVICES:
             own = and_(table.c.account_id == account_id, table.c.device == device)
             conn.execute(update(table).where(own).values(device=renamed))
         _go_on_correcting(conn, device, renamed)
@@ -80,7 +93,7 @@ def _rename_devices(conn: Connection, account_id: int) -> int:
 def _go_on_correcting(conn: Connection, device: str, renamed: str) -> None:
     others = [
         conn.execute(select(table.c.fid).where(table.c.device == device).limit(1)).first()
-        for table in (finding, track)
+        for table in _WITH_DEVICES
     ]
     own = datum_correction.c.device == device
     if not any(others):
@@ -91,13 +104,28 @@ def _go_on_correcting(conn: Connection, device: str, renamed: str) -> None:
     conn.execute(insert(datum_correction).from_select(["device", *(one.name for one in kept)], copied))
 
 
+def _clear_work(conn: Connection, account_id: int) -> None:
+    """Forget what an account had done beside the answers, and what its files were called.
+
+    Deliveries of webhooks hold no more than numbers of lines; what they said is read from the history.
+    """
+    over = or_(job.c.finished_at.is_not(None), job.c.failed_at.is_not(None))
+    conn.execute(delete(job).where(job.c.account_id == account_id, over))
+    runs = conn.execute(
+        select(import_run.c.id, import_run.c.file_name).where(import_run.c.account_id == account_id)
+    )
+    for row in runs.all():
+        plain = f"file{PurePath(row.file_name).suffix}"
+        conn.execute(update(import_run).where(import_run.c.id == row.id).values(file_name=plain))
+
+
 def _lines_about(conn: Connection, account_id: int) -> list[int]:
     """Return the lines that others wrote about this account's records, which may name its devices."""
     of_tokens = select(token.c.id).where(token.c.account_id == account_id)
     ids = [str(one) for one in conn.execute(of_tokens).scalars()]
     told = select(line.c.id).where(line.c.noun == "token", line.c.noun_id.in_(ids))
     own: list[int] = list(conn.execute(told).scalars())
-    for table, noun in ((finding, "finding"), (track, "track")):
+    for table, noun in zip(_WITH_DEVICES, ("finding", "track", "check"), strict=True):
         mine = select(table.c.uuid).where(table.c.account_id == account_id)
         about = and_(line.c.noun == noun, line.c.noun_id.in_(mine), line.c.erased_at.is_(None))
         rows = conn.execute(select(line.c.id, line.c.details).where(about, line.c.account_id != account_id))

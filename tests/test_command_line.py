@@ -381,6 +381,13 @@ def test_accounts_are_added_listed_and_given_tokens(
     assert "8 characters" in err
     assert say("account", "disable", "phone", "--home", home)[0] == 0
     assert "phone" not in say("account", "list", "--home", home)[1]
+    assert say("account", "readmit", "phone", "--home", home)[0] == 0
+    assert say("account", "role", "phone", "viewer", "--home", home)[0] == 0
+    assert "phone\tviewer" in say("account", "list", "--home", home)[1]
+    code, once, _ = say("account", "password", "phone", "--once", "--home", home)
+    assert (code, len(once.strip()) >= 12) == (0, True)
+    assert say("account", "role", "nobody", "viewer", "--home", home)[0] == 1
+    assert say("account", "role", "phone", "king", "--home", home)[0] == 2
 
 
 def test_a_site_is_kept_and_brought_back(

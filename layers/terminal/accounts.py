@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from layers import people, tokens
+from layers import passwords, people, tokens
 from layers.language import LANGUAGES, gettext
 from layers.people import ROLES, Scope
 from layers.terminal import place
@@ -66,12 +66,37 @@ def list_(home: Path | None) -> None:
             click.echo(f"{one.login}\t{one.role}\t{one.name}")
 
 
+@account.command(
+    cls=Command,
+    help="Give an account another role.",
+    epilog="xuncha account role zhang supervisor --home beichen",
+)
+@click.argument("login")
+@click.argument("role", type=Known(ROLES))
+@place.home_option
+def role(login: str, role: str, home: Path | None) -> None:
+    """Give an account another role."""
+    with place.opened(home) as site, site.store.write() as conn:
+        found = people.by_login(conn, login)
+        people.change(conn, found.id, name=found.name, role=role, by=None, now=place.now())
+    click.echo(gettext("Account %(login)s may come in as %(role)s", login=login, role=role))
+
+
 @account.command("password", cls=Command, help="Give an account a new password.")
 @click.argument("login")
+@option("--once", is_flag=True, help="Show a password that is good once, for three days.")
 @place.home_option
-def password_(login: str, home: Path | None) -> None:
+def password_(login: str, *, once: bool, home: Path | None) -> None:
     """Set a password."""
     with place.opened(home) as site:
+        if once:
+            shown = passwords.one_time()
+            kept = passwords.hashed(shown)
+            with site.store.write() as conn:
+                found = people.by_login(conn, login)
+                people.give_password(conn, found.id, kept, by=None, now=place.now())
+            click.echo(shown)
+            return
         new = _ask()
         with site.store.write() as conn:
             people.set_password(conn, people.by_login(conn, login).id, new, place.now())
@@ -110,6 +135,16 @@ def limit(login: str, *, districts: tuple[int, ...], categories: tuple[str, ...]
             people.limit(conn, people.by_login(conn, login).id, scope, by=None, now=place.now())
     told = "Account %(login)s is limited" if scope.is_limited else "Account %(login)s has no limits"
     click.echo(gettext(told, login=login))
+
+
+@account.command(cls=Command, help="Let an account in again that was shut out.")
+@click.argument("login")
+@place.home_option
+def readmit(login: str, home: Path | None) -> None:
+    """Let an account in again."""
+    with place.opened(home) as site, site.store.write() as conn:
+        people.readmit(conn, people.by_login(conn, login).id, by=None, now=place.now())
+    click.echo(gettext("Account %(login)s may come in again", login=login))
 
 
 @account.command(cls=Command, help="Shut an account out, tokens and all; its records stay.")

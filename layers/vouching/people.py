@@ -12,9 +12,11 @@ def deviations(conn: Connection) -> Iterator[Deviation]:
     """Give the accounts that were made, or whose role or shutting-out was changed, without the program."""
     roles: dict[str, str | None] = {}
     shut: set[str] = set()
-    for line in lines(conn, "account", ("create", "change", "disable", "erase")):
+    for line in lines(conn, "account", ("create", "change", "disable", "readmit", "erase")):
         if line.action in {"disable", "erase"}:
             shut.add(line.noun_id)
+        elif line.action == "readmit":
+            shut.discard(line.noun_id)
         else:
             said = line.details if line.action == "create" else line.details.get("after", {})
             # what was erased is not known any more

@@ -3,14 +3,17 @@
 from datetime import datetime
 
 import pytest
-from sqlalchemy import String, cast, select
+from sqlalchemy import String, cast, insert, select
 
-from layers import checking, forgetting, people, tokens
+from layers import checking, forgetting, jobs, people, tokens
 from layers.errors import ConflictError, NotFoundError, UnauthorisedError
-from layers.field import coverage, findings, tracks
+from layers.field import checks, coverage, findings, tracks
+from layers.field.checks import Check
 from layers.people import Account
 from layers.site import Site
 from layers.store import schema
+from layers.webhooks import deliveries, hooks
+from layers.worker import Work, Worker, ticking
 from tests.conftest import add_account, report
 from tests.layers.field.test_tracks import along, walk
 
@@ -25,8 +28,28 @@ def zhang(town: Site, now: datetime) -> Account:
         people.change(conn, made.id, name="张三丰", role="inspector", by=None, now=now)
         tokens.issue(conn, made.id, "张三的手机", now, by=None)
     findings.put(town, made, report(1, 90, 205, now, device=SECRETS[2]), now=now)
+    here = report(9, 90, 201, now).position
     tracks.put(town, made, walk(along(200, 50, 350, 31), now, device=SECRETS[2]), now=now)
+    looked = Check(uuid=report(9, 0, 0, now).uuid, observed_at=now, position=here, device=SECRETS[2])
+    checks.put(town, made, looked, now=now)
+    _let_work(town, made, now)
     return made
+
+
+def _let_work(town: Site, made: Account, now: datetime) -> None:
+    """Have a job done that names him, a file imported that does, and all of it told to others."""
+    hooks.add(town, "https://example.org/", by=None, now=now)
+    with town.store.write() as conn:
+        jobs.put(conn, "derive", {"name": SECRETS[1]}, now=now, account_id=made.id)
+        run = {"kind": "findings", "file_name": f"{SECRETS[1]}.csv", "content_hash": "h", "options": {}}
+        run |= dict.fromkeys(("n_read", "n_added", "n_same", "n_refused"), 0)
+        conn.execute(insert(schema.import_run).values(**run, account_id=made.id, started_at=now))
+    Worker(town, ticking(now), handlers={"derive": "tests.layers.test_forgetting:nothing"}).run_all()
+    deliveries.look(town, now=now)
+
+
+def nothing(site: Site, work: Work) -> dict[str, str]:
+    return {"done": str(work.payload["name"])}
 
 
 def everything(site: Site) -> str:

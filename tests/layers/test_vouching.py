@@ -168,6 +168,9 @@ def test_twins_and_accounts_changed_by_the_program_are_vouched_for(
         people.change(conn, inspector.id, name="Li", role="desk", by=supervisor.id, now=now)
         people.disable(conn, inspector.id, by=supervisor.id, now=now)
     assert told(worked_on) == []
+    with worked_on.store.write() as conn:
+        people.readmit(conn, inspector.id, by=supervisor.id, now=now)
+    assert told(worked_on) == []
     behind_our_back(worked_on, "UPDATE finding_link SET same = NOT same")
     assert told(worked_on) == [("link", str(key), "changed", ("same",))]
 
