@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -163,6 +164,24 @@ def school(row: Mapping[Any, Any], zone: ZoneInfo) -> dict[str, Any]:
         "unseen": number(float(row["unseen_m"])),
         "oldest": "" if pd.isna(row["last_at"]) else local_time(row["last_at"], zone, with_time=False),
     }
+
+
+def week(at: str, status: str, zone: ZoneInfo) -> dict[str, str]:
+    """Return one day in the history of a school: its date and the status on it."""
+    day = datetime.fromisoformat(at).astimezone(zone).date()
+    return {"day": str(day), "status": status, "name": rule_words.word(rule_words.STATUS, status)}
+
+
+def since(at: str, first: str, zone: ZoneInfo) -> str:
+    """Return since which day a status has held; one as old as the history may be older.
+
+    >>> from layers import language
+    >>> with language.using("en"):
+    ...     since("2026-09-03T00:00:00+00:00", "2026-09-03T00:00:00+00:00", ZoneInfo("UTC"))
+    '2026-09-03 or before'
+    """
+    day = datetime.fromisoformat(at).astimezone(zone).date()
+    return gettext("%(day)s or before", day=day) if at == first else str(day)
 
 
 def change(n: int, before: int) -> str:

@@ -71,30 +71,21 @@ def _status(analyst: Analyst, now: datetime, held: list[Kept], within_days: int)
         lambda: zone_streets.read(analyst, schools, reach, since, now),
         besides=zone_streets.BESIDES,
     )
-    fid, hit = schools["fid"], judged[~judged["tolerated"].astype(bool)]
-
-    def counted(verdict: str) -> "pd.Series[int]":
-        each = hit[hit["verdict"].eq(verdict)].groupby("place_id")["premises_id"].nunique()
-        number: pd.Series[int] = fid.map(each).fillna(0).astype(int)
-        return number
-
-    n_breach, n_measure = counted("breach"), counted("measure_on_site")
-    n_open = n_measure + counted("indeterminate")
+    fid = schools["fid"]
+    n_breach, n_measure = counted(fid, judged, "breach"), counted(fid, judged, "measure_on_site")
+    n_open = n_measure + counted(fid, judged, "indeterminate")
     by_school = stretches.assign(seen_m=stretches["length_m"] * stretches["seen"]).groupby("fid")
     total, seen = by_school["length_m"].sum(), by_school["seen_m"].sum()
     share = fid.map(seen / total).fillna(0.0)
     table = schools.assign(
-        status=np.select(
-            [n_breach > 0, share == 0, n_measure > 0, n_open > 0, share < ALL_ROUND],
-            ["breached", "unverified", "to_measure", "undecided", "partly"],
-            "clear",
-        ),
+        status=named(fid, judged, share),
         n_breach=n_breach,
         n_measure=n_measure,
         n_open=n_open,
         share_seen=share,
         unseen_m=fid.map(total - seen).fillna(0.0),
-        last_at=fid.map(by_school["last_at"].min()),
+        # no zone may reach a street: then there is no group to map
+        last_at=by_school["last_at"].min().reindex(fid).array,
         reach_m=reach,
     )
     rank = table["status"].map({name: k for k, name in enumerate(STATUSES)})
@@ -102,3 +93,25 @@ def _status(analyst: Analyst, now: datetime, held: list[Kept], within_days: int)
         ["rank", "n_breach", "share_seen", "fid"], ascending=[True, False, True, True]
     )
     return Surroundings(worst.drop(columns="rank").reset_index(drop=True), judged, stretches)
+
+
+def named(fid: "pd.Series[int]", judged: pd.DataFrame, share: "pd.Series[float]") -> "pd.Series[str]":
+    """Return the status of each school by its verdicts and the share of its streets that was inspected."""
+    n_breach, n_measure, n_open = (
+        counted(fid, judged, verdict).to_numpy() for verdict in ("breach", "measure_on_site", "indeterminate")
+    )
+    seen = share.to_numpy()
+    found = np.select(
+        [n_breach > 0, seen == 0, n_measure > 0, n_open > 0, seen < ALL_ROUND],
+        ["breached", "unverified", "to_measure", "undecided", "partly"],
+        "clear",
+    )
+    return pd.Series(found, index=fid.index)
+
+
+def counted(fid: "pd.Series[int]", judged: pd.DataFrame, verdict: str) -> "pd.Series[int]":
+    """Return for each school how many findings and premises have a verdict that is not tolerated."""
+    hit = judged[~judged["tolerated"].astype(bool) & judged["verdict"].eq(verdict)]
+    each = hit.groupby("place_id")["premises_id"].nunique()
+    number: pd.Series[int] = fid.map(each).fillna(0).astype(int)
+    return number

@@ -47,7 +47,7 @@ def audit(analyst: Analyst, chosen: FindingFilter, now: datetime) -> gpd.GeoData
         `licence_until` of premises, `gate_name`, `gate_kind`.
     """
     stalls = _stalls(analyst, chosen)
-    parts = [_of_premises(analyst, now), *_of_findings(analyst, stalls)]
+    parts = [of_premises(analyst, now), *_of_findings(analyst, stalls)]
     some = [part for part in parts if len(part)] or parts[:1]
     judged = pd.concat(some, ignore_index=True)
     with analyst.site.store.read() as conn:
@@ -73,8 +73,11 @@ def zones(analyst: Analyst, fid: int, now: datetime) -> list[tuple[Kept, gpd.Geo
     return analyst.kept("zones", asked, make, besides=on_foot.BESIDES)
 
 
-def _of_premises(analyst: Analyst, now: datetime) -> pd.DataFrame:
-    """Judge the premises of today by the rules that hold now; made anew only when one of these changed."""
+def of_premises(analyst: Analyst, now: datetime) -> pd.DataFrame:
+    """Judge the premises of today by the rules that hold at an instant, as licences stood by then.
+
+    Made anew only when one of these changed.
+    """
     at = pd.Timestamp(now.astimezone(analyst.site.settings.zone)).tz_localize(None)
     held = clearance_rules.holding(rules(analyst), at)
 
@@ -82,7 +85,9 @@ def _of_premises(analyst: Analyst, now: datetime) -> pd.DataFrame:
         places, gates, premises = _places(analyst)
         return _judged(analyst, places, gates, premises, held, at, "premises")
 
-    asked: dict[str, object] = {"day": str(at.date()), "rules": tuple(keys(held))}
+    with analyst.site.store.read() as conn:
+        ended = licences.n_ended(conn, at.date())
+    asked: dict[str, object] = {"ended": ended, "rules": tuple(keys(held))}
     return analyst.kept("premises judged", asked, make, besides=on_foot.BESIDES)
 
 

@@ -104,6 +104,11 @@ def versions(conn: Connection, radius_m: float) -> list[Kept]:
     return [found[key] for key in sorted(found)]
 
 
+def versions_key(kept: Iterable[Kept]) -> list[tuple[str, int, bool]]:
+    """Return what tells these rules from others: which versions of which, and whether they are in use."""
+    return [(one.rule_id, one.version, one.in_use) for one in kept]
+
+
 def newest(kept: Iterable[Kept]) -> dict[str, Kept]:
     """Return the last version of each rule."""
     return {one.rule_id: one for one in sorted(kept, key=lambda one: one.version)}

@@ -39,6 +39,11 @@ def in_force(conn: Connection) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["fid", *COLUMNS], dtype=object).set_index("fid")
 
 
+def n_ended(conn: Connection, day: date) -> int:
+    """Return how many of the days on which licences end lie before a day: another number, other verdicts."""
+    return int(conn.execute(select(func.count()).where(licence.c.licence_until < day)).scalar_one())
+
+
 def of(conn: Connection, fid: int) -> list[Licence]:
     """Return what was said of the licence of one key point, the newest first."""
     said = select(licence, account.c.name).outerjoin(account, account.c.id == licence.c.account_id)

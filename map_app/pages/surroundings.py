@@ -11,7 +11,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from layers import people
-from layers.analysis import around, on_foot, surroundings, verdicts, zone_streets
+from layers.analysis import around, on_foot, school_history, surroundings, verdicts, zone_streets
 from layers.analysis.around import Around
 from layers.analysis.surroundings import Surroundings
 from layers.city import clearance_rules, foot_statements, key_points, taxonomy
@@ -38,12 +38,21 @@ def listed() -> ResponseReturnValue:
     allow("surroundings")
     found, wanted, zone = _status(), request.args.get("status"), site().settings.zone
     counts = Counter(found.schools["status"])
-    chosen = found.schools
+    by_week = _weeks()
+    chosen = found.schools.assign(since=found.schools["fid"].map(school_history.since(by_week)))
     if wanted in surroundings.STATUSES:
         chosen = chosen[chosen["status"].eq(wanted)]
+    by_age = request.args.get("order") == "since"
+    if by_age:
+        chosen = chosen.sort_values("since", kind="stable")
+    first = str(by_week.columns[0])
     return render_template(
         "map_app/surroundings.html",
-        schools=[words.school(row, zone) for row in chosen.to_dict("records")],
+        schools=[
+            {**words.school(row, zone), "since": words.since(row["since"], first, zone)}
+            for row in chosen.to_dict("records")
+        ],
+        by_age=by_age,
         counts=[
             (name, rule_words.word(rule_words.STATUS, name), counts.get(name, 0), colour)
             for name, colour in drawing.STATUS_COLOURS.items()
@@ -96,6 +105,10 @@ def one(fid: int) -> ResponseReturnValue:
             for name, colour in drawing.VERDICT_COLOURS.items()
         ],
         days=settings.surroundings_days,
+        weeks=[
+            {**words.week(str(at), str(status), settings.zone), "colour": drawing.STATUS_COLOURS[str(status)]}
+            for at, status in _weeks().loc[fid].items()
+        ],
         may_verify=people.may(visitor(), "verify"),
         n_ways=words.waits_for,
         around=around_words.of(near, said.categories, settings),
@@ -107,6 +120,10 @@ def one(fid: int) -> ResponseReturnValue:
 
 def _status() -> Surroundings:
     return surroundings.status(analyst(), now(), site().settings.surroundings_days)
+
+
+def _weeks() -> pd.DataFrame:
+    return school_history.weeks(analyst(), now(), site().settings.surroundings_days)
 
 
 def _dot(row: Mapping[Any, Any]) -> dict[str, Any]:

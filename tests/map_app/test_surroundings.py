@@ -41,6 +41,10 @@ def test_the_list_names_each_school_with_its_status(
     findings.put_many(town, inspector, [report(1, 70, 130, now)], now=now)
     assert figure(client.get("/school-surroundings").text, "breached") == 1
     assert "普育小学" not in client.get("/school-surroundings?status=clear").text
+    page = client.get("/school-surroundings?order=since").text
+    assert '<td class="when">2026-08-23</td>' in page and 'aria-current="true">Since' in page
+    history = client.get(f"/school-surroundings/{school(town)}").text
+    assert history.count('<li title="') == 13 and "2026-08-16 · unverified: nobody looked" in history
 
 
 def test_the_page_of_a_school_says_what_each_verdict_is_based_on(
