@@ -105,7 +105,7 @@ def _rows(known: Residents) -> list[tuple[str, str]]:
     unit = gettext("degrees") if cells.crs.is_geographic else "m"
     shape = " × ".join(number(n) for n in cells.values.shape)
     return [
-        (gettext("Source"), known.population.source),
+        (gettext("Data set"), known.population.source),
         (gettext("Attribution"), known.population.attribution or "–"),
         (gettext("Reference system"), cells.crs.name),
         (gettext("Cells"), f"{shape}, {cells.width:g} × {cells.height:g} {unit}"),

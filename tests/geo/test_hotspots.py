@@ -348,3 +348,16 @@ def test_marshall_local_rates_agree_with_spdep() -> None:
     cases, at_risk = np.array([1, 5, 0, 3, 9, 2.0]), np.array([10, 20, 5, 30, 25, 8.0])
     local = [0.1500000, 0.2156218, 0.2489564, 0.1956650, 0.2612581, 0.3333333]
     assert np.allclose(hotspots.marshall(cases, at_risk, six_points()), local, atol=1e-7)
+
+
+def test_a_city_tested_in_shares_is_tested_as_if_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    n = 2_500
+    street = pd.DataFrame({"start_node": range(n), "end_node": range(1, n + 1), "length_m": 100.0})
+    near = neighbours.find(street, 250)
+    mu, one = rng.gamma(2.0, 0.5, n), np.ones(n)
+    noise = Noise(np.array([0.1, 0.6]), np.array([False, True]), np.array([0.5, 0.5]))
+    seen = near.sums(rng.poisson(mu).astype(float))
+    shared = mid_p(near, mu, one, seen, scale=one, spread=0.1 * one, noise=noise)
+    monkeypatch.setattr("geo.hotspots.tails._FEW", n + 1)
+    assert np.array_equal(shared, mid_p(near, mu, one, seen, scale=one, spread=0.1 * one, noise=noise))
