@@ -18,7 +18,7 @@ from layers.analysis.questions import Analyst
 from layers.field.asking import FindingFilter
 from layers.language import current, gettext, ngettext
 from layers.site import Site
-from map_app import answering, assets, grounds, icons, subjects
+from map_app import answering, assets, grounds, icons, school_file, subjects
 from map_app.answering import Asked
 from map_app.maps import base, coverage, density, findings, heat, hotspots, parking
 from map_app.maps.base import CityMap, Ground, Source
@@ -61,12 +61,22 @@ def export(site: Site, outdir: Path, wanted: FindingFilter | None = None, *, now
     pages = [outdir / "index.html"]
     templates = _templates()
     names = subjects.NAMES if site.network_or_none() else ("findings",)
+    has_schools = site.network_or_none() is not None and len(analyst.schools()) > 0
+    links = [(one, subjects.subject(one).short) for one in names]
+    links += [(school_file.NAME, school_file.title())] if has_schools else []
     for name in names:
         asked = Asked(analyst=analyst, choice=choice, now=now, inside=True)
         script = _write_script(outdir / "data" / f"{name}.js", name, answering.answer(name, asked))
         own = lines if name == "coverage" else []
         page = outdir / f"{name}.html"
-        page.write_text(_page(templates, name, names, ground, [*scripts, *own, script]), encoding="utf-8")
+        page.write_text(_page(templates, name, links, ground, [*scripts, *own, script]), encoding="utf-8")
+        pages.append(page)
+    if has_schools:
+        page = outdir / f"{school_file.NAME}.html"
+        page.write_text(
+            school_file.page(analyst, templates, ground, links=links, scripts=scripts, now=now),
+            encoding="utf-8",
+        )
         pages.append(page)
     shutil.copy(pages[1], pages[0])
     return pages
@@ -89,7 +99,7 @@ def _templates() -> Environment:
 
 
 def _page(
-    templates: Environment, name: str, names: tuple[str, ...], ground: Ground, scripts: list[str]
+    templates: Environment, name: str, links: list[tuple[str, str]], ground: Ground, scripts: list[str]
 ) -> str:
     own = {"lines": Source(key=LINES)} if name == "coverage" else {}
     city_map = _BUILD[name](ground, Source(key=name), **own)
@@ -97,7 +107,7 @@ def _page(
         parts=base.parts(city_map),
         name=name,
         subject=subjects.subject(name),
-        pages=[(one, subjects.subject(one).short) for one in names],
+        pages=links,
         scripts=scripts,
         lang="zh-CN" if current() == "zh" else current(),
         brand=icons.brand(),

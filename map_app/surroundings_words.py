@@ -7,12 +7,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+import shapely
 
 from layers.city import taxonomy
 from layers.city.clearance_rules import Kept
 from layers.city.taxonomy import Taxonomy
 from layers.language import gettext, ngettext
 from map_app import rule_words
+from map_app.maps.surroundings import STATUS_COLOURS
 from map_app.words import local_time, number
 
 WORST_FIRST = ("breach", "measure_on_site", "indeterminate", "clear")
@@ -182,6 +184,24 @@ def since(at: str, first: str, zone: ZoneInfo) -> str:
     """
     day = datetime.fromisoformat(at).astimezone(zone).date()
     return gettext("%(day)s or before", day=day) if at == first else str(day)
+
+
+def dot(row: Mapping[Any, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """Return one school on the map of all."""
+    middle, said = shapely.point_on_surface(row["geom"]), school(row, zone)
+    return {
+        "lon": round(middle.x, 6),
+        "lat": round(middle.y, 6),
+        "colour": STATUS_COLOURS[said["status"]],
+        "radius": 6,
+        "title": said["name"],
+        "rows": [
+            [gettext("Kind"), said["kind"]],
+            [gettext("Status"), said["status_name"]],
+            [gettext("Breaches"), said["n_breach"]],
+            [gettext("Street length inspected"), said["share"]],
+        ],
+    }
 
 
 def change(n: int, before: int) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -57,7 +56,7 @@ def listed() -> ResponseReturnValue:
             (name, rule_words.word(rule_words.STATUS, name), counts.get(name, 0), colour)
             for name, colour in drawing.STATUS_COLOURS.items()
         ],
-        parts=base.parts(drawing.overview(ground(), [_dot(row) for row in chosen.to_dict("records")])),
+        parts=base.parts(drawing.overview(ground(), _dots(chosen))),
         wanted=wanted,
         days=site().settings.surroundings_days,
         basis=_basis(),
@@ -126,23 +125,12 @@ def _weeks() -> pd.DataFrame:
     return school_history.weeks(analyst(), now(), site().settings.surroundings_days)
 
 
-def _dot(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return one school on the map of all."""
-    middle, said = shapely.point_on_surface(row["geom"]), words.school(row, site().settings.zone)
-    return {
-        "lon": round(middle.x, 6),
-        "lat": round(middle.y, 6),
-        "colour": drawing.STATUS_COLOURS[said["status"]],
-        "radius": 6,
-        "title": said["name"],
-        "rows": [
-            [gettext("Kind"), said["kind"]],
-            [gettext("Status"), said["status_name"]],
-            [gettext("Breaches"), said["n_breach"]],
-            [gettext("Street length inspected"), said["share"]],
-        ],
-        "url": url_for(".one", fid=said["fid"]),
-    }
+def _dots(schools: pd.DataFrame) -> list[dict[str, Any]]:
+    zone = site().settings.zone
+    return [
+        {**words.dot(row, zone), "url": url_for(".one", fid=int(row["fid"]))}
+        for row in schools.to_dict("records")
+    ]
 
 
 def _verified(fid: int | None) -> str:

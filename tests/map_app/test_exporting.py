@@ -27,7 +27,7 @@ def exported(town: Site, inspector: Account, now: datetime, tmp_path: Path) -> P
     with language.using("en"):
         pages = map_app.export(town, tmp_path / "maps", now=now)
     assert pages[0] == tmp_path / "maps" / "index.html"
-    assert [page.stem for page in pages[1:]] == list(subjects.NAMES)
+    assert [page.stem for page in pages[1:]] == [*subjects.NAMES, "schools"]
     return Path(shutil.move(tmp_path / "maps", tmp_path / "elsewhere"))
 
 
@@ -37,6 +37,13 @@ def test_the_files_name_no_host_and_nothing_outside_their_folder(exported: Path)
         assert "://" not in text
         for address in re.findall(r'(?:src|href)="([^"]+)"', text):
             assert (exported / address).is_file(), address
+
+
+def test_the_schools_are_a_page_of_their_own_that_names_nobody(exported: Path) -> None:
+    text = (exported / "schools.html").read_text(encoding="utf-8")
+    assert "普育小学" in text and "xuncha.places(" in text and "/school-surroundings" not in text
+    assert 'href="schools.html"' in (exported / "findings.html").read_text(encoding="utf-8")
+    assert "Zhang" not in text and "zhang" not in text
 
 
 def test_a_period_is_what_the_pages_say(
