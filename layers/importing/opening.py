@@ -23,6 +23,8 @@ from layers.importing.options import ImportOptions
 
 # A file that is read must not make GDAL ask a server
 pyogrio.set_gdal_config_options({"GML_DOWNLOAD_SCHEMA": "NO", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "none"})
+# GDAL shows five layers in each GPX file, empty or not; a place by itself is a waypoint
+_WAYPOINTS = "waypoints"
 PARQUET = frozenset({".parquet", ".geoparquet", ".pq"})
 # Language driver ids in the header of a DBF file that name an encoding used in East Asia or UTF-8
 _DBF_ENCODINGS = {0x4D: "gb18030", 0x4F: "big5", 0x78: "big5", 0x7A: "gb18030"}
@@ -96,7 +98,7 @@ def _read_plain(path: Path, options: ImportOptions, *, as_is: bool) -> Any:
                 return _read_parquet(path, as_is=as_is)
             return pyogrio.read_dataframe(
                 address(path),
-                layer=_layer(path, options),
+                layer=layer(path, options),
                 encoding=_encoding(path, options),
                 **(_faithfully(path) if as_is else {}),
             )
@@ -134,7 +136,8 @@ def address(path: Path) -> str:
     return f"/vsizip/{path}/{inside[0]}" if len(inside) == 1 and "/" in inside[0] else f"/vsizip/{path}"
 
 
-def _layer(path: Path, options: ImportOptions) -> str | None:
+def layer(path: Path, options: ImportOptions) -> str | None:
+    """Return the layer to read: the one that was named, of a GPX file else its waypoints, or the only one."""
     layers = [str(name) for name, *_ in pyogrio.list_layers(address(path))]
     if not layers:
         raise UnreadableFileError("%(file)s has no rows", file=path.name)
@@ -145,6 +148,8 @@ def _layer(path: Path, options: ImportOptions) -> str | None:
             given=options.layer,
             known=", ".join(layers),
         )
+    if options.layer is None and _WAYPOINTS in layers and path.suffix.lower() == ".gpx":
+        return _WAYPOINTS
     if options.layer is None and len(layers) > 1:
         raise InvalidError(
             "The file has several layers, name one with --layer: %(known)s",

@@ -167,7 +167,8 @@ def _columns(path: Path, options: ImportOptions) -> list[str]:
         return [] if chunk is None else [str(name) for name in chunk.rows.columns]
     unpacking.require_plain(path)
     try:
-        return [str(name) for name in pyogrio.read_info(opening.address(path), layer=options.layer)["fields"]]
+        layer = opening.layer(path, options)
+        return [str(name) for name in pyogrio.read_info(opening.address(path), layer=layer)["fields"]]
     except pyogrio.errors.DataSourceError:
         return []
 
