@@ -12,6 +12,11 @@ from layers.field.asking import FindingFilter
 from layers.site import Site
 from layers.store.schema import finding, history, placement_decision
 
+_SILENT_NOUNS = ("token", "webhook", "import_profile", "job")
+_SILENT_ACTIONS = (
+    *("sign_in", "throttle", "set_password", "reset_password", "end_sessions"),
+    *("due_soon", "overdue"),
+)
 _COLUMNS = (
     "fid",
     "uuid",
@@ -92,8 +97,11 @@ def span(conn: Connection) -> tuple[datetime | None, datetime | None]:
 
 
 def data_version(conn: Connection, besides: tuple[str, ...] = ()) -> int:
-    """Return a number that rises with every change, those of some nouns left out: a line of the history."""
-    last = select(history.c.id).order_by(history.c.id.desc()).limit(1)
-    if besides:
-        last = last.where(history.c.noun.not_in(besides))
-    return int(conn.execute(last).scalar() or 0)
+    """Return a number that rises with every change, those of some nouns left out: a line of the history.
+
+    Who came in, keys, reminders and the like change nothing that is counted: what was computed stays good.
+    """
+    last = select(history.c.id).where(
+        history.c.noun.not_in((*_SILENT_NOUNS, *besides)), history.c.action.not_in(_SILENT_ACTIONS)
+    )
+    return int(conn.execute(last.order_by(history.c.id.desc()).limit(1)).scalar() or 0)

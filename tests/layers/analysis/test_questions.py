@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from layers import people, tokens
 from layers.analysis import base_map
 from layers.analysis.questions import Analyst
 from layers.errors import NotFoundError
@@ -69,6 +70,19 @@ def test_an_answer_is_kept_until_something_changes(
     assert analyst.findings(ALL) is first
     findings.put(analyst.site, inspector, report(9, 100, 200, now), now=now)
     assert len(analyst.findings(ALL)) == 7
+
+
+def test_who_comes_in_and_with_which_token_makes_no_answer_old(
+    analyst: Analyst, inspector: Account, now: datetime
+) -> None:
+    first = analyst.findings(ALL)
+    with analyst.site.store.write() as conn:
+        people.note(conn, inspector.login, "sign_in", now)
+        tokens.issue(conn, inspector.id, "phone", now=now)
+    assert analyst.findings(ALL) is first
+    with analyst.site.store.write() as conn:
+        people.change(conn, inspector.id, name="Wang", role="inspector", by=None, now=now)
+    assert analyst.findings(ALL) is not first
 
 
 def test_density_is_of_the_block_where_the_findings_are(analyst: Analyst) -> None:
