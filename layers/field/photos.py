@@ -94,10 +94,12 @@ def _fid_for(conn: Connection, account: Account, uuid: str) -> int:
 
 
 def _keep(site: "Site", sha256: str, data: bytes, picture: Picture) -> None:
-    root = folder(site)
-    shelf.keep(root, ORIGINAL, sha256, pictures.SUFFIXES[picture.media_type], data)
-    shelf.keep(root, PUBLIC, sha256, "jpg", picture.public)
-    shelf.keep(root, THUMBNAIL, sha256, "jpg", picture.thumbnail)
+    files = [
+        (ORIGINAL, pictures.SUFFIXES[picture.media_type], data),
+        (PUBLIC, "jpg", picture.public),
+        (THUMBNAIL, "jpg", picture.thumbnail),
+    ]
+    shelf.keep_all(folder(site), sha256, files)
 
 
 def _columns(picture: Picture) -> dict[str, Any]:
