@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
 from field_api import answers, described
-from field_api.service import site
+from field_api.service import site, taxonomy
 from field_api.wire.city import (
     BlockCollection,
     BlockQuery,
@@ -24,7 +24,7 @@ city = APIBlueprint("city", __name__, **described.noun("city"))
 @city.get("/categories", responses={200: Categories, **described.LIST})
 def categories(query: Nothing) -> Response:
     """Read what findings can be about, and the kinds of key points and areas, in Chinese and English."""
-    return answers.json(Categories.of(site().taxonomy))
+    return answers.json(Categories.of(taxonomy()))
 
 
 @city.get("/blocks", responses={200: BlockCollection, **described.LIST})

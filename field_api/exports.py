@@ -5,7 +5,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from field_api import answers, described
 from field_api.auth import asker
-from field_api.service import PREFIX, now, site
+from field_api.service import PREFIX, now, site, taxonomy
 from field_api.wire.exports import ByKind, ByNumber, ExportAnswer
 from field_api.wire.features import MEDIA_TYPE
 from field_api.wire.findings import FindingChoice
@@ -31,7 +31,7 @@ def export_findings(path: ByKind, query: FindingChoice) -> Response:
     CSV and GeoJSON are streamed however many they are. A longer file of another kind gets 202 and the
     address where it can be fetched when it is made.
     """
-    wanted = seen_by(asker(), query.filter(site().taxonomy))
+    wanted = seen_by(asker(), query.filter(taxonomy()))
     export = Export(kind=path.kind, wanted=wanted, speak=language.current())
     headers = {"Content-Disposition": f"attachment; filename=findings.{path.kind}"}
     form = FORMATS[path.kind]

@@ -18,43 +18,18 @@ from layers.store.schema import account, account_scope, district
 ROLES = ("inspector", "desk", "supervisor", "unit", "viewer", "admin")
 # What each role may do, within the account's areas and categories; what is in `_OF_ALL` is of the whole
 # city, and for accounts without such limits
+_INSPECTOR, _UNIT = frozenset({"report"}), frozenset({"see all"})
+_VIEWER = _UNIT | {"surroundings"}
+_DESK = _INSPECTOR | _VIEWER | {"originals", "decide", "verify"}
+_SUPERVISOR = _DESK | {"correct", "overview", "rules", "jobs", "datum"}
 _MAY: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "inspector": frozenset({"report"}),
-        "desk": frozenset({"report", "see all", "originals", "decide", "surroundings", "verify"}),
-        "supervisor": frozenset(
-            {
-                "report",
-                "see all",
-                "originals",
-                "decide",
-                "correct",
-                "overview",
-                "surroundings",
-                "verify",
-                "rules",
-                "jobs",
-                "datum",
-            }
-        ),
-        "unit": frozenset({"see all"}),
-        "viewer": frozenset({"see all", "surroundings"}),
-        "admin": frozenset(
-            {
-                "report",
-                "see all",
-                "originals",
-                "decide",
-                "correct",
-                "overview",
-                "surroundings",
-                "verify",
-                "rules",
-                "jobs",
-                "datum",
-                "accounts",
-            }
-        ),
+        "inspector": _INSPECTOR,
+        "desk": _DESK,
+        "supervisor": _SUPERVISOR,
+        "unit": _UNIT,
+        "viewer": _VIEWER,
+        "admin": _SUPERVISOR | {"accounts"},
     }
 )
 _OF_ALL = frozenset({"overview", "surroundings", "verify", "rules", "jobs", "datum", "accounts"})

@@ -123,7 +123,7 @@ def _duckdb(blocks: gpd.GeoDataFrame, xy: Floats) -> dict[str, float]:
         base = duckdb.connect()
         base.execute("LOAD spatial")
     except Exception as error:  # noqa: BLE001  # whatever is missing is what the report says
-        return {f"DuckDB spatial: not here ({str(error).splitlines()[0][:60]})": float("nan")}
+        return {f"DuckDB spatial: its extension is not here ({type(error).__name__})": float("nan")}
     base.register(
         "l", pd.DataFrame({"id": blocks["block_id"], "w": shapely.to_wkb(blocks.geometry.to_numpy())})
     )
