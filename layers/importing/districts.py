@@ -79,10 +79,6 @@ def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Lay
     )
     again = features.mark_repeats(faults, ids, table)
     table.insert(0, "source_id", ids)
-    return Layer(
-        frame=features.tidy(table[faults.good & ~again]),
-        n_read=len(rows) + len(found.refused),
-        refused=sorted(found.refused + faults.refusals(), key=lambda one: one.row),
-        columns={**found.columns, **columns},
-        skipped={"the same area again": int(again.sum())} if again.any() else {},
+    return features.layer(
+        found, columns, table, faults, again, features.repeats(again, "the same area again")
     )

@@ -15,7 +15,7 @@ from layers.errors import InvalidError
 from layers.importing import columns as names
 from layers.importing.options import ImportOptions
 from layers.importing.refusals import Faults, Refusal
-from layers.importing.vector import text
+from layers.importing.vector import Features, text
 
 IDS = ("id", "sourceid", "osmid", "globalid", "uuid", "objectid", "fid", "编号", "编码", "代码")
 # In a table of what values mean: every value that is not named
@@ -34,6 +34,29 @@ class Layer:
     refused: list[Refusal]
     columns: dict[str, str]
     skipped: dict[str, int] = field(default_factory=dict)
+
+
+def layer(  # noqa: PLR0917  what an importer knows at its end
+    found: Features,
+    columns: Mapping[str, str],
+    table: gpd.GeoDataFrame,
+    faults: Faults,
+    left_out: "pd.Series[bool]",
+    skipped: dict[str, int],
+) -> Layer:
+    """Return the rows of `table` that are neither at fault nor left out, with what became of the others."""
+    return Layer(
+        frame=tidy(table[faults.good & ~left_out]),
+        n_read=len(found.rows) + len(found.refused),
+        refused=sorted(found.refused + faults.refusals(), key=lambda one: one.row),
+        columns={**found.columns, **columns},
+        skipped=skipped,
+    )
+
+
+def repeats(again: "pd.Series[bool]", reason: str = "the same place again") -> dict[str, int]:
+    """Return how many rows were left out because they came before, by the reason that is told."""
+    return {reason: int(again.sum())} if again.any() else {}
 
 
 def match(rows: pd.DataFrame, usual: Mapping[str, Iterable[str]], options: ImportOptions) -> dict[str, str]:

@@ -83,13 +83,7 @@ def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Lay
     ids = features.source_ids(rows, columns, options, names)
     again = features.mark_repeats(faults, ids, table)
     table.insert(0, "source_id", ids)
-    return Layer(
-        frame=features.tidy(table[faults.good & ~again]),
-        n_read=len(rows) + len(found.refused),
-        refused=sorted(found.refused + faults.refusals(), key=lambda one: one.row),
-        columns={**found.columns, **columns},
-        skipped={"the same place again": int(again.sum())} if again.any() else {},
-    )
+    return features.layer(found, columns, table, faults, again, features.repeats(again))
 
 
 def _whole(n_bays: "pd.Series[float]", kinds: "pd.Series[str]") -> "pd.Series[Any]":

@@ -142,13 +142,8 @@ def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Lay
     reasons = kinds.where(~kinds.isin(KINDS)).where(~again, "the same place again")
     left_out = reasons[faults.good & reasons.notna()].value_counts()
     table.insert(0, "source_id", ids)
-    return Layer(
-        frame=features.tidy(table[faults.good & reasons.isna()]),
-        n_read=len(rows) + len(found.refused),
-        refused=sorted(found.refused + faults.refusals(), key=lambda one: one.row),
-        columns={**found.columns, **columns},
-        skipped={str(kind): int(n) for kind, n in left_out.items()},
-    )
+    skipped = {str(kind): int(n) for kind, n in left_out.items()}
+    return features.layer(found, columns, table, faults, reasons.notna(), skipped)
 
 
 def read_gates(
@@ -195,13 +190,7 @@ def read_gates(
     )
     again = features.mark_repeats(faults, owners.fillna("") + " " + ids, table)
     table.insert(0, "source_id", ids)
-    return Layer(
-        frame=features.tidy(table[faults.good & ~again]),
-        n_read=len(rows) + len(found.refused),
-        refused=sorted(found.refused + faults.refusals(), key=lambda one: one.row),
-        columns={**found.columns, **columns},
-        skipped={"the same place again": int(again.sum())} if again.any() else {},
-    )
+    return features.layer(found, columns, table, faults, again, features.repeats(again))
 
 
 def kinds_of(words: "pd.Series[str]", names: "pd.Series[str]") -> "pd.Series[str]":
