@@ -56,8 +56,8 @@ _WORKER = option(
 )
 # When certificates are renewed, the process that has the old ones answers until the next one does
 _STARTS_WITHIN_S = 30.0
-# Photos keep threads in the decoder and on the disk, others answer meanwhile; still more wait for each other
-_THREADS_PER_CORE = 4
+# SQLite lets one write at a time; more threads only wait for each other
+_THREADS_PER_CORE = 2
 
 
 @click.command(
