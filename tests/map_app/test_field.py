@@ -25,6 +25,10 @@ HERE = at(300, 203)
 @pytest.fixture
 def phone(visit: Visit) -> Watched:
     """Give an inspector's phone on a street of the town."""
+    return on_a_street(visit)
+
+
+def on_a_street(visit: Visit, **options: object) -> Watched:
     watched = visit(
         "inspector",
         "zh",
@@ -32,6 +36,7 @@ def phone(visit: Visit) -> Watched:
         has_touch=True,
         geolocation={"longitude": HERE[0], "latitude": HERE[1], "accuracy": 7},
         permissions=["geolocation"],
+        **options,
     )
     watched.open("/field")
     expect(watched.page.locator("[data-part=position]")).to_have_text("位置 ±7 m")
@@ -141,8 +146,10 @@ def wait_until_kept(page: Page) -> None:
 
 
 def test_a_large_photo_goes_in_parts_and_goes_on_where_the_network_broke(
-    phone: Watched, city: City, tmp_path: Path
+    visit: Visit, city: City, tmp_path: Path
 ) -> None:
+    # what goes through a service worker can slip past the hand that cuts the network here
+    phone = on_a_street(visit, service_workers="block")
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(jpeg("olive") + os.urandom(900_000))
     page, asked = phone.page, []
@@ -168,7 +175,7 @@ def test_a_large_photo_goes_in_parts_and_goes_on_where_the_network_broke(
     )
     report(page, "分片", photo)
     page.wait_for_function("() => told.some((text) => text.includes('正在发送照片 1/1'))")
-    page.wait_for_function("() => told.at(-1).includes('等待上报')")
+    expect(page.locator("[data-part=outbox] li")).to_contain_text("等待上报")
     assert asked == [0, 262_144, 524_288]
     (found,) = with_note(city.site, "分片")
     assert found.photos == ()
