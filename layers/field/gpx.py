@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
@@ -25,6 +25,22 @@ class Fixes:
     lat: Floats
     time: Floats
     accuracy_m: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One fix as a file has it: of which track (from 1), and what could be read, NaN where nothing could.
+
+    `texts` are longitude, latitude, time and accuracy as they stand there.
+    """
+
+    track: int
+    name: str | None
+    lon: float
+    lat: float
+    time: float
+    accuracy_m: float
+    texts: tuple[str | None, str | None, str | None, str | None]
 
 
 def read(data: bytes) -> Fixes:
@@ -49,20 +65,79 @@ def read(data: bytes) -> Fixes:
     >>> fixes.lon.tolist(), fixes.lat.tolist(), fixes.time.tolist()
     ([117.1], [39.2], [60.0])
     """
-    rows = [_fix(row, point) for row, point in enumerate(_points(data))]
+    rows = [_fix(row, one) for row, one in enumerate(said(data))]
     columns = np.array(rows, dtype=np.float64).reshape(-1, 4).T
     return Fixes(*columns)
 
 
-def _points(data: bytes) -> Iterator[Element]:
-    """Give each track point once it is complete; what has been given is let go of."""
+def said(data: bytes) -> Iterator[Said]:
+    """Give the fixes of each track of a file one after the other, also those that say too little.
+
+    Raises
+    ------
+    UnreadableFileError
+        As `read`.
+
+    Examples
+    --------
+    >>> fix = next(said(b'<gpx><trk><name>a</name><trkseg><trkpt lat="39.2" lon="x"/></trkseg></trk></gpx>'))
+    >>> fix.track, fix.name, fix.lon, fix.lat, fix.texts
+    (1, 'a', nan, 39.2, ('x', '39.2', None, None))
+    """
+    number, name = 0, None
+    for element in _elements(data):
+        if _name(element) == "trk":
+            number, name = number + 1, None
+        elif _name(element) == "name":
+            name = (element.text or "").strip() or None
+        else:
+            yield _said(number, name, element)
+
+
+def is_of_tracks(file: IO[bytes]) -> bool:
+    """Tell whether a file holds tracks and no places by themselves, which stand before them.
+
+    Raises
+    ------
+    UnreadableFileError
+        As `read`.
+
+    Examples
+    --------
+    >>> is_of_tracks(BytesIO(b'<gpx><trk><trkseg><trkpt lat="1" lon="1"/></trkseg></trk></gpx>'))
+    True
+    """
+    try:
+        for _, element in iterparse(file, events=("start",), forbid_dtd=True):
+            if _name(element) in ("wpt", "trk"):
+                return _name(element) == "trk"
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise UnreadableFileError("This is not GPX: %(reason)s", field="body", reason=error) from error
+    return False
+
+
+def _said(number: int, name: str | None, point: Element) -> Said:
+    held = {_name(part): (part.text or "").strip() for part in point.iter()}
+    texts = (point.get("lon"), point.get("lat"), held.get("time"), held.get("accuracy"))
+    lon, lat, time, accuracy = texts
+    return Said(number, name, _float(lon), _float(lat), _instant(time), _float(accuracy), texts)
+
+
+def _elements(data: bytes) -> Iterator[Element]:
+    """Give each track as it begins, its name, and its points once they are complete.
+
+    What has been given is let go of.
+    """
     depth = 0
     try:
         for event, element in iterparse(BytesIO(data), events=("start", "end"), forbid_dtd=True):
             depth += 1 if event == "start" else -1
             _refuse_other_roots(event, depth, element)
-            if event == "end" and _name(element) == "trkpt":
+            name = _name(element)
+            is_wanted = name == "trk" if event == "start" else name == "trkpt" or (name, depth) == ("name", 2)
+            if is_wanted:
                 yield element
+            if event == "end" and name == "trkpt":
                 element.clear()
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise UnreadableFileError("This is not GPX: %(reason)s", field="body", reason=error) from error
@@ -73,25 +148,26 @@ def _refuse_other_roots(event: str, depth: int, element: Element) -> None:
         raise UnreadableFileError("This is not GPX: %(reason)s", field="body", reason=_name(element)[:60])
 
 
-def _fix(row: int, point: Element) -> tuple[float, float, float, float]:
-    said = {_name(part): (part.text or "").strip() for part in point.iter()}
-    lon, lat = (_number(row, name, point.get(name)) for name in ("lon", "lat"))
-    accuracy = said.get("accuracy")
-    return lon, lat, _time(row, said.get("time")), _number(row, "accuracy", accuracy) if accuracy else np.nan
+def _fix(row: int, fix: Said) -> tuple[float, float, float, float]:
+    values = (fix.lon, fix.lat, fix.time, fix.accuracy_m)
+    for name, value, text in zip(("lon", "lat", "time", "accuracy"), values, fix.texts, strict=True):
+        if np.isnan(value) and (text or name != "accuracy"):
+            raise _wrong(row, name, text)
+    return values
 
 
-def _number(row: int, name: str, text: str | None) -> float:
+def _float(text: str | None) -> float:
     try:
         return float(text or "")
     except ValueError:
-        raise _wrong(row, name, text) from None
+        return np.nan
 
 
-def _time(row: int, text: str | None) -> float:
+def _instant(text: str | None) -> float:
     try:
         instant = datetime.fromisoformat(text or "")
     except ValueError:
-        raise _wrong(row, "time", text) from None
+        return np.nan
     known = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     return known.timestamp()
 

@@ -116,10 +116,30 @@ def _check_fixes(lonlat: Floats, time: Floats, now: datetime) -> None:
         )
 
 
+def look(site: "Site", account: Account, sent: Track, *, now: datetime) -> Outcome:
+    """Return what would become of a track, or refuse it as `put` does, and write nothing."""
+    demand(account, "report")
+    check(sent, now=now)
+    with site.store.read() as conn:
+        known = _is_known(conn, account, sent.uuid, content_hash(sent))
+    return Outcome.SAME if known else Outcome.CREATED
+
+
 def put(
-    site: "Site", account: Account, sent: Track, *, now: datetime, import_run_id: int | None = None
+    site: "Site",
+    account: Account,
+    sent: Track,
+    *,
+    now: datetime,
+    import_run_id: int | None = None,
+    by: int | None = None,
 ) -> Outcome:
-    """Take one track; the same again changes nothing.
+    """Take one track of a person; the same again changes nothing.
+
+    Parameters
+    ----------
+    by : int, optional
+        The account that hands it in, where that is not the person's own.
 
     Raises
     ------
@@ -143,7 +163,7 @@ def put(
                 if not _is_still(facts, versions.read(conn, lock=True)):
                     continue
                 geom = {"geom": shapely.LineString(fixes.lonlat)}
-                fid = _insert(conn, {**values, **geom}, now)
+                fid = _insert(conn, {**values, **geom}, by or account.id, now)
         except ConflictError:
             # its twin came in between; look again
             continue
@@ -188,12 +208,12 @@ def _values(
     }
 
 
-def _insert(conn: Connection, values: dict[str, Any], now: datetime) -> int:
+def _insert(conn: Connection, values: dict[str, Any], by: int, now: datetime) -> int:
     fid: int = conn.execute(insert(track).values(**values).returning(track.c.fid)).scalar_one()
     history.append(
         conn,
         at=now,
-        account_id=values["account_id"],
+        account_id=by,
         action="create",
         noun="track",
         noun_id=values["uuid"],

@@ -7,17 +7,17 @@ file changes nothing, and an import that was interrupted is completed by repeati
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from layers.city.taxonomy import Taxonomy
-from layers.errors import ConflictError, InvalidError, XunchaError
+from layers.errors import ConflictError, ForbiddenError, InvalidError, XunchaError
 from layers.field import findings as finding_store
 from layers.field import photos as photo_store
 from layers.field import reports, source_errors
 from layers.field import tracks as track_store
 from layers.field.findings import Outcome, Report, Told
-from layers.field.tracks import Track
-from layers.importing import findings, fitting, photos, runs, tracks
+from layers.importing import findings, fitting, photos, runs, tracks, walkers
 from layers.importing.findings import Batch
 from layers.importing.options import ImportOptions
 from layers.importing.photos import PhotoReport
@@ -25,6 +25,7 @@ from layers.importing.positions import Bounds
 from layers.importing.progress import Progress, silent
 from layers.importing.refusals import Refusal
 from layers.importing.runs import Done
+from layers.importing.tracks import Outing
 from layers.people import Account
 from layers.site import Site
 
@@ -67,14 +68,18 @@ def import_tracks(
     dry_run: bool = False,
     progress: Progress = silent,
 ) -> Done:
-    """Import a file of tracks; see `tracks.read`.  Each outing is a transaction of its own."""
-    found = tracks.read(path, options, now=now, local=site.settings.zone, progress=progress)
-    done = Done("tracks", n_read=found.n_read, refused=found.refused, columns=found.columns)
-    done.facts["n_tracks"] = len(found.tracks)
+    """Import a file of tracks; see `tracks.read`.  Each outing is a transaction of its own.
+
+    They are of `account`, unless the file or a constant `person` names somebody else.
+    """
+    read = tracks.read(path, options, now=now, local=site.settings.zone, progress=progress)
+    done = Done("tracks", n_read=read.n_read, refused=read.refused, columns=read.columns)
+    done.facts |= {"n_tracks": len(read.found), "tracks": []}
     with _run(site, account, [path], options, done, now=now, dry_run=dry_run) as intake:
-        for at, track in enumerate(found.tracks, start=1):
-            intake.take_track(track)
-            progress("taking tracks", at, len(found.tracks))
+        for at, outing in enumerate(read.found, start=1):
+            intake.take_track(outing)
+            progress("taking tracks", at, len(read.found))
+    done.refused.sort(key=lambda one: one.row)
     return done
 
 
@@ -159,18 +164,28 @@ class _Intake:
                 self.done.facts["n_date_only"] += int(batch.date_only[at])
         self.done.refused += sorted(batch.refused + refused, key=lambda one: one.row)
 
-    def take_track(self, track: Track) -> None:
+    def take_track(self, outing: Outing) -> None:
         """Take one outing."""
+        track = outing.track
         try:
+            who = walkers.find(self.walkers, outing.person) if outing.person else self.account
             if self.dry_run:
-                track_store.check(track, now=self.now)
-                self._count(Outcome.CREATED)
+                outcome = track_store.look(self.site, who, track, now=self.now)
             else:
-                self._count(
-                    track_store.put(self.site, self.account, track, now=self.now, import_run_id=self.run)
+                outcome = track_store.put(
+                    self.site, who, track, now=self.now, import_run_id=self.run, by=self.account.id
                 )
-        except (InvalidError, ConflictError) as error:
-            self.done.refused.append(Refusal(0, error, {"track": track.uuid, "n_fixes": len(track.lon)}))
+        except (InvalidError, ConflictError, ForbiddenError) as error:
+            cells = {"track": outing.name or track.uuid, "n_fixes": len(track.lon)}
+            self.done.refused.append(Refusal(outing.row, error, cells))
+            return
+        self._count(outcome)
+        self.done.facts["tracks"].append((outing, who))
+
+    @cached_property
+    def walkers(self) -> list[Account]:
+        """Return whom a file of tracks may name."""
+        return walkers.known(self.site)
 
     def take_photo(self, photo: PhotoReport) -> None:
         """Take one photo and the finding that it makes."""

@@ -16,6 +16,7 @@ from layers.importing import positions, tables, vector
 from layers.importing.options import ImportOptions
 from layers.importing.progress import Progress, silent
 from layers.importing.refusals import Refusal
+from layers.importing.vector import Apart
 
 _WGS84 = pyproj.CRS("EPSG:4326")
 
@@ -32,13 +33,18 @@ class Located:
 
 
 def tables_of(
-    path: Path, options: ImportOptions, kinds: Collection[str], progress: Progress = silent
+    path: Path,
+    options: ImportOptions,
+    kinds: Collection[str],
+    progress: Progress = silent,
+    apart: Apart | None = None,
 ) -> Iterator[Located]:
     """Yield a text table in chunks, any other format at once.
 
     Longitudes and latitudes need a frame (`options.frame`), or a reference system named by the person;
     coordinates in metres or feet are brought to WGS 84.  A file that declares degrees on WGS 84 says
-    nothing of the frame: maps drawn in China often declare it of shifted coordinates.
+    nothing of the frame: maps drawn in China often declare it of shifted coordinates.  `apart`: see
+    `vector.read`.
 
     Raises
     ------
@@ -49,7 +55,7 @@ def tables_of(
     if tables.is_text_table(path):
         yield from _of_text(path, options, progress)
     else:
-        yield _of_layer(path, options, kinds, progress)
+        yield _of_layer(path, options, kinds, progress, apart)
 
 
 def _of_text(path: Path, options: ImportOptions, progress: Progress) -> Iterator[Located]:
@@ -79,8 +85,10 @@ def _to_degrees(x: NDArray[np.float64], y: NDArray[np.float64], crs: pyproj.CRS)
     return np.column_stack([x, y])
 
 
-def _of_layer(path: Path, options: ImportOptions, kinds: Collection[str], progress: Progress) -> Located:
-    found = vector.read(path, options, kinds, progress, shift=False)
+def _of_layer(
+    path: Path, options: ImportOptions, kinds: Collection[str], progress: Progress, apart: Apart | None
+) -> Located:
+    found = vector.read(path, options, kinds, progress, shift=False, apart=apart)
     frame = _frame(options, is_degrees=found.unit == "degree")
     shapes = found.rows.geometry.to_numpy()
     xy = np.column_stack([shapely.get_x(shapes), shapely.get_y(shapes)])

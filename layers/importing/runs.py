@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 
 from layers.importing.options import ImportOptions
 from layers.importing.refusals import Refusal
 from layers.site import Site
-from layers.store.schema import import_run
+from layers.store.schema import account, import_run
 
 _BLOCK = 1 << 20
 
@@ -67,6 +67,19 @@ def digest_of(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def earlier(site: Site, kind: str, path: Path) -> dict[str, Any] | None:
+    """Return when the same file came before as this kind, and who brought it, unless that was undone."""
+    same = (import_run.c.content_hash == digest_of(path), import_run.c.kind == kind)
+    chosen = (
+        select(import_run.c.started_at, import_run.c.file_name, account.c.name)
+        .outerjoin(account, account.c.id == import_run.c.account_id)
+        .where(*same, import_run.c.undone_at.is_(None))
+    )
+    with site.store.read() as conn:
+        row = conn.execute(chosen.order_by(import_run.c.id.desc()).limit(1)).first()
+    return row and {"at": row.started_at.isoformat(), "file": row.file_name, "by": row.name}
 
 
 def begin(

@@ -1,4 +1,4 @@
-"""Files of findings that come over a page: looked at first, with every refusal and a map, then imported.
+"""Files that come over a page: looked at first, with every refusal and a map, then imported.
 
 GDAL reads what strangers made, so a worker does it and never the process that answers.
 """
@@ -6,25 +6,22 @@ GDAL reads what strangers made, so a worker does it and never the process that a
 import json
 import secrets
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import pyogrio
-
 from geo.errors import GeoError
-from layers import jobs, people, unpacking
-from layers.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError, UnreadableFileError
-from layers.field import placements
-from layers.importing import field, findings, opening, packed, profiles, refusals, tables
+from layers import jobs, people
+from layers.errors import InvalidError, NotFoundError, TooLargeError, UnreadableFileError
+from layers.importing import field, kinds, packed, profiles, runs, sights
+from layers.importing.kinds import Kind
 from layers.importing.options import ImportOptions
-from layers.importing.refusals import Refusal
 from layers.importing.runs import Done
-from layers.people import Account
+from layers.people import Account, demand
 from layers.worker import Work
 
 if TYPE_CHECKING:
@@ -37,7 +34,6 @@ KEPT = timedelta(days=1)
 SUFFIXES = (".csv", ".tsv", ".xlsx", ".geojson", ".gpkg", ".gpx", ".kml", ".zip")
 # These come several at once
 TOGETHER = (*packed.SHAPEFILE, *packed.PHOTOS)
-_REFUSED_SHOWN, _POINTS_SHOWN, _CELLS_SHOWN, _LONGEST_CELL = 100, 2000, 6, 60
 
 
 def take(site: "Site", files: Sequence[tuple[str, IO[bytes]]]) -> str:
@@ -88,12 +84,23 @@ def order(
     *,
     now: datetime,
 ) -> int:
-    """Let a worker look at a file (`LOOK`) or import it (`IMPORT`); `upload` is its `key` and `name`."""
+    """Let a worker look at a file (`LOOK`) or import it (`IMPORT`).
+
+    `upload` is its `key` and `name`, and `what` it holds (a name of `kinds`) unless it shows that itself.
+    """
     path_of(site, upload["key"])
+    what = upload.get("what", "")
+    demand(account, kinds.get(what).act if what else "jobs")
     kept = {name: value for name, value in asdict(options).items() if value}
-    payload = {"key": upload["key"], "name": upload["name"][:200], "options": kept, "account": account.id}
+    payload = {
+        "key": upload["key"],
+        "name": upload["name"][:200],
+        "what": what,
+        "options": kept,
+        "account": account.id,
+    }
     # looking twice in two ways is two jobs; importing is one whatever was clicked twice
-    way = sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest() if kind == LOOK else ""
+    way = sha256(json.dumps([what, kept], sort_keys=True).encode()).hexdigest() if kind == LOOK else ""
     name = f"{kind} {upload['key']} {way}".rstrip()
     with site.store.write() as conn:
         return jobs.put(conn, kind, payload, now=now, key=name, account_id=account.id)
@@ -109,114 +116,115 @@ def of(site: "Site", account: Account, job_id: int) -> "Job":
 
 def look(site: "Site", work: Work) -> dict[str, Any]:
     """Do the job of looking: read every row and write nothing."""
-    account, path, options = _given(site, work)
+    handed = _Handed(site, work)
     told: dict[str, Any] = {"known": []}
     try:
-        if packed.holds_photos(path):
-            return told | _look_at_photos(site, account, path, options, work)
-        told["known"] = _columns(path, options)
-        done = field.import_findings(
-            site, account, path, options, now=work.clock(), dry_run=True, progress=work.progress
-        )
-        bad = {one.row for one in done.refused}
-        told |= {**_told(done), "points": _points(site, path, options, bad)}
+        kind = handed.kind
+        told |= {"kind": kind.name, "earlier": runs.earlier(site, kind.name, handed.path)}
+        if kind.has_columns(handed.path):
+            told["layers"] = sights.layers(handed.path)
+            told["known"] = sights.columns(handed.path, handed.options)
+        told |= _LOOKS[kind.name](handed)
     except (InvalidError, UnreadableFileError, TooLargeError, GeoError) as error:
         # what is missing is said on the page, where it can be chosen
         told["error"] = jobs.told(error)
     return told
 
 
-def _look_at_photos(
-    site: "Site", account: Account, path: Path, options: ImportOptions, work: Work
-) -> dict[str, Any]:
-    paths = packed.unpacked_photos(path, most_bytes=site.settings.max_upload_bytes)
-    done = field.import_photos(
-        site, account, paths, options, now=work.clock(), dry_run=True, progress=work.progress
-    )
-    places = done.facts.get("places", [])[:_POINTS_SHOWN]
-    return {**_told(done), "kind": done.kind, "points": _in_degrees(places)}
-
-
 def bring(site: "Site", work: Work) -> dict[str, Any]:
     """Do the job of importing; begun again it adds nothing twice."""
-    account, path, options = _given(site, work)
-    if packed.holds_photos(path):
-        paths = packed.unpacked_photos(path, most_bytes=site.settings.max_upload_bytes)
-        done = field.import_photos(site, account, paths, options, now=work.clock(), progress=work.progress)
-        return {**_told(done), "kind": done.kind}
-    named = path.with_name(Path(work.payload["name"]).with_suffix(path.suffix).name or path.name)
-    if named != path:
-        # a run is listed under the name that the person knows
-        named.unlink(missing_ok=True)
-        named.hardlink_to(path)
-    done = field.import_findings(site, account, named, options, now=work.clock(), progress=work.progress)
-    return _told(done)
+    handed = _Handed(site, work)
+    return sights.told(_IMPORTS[handed.kind.name](handed, dry_run=False))
 
 
-def _given(site: "Site", work: Work) -> tuple[Account, Path, ImportOptions]:
-    with site.store.read() as conn:
-        account = people.by_id(conn, work.payload["account"])
-    if not people.may(account, "jobs"):
-        raise ForbiddenError("This account may not do that")
-    return account, path_of(site, work.payload["key"]), profiles.read(work.payload["options"])
+class _Handed:
+    """A file that somebody handed in, and how it is to be read."""
+
+    def __init__(self, site: "Site", work: Work) -> None:
+        self.site, self.work = site, work
+        with site.store.read() as conn:
+            self.account = people.by_id(conn, work.payload["account"])
+        demand(self.account, "jobs")
+        self.path = path_of(site, work.payload["key"])
+        self.options = profiles.read(work.payload["options"])
+
+    @cached_property
+    def kind(self) -> Kind:
+        """Return what the file holds, if this account may bring that."""
+        found = kinds.of(self.path, self.work.payload.get("what"))
+        demand(self.account, found.act)
+        return found
+
+    @property
+    def named(self) -> Path:
+        """Return the file under the name that the person knows: a run is listed under it."""
+        path = self.path
+        named = path.with_name(Path(self.work.payload["name"]).with_suffix(path.suffix).name or path.name)
+        if named != path:
+            named.unlink(missing_ok=True)
+            named.hardlink_to(path)
+        return named
 
 
-def _columns(path: Path, options: ImportOptions) -> list[str]:
-    if tables.is_text_table(path):
-        chunk = next(iter(tables.chunks(path, encoding=options.encoding)), None)
-        return [] if chunk is None else [str(name) for name in chunk.rows.columns]
-    unpacking.require_plain(path)
-    try:
-        layer = opening.layer(path, options)
-        return [str(name) for name in pyogrio.read_info(opening.address(path), layer=layer)["fields"]]
-    except pyogrio.errors.DataSourceError:
-        return []
+def _import_rows(handed: _Handed, *, dry_run: bool) -> Done:
+    importing = field.import_tracks if handed.kind is kinds.TRACKS else field.import_findings
+    return importing(
+        handed.site,
+        handed.account,
+        handed.path if dry_run else handed.named,
+        handed.options,
+        now=handed.work.clock(),
+        dry_run=dry_run,
+        progress=handed.work.progress,
+    )
 
 
-def _told(done: Done) -> dict[str, Any]:
+def _import_photos(handed: _Handed, *, dry_run: bool) -> Done:
+    site = handed.site
+    paths = packed.unpacked_photos(handed.path, most_bytes=site.settings.max_upload_bytes)
+    return field.import_photos(
+        site,
+        handed.account,
+        paths,
+        handed.options,
+        now=handed.work.clock(),
+        dry_run=dry_run,
+        progress=handed.work.progress,
+    )
+
+
+def _look_at_findings(handed: _Handed) -> dict[str, Any]:
+    done = _import_rows(handed, dry_run=True)
+    refused = {one.row for one in done.refused}
+    shapes = sights.of_findings(handed.site, handed.path, handed.options, refused)
+    return {**sights.told(done), "shapes": shapes}
+
+
+def _look_at_photos(handed: _Handed) -> dict[str, Any]:
+    done = _import_photos(handed, dry_run=True)
+    return {**sights.told(done), "shapes": {"points": sights.in_degrees(done.facts.get("places", []))}}
+
+
+def _look_at_tracks(handed: _Handed) -> dict[str, Any]:
+    done = _import_rows(handed, dry_run=True)
+    walked = done.facts["tracks"]
     return {
-        "n_read": done.n_read,
-        "n_added": done.n_added,
-        "n_same": done.n_same,
-        "n_refused": len(done.refused),
-        "columns": done.columns,
-        "source_errors": {name: asdict(error) for name, error in done.facts.get("fitted", {}).items()},
-        "refused": [_refused(one) for one in done.refused[:_REFUSED_SHOWN]],
+        **sights.told(done),
+        "shapes": sights.of_tracks(walked),
+        "outings": sights.outings(handed.site, walked),
     }
 
 
-def _refused(one: Refusal) -> dict[str, Any]:
-    # of a photo its name, and not where it lies here
-    shown = {k: Path(str(v)).name if k == "file" else v for k, v in one.values.items()}
-    cells = [(str(k), str(v)[:_LONGEST_CELL]) for k, v in shown.items() if k not in refusals.OURS]
-    return {
-        "row": one.row,
-        "field": one.field,
-        "reason": jobs.told(one.reason),
-        "cells": cells[:_CELLS_SHOWN],
-    }
-
-
-def _points(site: "Site", path: Path, options: ImportOptions, bad: Collection[int]) -> list[list[float]]:
-    """Return where some of the good rows lie, in WGS 84."""
-    return _in_degrees(list(islice(_places(site, path, options, bad), _POINTS_SHOWN)))
-
-
-def _in_degrees(places: Sequence[tuple[float, float, str]]) -> list[list[float]]:
-    if not places:
-        return []
-    x, y, frame = zip(*places, strict=True)
-    found: list[list[float]] = placements.lonlat_of(x, y, frame).round(6).tolist()
-    return found
-
-
-def _places(
-    site: "Site", path: Path, options: ImportOptions, bad: Collection[int]
-) -> Iterator[tuple[float, float, str]]:
-    for batch in findings.read(path, options, taxonomy=site.taxonomy, local=site.settings.zone):
-        for row, report in zip(batch.rows.index, batch.reports, strict=True):
-            if int(row) not in bad:
-                yield report.position.x, report.position.y, report.position.frame
+_LOOKS: Mapping[str, Callable[[_Handed], dict[str, Any]]] = {
+    "findings": _look_at_findings,
+    "photos": _look_at_photos,
+    "tracks": _look_at_tracks,
+}
+_IMPORTS: Mapping[str, Callable[..., Done]] = {
+    "findings": _import_rows,
+    "photos": _import_photos,
+    "tracks": _import_rows,
+}
 
 
 def forget_old(site: "Site", *, now: datetime) -> int:

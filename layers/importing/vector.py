@@ -1,6 +1,6 @@
 """Whatever GDAL or a table holds as geometry: read, checked row by row, brought to WGS 84."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ _WANTED = {
     POINTS | LINES | AREAS: "a point, a line or an area is wanted; this is %(given)s",
     POINTS | AREAS: "a point or an area is wanted; this is %(given)s",
 }
+# Makes other rows of those in a file, and says which it refuses
+Apart = Callable[[pd.DataFrame, list[Refusal]], pd.DataFrame]
 GEOMETRY = {**positions.FIELDS, "wkt": names.WKT}
 
 
@@ -57,13 +59,15 @@ def read(
     progress: Progress = silent,
     *,
     shift: bool = True,
+    apart: Apart | None = None,
 ) -> Features:
     """Read a layer whose geometries are of `kinds`.
 
     Formats: what pyogrio reads (GeoPackage, shapefile also zipped, GeoJSON, FlatGeobuf, KML, GML, …),
     GeoParquet, and CSV with a column of WKT or two of coordinates; `.gz` of any.  Heights are dropped.
     A row whose geometry is missing, empty, of another kind, broken or nowhere on Earth is refused.
-    Without `shift` longitudes and latitudes stay in the frame they came in.
+    Without `shift` longitudes and latitudes stay in the frame they came in.  `apart` makes other rows of
+    those in the file before they are looked at, and says which it refuses.
 
     Raises
     ------
@@ -78,6 +82,7 @@ def read(
     refused: list[Refusal] = []
     found: dict[str, str] = {}
     table = _table(path, options, refused, progress)
+    table = apart(table, refused) if apart else table
     if not isinstance(table, gpd.GeoDataFrame):
         table, found = with_geometry(table, options)
     crs = crs_of(table, options, path)

@@ -1,17 +1,20 @@
-"""A file of findings from a browser: looked at with its columns named, then imported."""
+"""A file from a browser: looked at with its columns named, then imported."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from layers.errors import InvalidError, XunchaError
-from layers.importing import profiles, uploads
-from layers.importing.options import FRAMES, ImportOptions
+from layers import people, teams
+from layers.errors import InvalidError
+from layers.importing import kinds, profiles, uploads, walkers
+from layers.importing.kinds import Kind
+from layers.importing.options import ImportOptions
 from layers.jobs import Job
-from layers.language import explain, gettext
-from layers.settings import SOURCE_ERRORS
-from map_app import basis
+from map_app import basis, import_words
+from map_app.import_words import Choices
 from map_app.maps import base, import_preview
 from map_app.pages import jobs
 from map_app.pages.gate import allow, visitor
@@ -19,7 +22,8 @@ from map_app.pages.maps import ground
 from map_app.pages.service import now, site
 
 blueprint = Blueprint("uploads", __name__)
-MAPPED = ("lon", "lat", "observed_at", "code", "note", "accuracy_m", "street_hint")
+# How the file as a whole is read
+_READ = ("frame", "encoding", "layer", "crs")
 
 
 @blueprint.post("/imports/upload")
@@ -29,12 +33,16 @@ def upload() -> ResponseReturnValue:
     sent = [one for one in request.files.getlist("file") if one.filename]
     if not sent:
         raise InvalidError("Choose a file", field="file")
-    profile = request.form.get("profile", "")
-    options = profiles.get(site(), "findings", profile) if profile else ImportOptions(frame=_frame())
+    what = request.form.get("what", "")
+    options = ImportOptions(frame=request.form.get("frame") or None)
+    if request.form.get("profile"):
+        # a profile is of a kind
+        what, _, profile = request.form["profile"].partition(":")
+        options = profiles.get(site(), what, profile)
     name = str(sent[0].filename)
     key = uploads.take(site(), [(str(one.filename), one.stream) for one in sent])
-    given = {"key": key, "name": name if len(sent) == 1 else f"{name} … ({len(sent)})"}
-    return _ordered(uploads.LOOK, given, options)
+    name = name if len(sent) == 1 else f"{name} … ({len(sent)})"
+    return _ordered(uploads.LOOK, {"key": key, "name": name, "what": what}, options)
 
 
 @blueprint.get("/imports/uploads/<int:job_id>")
@@ -43,22 +51,29 @@ def looked_at(job_id: int) -> ResponseReturnValue:
     allow("jobs")
     job = uploads.of(site(), visitor(), job_id)
     found = dict(job.result or {})
-    points = found.get("points") or []
-    drawn = import_preview.build(ground(), points) if points and site().network_or_none() else None
+    kind = kinds.get(str(found.get("kind") or job.payload.get("what") or "findings"))
+    shapes = found.get("shapes") or {}
+    is_drawn = any(shapes.values()) and site().network_or_none()
+    drawn = import_preview.build(ground(), shapes) if is_drawn else None
     return render_template(
         "map_app/upload.html",
         line=jobs.line(job, now()),
         name=job.payload["name"],
         found=found,
-        problem=_explained(found["error"]) if "error" in found else None,
-        refused=[{**one, "reason": _explained(one["reason"])} for one in found.get("refused", [])],
+        problem=import_words.explained(found["error"]) if "error" in found else None,
+        refused=[
+            {**one, "reason": import_words.explained(one["reason"])} for one in found.get("refused", [])
+        ],
+        earlier=_dated(found["earlier"], "at") if found.get("earlier") else None,
+        outings=[_dated(one, "begun_at", "ended_at") for one in found.get("outings", [])],
         is_look=job.kind == uploads.LOOK,
-        is_photos=found.get("kind") == "photos",
+        kind=kind,
+        kinds=kinds_of_mine(),
+        has_columns="known" in found and bool(found["known"]),
         options=profiles.read(job.payload["options"]),
-        frames=FRAMES,
-        sources=[(one, basis.source_name(one)) for one in SOURCE_ERRORS],
+        choices={name: _choices(name) for name in (*kind.constants, "frame", "encoding")},
         fitted=basis.fitted(found.get("source_errors")),
-        fields=[(one, _field_name(one)) for one in MAPPED],
+        words=import_words,
         parts=base.parts(drawn) if drawn else None,
     )
 
@@ -68,57 +83,70 @@ def again(job_id: int) -> ResponseReturnValue:
     """Look at the file again with other columns, or import it."""
     allow("jobs")
     job = uploads.of(site(), visitor(), job_id)
-    options = _options(job)
+    was = str(job.payload.get("what", ""))
+    what = request.form.get("what", was)
+    kind = kinds.get(what or str((job.result or {}).get("kind") or "findings"))
+    options = _options(job, kind, is_same=what == was)
     save_as = request.form.get("save_as", "").strip()
     if save_as:
-        profiles.keep(site(), "findings", save_as, options, by=visitor().id, now=now())
-    kind = uploads.IMPORT if request.form.get("act") == "import" else uploads.LOOK
-    return _ordered(kind, {"key": job.payload["key"], "name": job.payload["name"]}, options)
+        profiles.keep(site(), kind.name, save_as, options, by=visitor().id, now=now())
+    act = uploads.IMPORT if request.form.get("act") == "import" else uploads.LOOK
+    return _ordered(act, {"key": job.payload["key"], "name": job.payload["name"], "what": what}, options)
 
 
-def _ordered(kind: str, given: dict[str, str], options: ImportOptions) -> ResponseReturnValue:
-    job = uploads.order(site(), visitor(), kind, given, options, now=now())
+def _ordered(act: str, given: dict[str, str], options: ImportOptions) -> ResponseReturnValue:
+    job = uploads.order(site(), visitor(), act, given, options, now=now())
     return redirect(url_for(".looked_at", job_id=job), 303)
 
 
-def _frame() -> str | None:
-    return request.form.get("frame") or None
+def kinds_of_mine() -> Choices:
+    """Return what this visitor may bring in, of whatever a file does not show itself."""
+    mine = [one.name for one in kinds.CHOSEN if people.may(visitor(), one.act)]
+    return [(one, import_words.kind_name(one)) for one in mine]
 
 
-def _options(job: Job) -> ImportOptions:
-    """Return how the file is to be read: as before, with what the form says in front of it."""
-    before = profiles.read(job.payload["options"])
-    said = {name: request.form.get(f"column_{name}", "") for name in MAPPED}
-    columns = {**before.columns, **{name: column for name, column in said.items() if column}}
-    for name in MAPPED:
-        if not said[name]:
-            columns.pop(name, None)
-    code = request.form.get("all_code", "").strip()
-    own = {"code": code, "source": request.form.get("source", "")}
-    kept = {name: value for name, value in before.constants.items() if name not in own}
-    constants = {**kept, **{name: value for name, value in own.items() if value}}
-    key = request.form.get("key", "")
-    fresh = ImportOptions(frame=_frame(), key=(key,) if key else ())
-    joined = profiles.joined(before, fresh)
-    return ImportOptions(**{**_fields(joined), "columns": columns, "constants": constants})
-
-
-def _fields(options: ImportOptions) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in ImportOptions.__slots__}
-
-
-def _explained(told: dict[str, Any]) -> str:
-    return explain(XunchaError(told["message"], **told["params"]))
-
-
-def _field_name(field: str) -> str:
-    names = {
-        "lon": gettext("Longitude"),
-        "lat": gettext("Latitude"),
-        "observed_at": gettext("Observed"),
-        "code": gettext("Category code"),
-        "note": gettext("Note"),
-        "accuracy_m": gettext("Accuracy, m"),
-        "street_hint": gettext("Street"),
+def _choices(field: str) -> Choices | None:
+    """Return the values among which a field is chosen; None where it is written."""
+    known = {
+        "frame": import_words.frame_choices,
+        "encoding": import_words.encoding_choices,
+        "mode": import_words.mode_choices,
+        "source": import_words.source_choices,
+        "person": _people,
     }
-    return names[field]
+    return known[field]() if field in known else None
+
+
+def _people() -> Choices:
+    """Return whoever patrols, each with the team of today."""
+    known = walkers.known(site())
+    with site().store.read() as conn:
+        in_teams = [(one, teams.of(conn, one.id, now())) for one in known]
+    return [(one.login, f"{one.name} · {team}" if team else one.name) for one, team in in_teams]
+
+
+def _options(job: Job, kind: Kind, *, is_same: bool) -> ImportOptions:
+    """Return how the file is to be read: as before, with what the form says in front of it.
+
+    Fields of another kind are none of this one.
+    """
+    before = profiles.read(job.payload["options"])
+    columns = _said("column_", kind.mapped, before.columns if is_same else {})
+    constants = _said("all_", kind.constants, before.constants if is_same else {})
+    fresh = {name: request.form.get(name, "").strip() or None for name in _READ if name in request.form}
+    key = request.form.get("key", "")
+    values = {name: getattr(before, name) for name in ImportOptions.__slots__} | fresh
+    if "key" in request.form:
+        values["key"] = (key,) if key else ()
+    return ImportOptions(**{**values, "columns": columns, "constants": constants})
+
+
+def _said(prefix: str, names: tuple[str, ...], before: Mapping[str, str]) -> dict[str, str]:
+    """Return what a form says of fields, beside what was said before of others."""
+    own = {name: request.form.get(f"{prefix}{name}", "").strip() for name in names}
+    kept = {name: value for name, value in before.items() if name not in own}
+    return {**kept, **{name: value for name, value in own.items() if value}}
+
+
+def _dated(told: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {**told, **{name: datetime.fromisoformat(told[name]) for name in names}}

@@ -10,19 +10,24 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from layers import teams
 from layers.field.asking import FindingFilter
 from layers.field.findings import page
 from layers.importing import profiles, undoing, uploads
 from layers.people import Account
 from layers.site import Site
+from layers.store import schema
 from layers.worker import Worker, ticking
 from tests.conftest import at
 from tests.layers.field.test_evidence import exif_of, scene
 from tests.layers.importing.test_fitting import houses
+from tests.layers.importing.test_tracks_and_photos import walk
 from tests.map_app.conftest import HOSTILE
 
+FIXES = [at(20 + 7 * k, 200) for k in range(5)]
 Enter = Callable[[Account], FlaskClient]
 LON, LAT = at(90, 205)
 TABLE = (
@@ -58,7 +63,8 @@ def test_a_file_is_looked_at_mapped_imported_and_taken_back(
     assert "upload.js" in client.get(there).get_data(as_text=True)
     work(town, now)
     text = client.get(there).get_data(as_text=True)
-    assert "Nothing in the file says" in text or "Nothing says in which frame" in text
+    assert "Choose in which frame the positions are." in text
+    assert "--" not in text.split('id="jobs"')[1].split("</div>")[0]
     assert "<option>东经</option>" in text
     said = {"csrf_token": token(client), **COLUMNS, **REST, "act": "look"}
     there = client.post(there, data=said).headers["Location"]
@@ -85,7 +91,7 @@ def test_a_file_is_looked_at_mapped_imported_and_taken_back(
 def test_a_profile_reads_the_next_file(client: FlaskClient, town: Site, now: datetime) -> None:
     first = send(client).headers["Location"]
     client.post(first, data={"csrf_token": token(client), **COLUMNS, **REST, "act": "look"})
-    there = send(client, profile="热线").headers["Location"]
+    there = send(client, profile="findings:热线").headers["Location"]
     work(town, now)
     assert "1 new" in client.get(there).get_data(as_text=True)
 
@@ -95,7 +101,7 @@ def test_a_file_of_addresses_tells_how_they_lie_about_the_streets(
 ) -> None:
     lines = [f"{one['number']},{one['lon']},{one['lat']},2026-08-22 10:00," for one in houses()]
     there = send(client, text="\n".join(["编号,东经,北纬,何时,问题", *lines])).headers["Location"]
-    said = {"csrf_token": token(client), **COLUMNS, **REST, "source": "geocoded"}
+    said = {"csrf_token": token(client), **COLUMNS, **REST, "all_source": "geocoded"}
     there = client.post(there, data={**said, "act": "look"}).headers["Location"]
     work(town, now)
     text = client.get(there).get_data(as_text=True)
@@ -219,3 +225,88 @@ def test_archives_of_nothing_and_mixed_files_are_refused(
         there = sent(client, ("a.zip", data)).headers["Location"]
         work(town, now)
         assert told in client.get(there).get_data(as_text=True)
+
+
+def watch(*tracks: str) -> str:
+    return f"<gpx>{''.join(tracks)}</gpx>"
+
+
+def n_tracks(site: Site) -> list[tuple[int, int]]:
+    """Return the owner of each track, and how many pieces of street were read from all of them."""
+    with site.store.read() as conn:
+        n = conn.execute(select(func.count()).select_from(schema.coverage)).scalar_one()
+        return [(one, n) for one in conn.execute(select(schema.track.c.account_id)).scalars()]
+
+
+def test_a_walk_of_a_watch_is_looked_at_imported_once_and_taken_back(
+    client: FlaskClient, town: Site, inspector: Account, now: datetime
+) -> None:
+    with town.store.write() as conn:
+        teams.join(conn, inspector.id, "Team <1>", since=now - timedelta(days=365), now=now, by=None)
+    text = watch(walk("Morning &lt;b&gt;", 200), walk("drawn", 400, timed=False))
+    there = send(client, "watch.gpx", text).headers["Location"]
+    work(town, now)
+    seen = client.get(there).get_data(as_text=True)
+    assert "10 fixes: 1 tracks new, 0 there already, 1 refusals." in seen
+    assert "the track says where somebody went and not when" in seen
+    assert seen.split('"lines": ')[1].split("]]]")[0].count("[") == 7
+    said = {"csrf_token": token(client), "what": "tracks", "all_person": inspector.login, "all_mode": "foot"}
+    there = client.post(there, data={**said, "act": "look"}).headers["Location"]
+    work(town, now)
+    seen = client.get(there).get_data(as_text=True)
+    assert "<td>Team &lt;1&gt;</td>" in seen
+    assert "Morning &lt;b&gt; (1)" in seen
+    assert n_tracks(town) == []
+    there = client.post(there, data={**said, "act": "import"}).headers["Location"]
+    work(town, now)
+    assert "1 tracks new" in client.get(there).get_data(as_text=True)
+    ((owner, covered),) = n_tracks(town)
+    assert owner == inspector.id
+    assert covered > 0
+    again = send(client, "same.gpx", text).headers["Location"]
+    work(town, now)
+    assert "This very file was imported before" in client.get(again).get_data(as_text=True)
+    again = client.post(again, data={**said, "act": "import"}).headers["Location"]
+    work(town, now)
+    assert "0 tracks new, 1 there already" in client.get(again).get_data(as_text=True)
+    (run,) = undoing.every(town)
+    assert (run.kind, run.file_name) == ("tracks", "watch.gpx")
+    assert undoing.undo(town, run.id, by=None, now=now) == 1
+    assert n_tracks(town) == []
+
+
+def test_a_table_of_fixes_is_taken_as_tracks_when_the_page_says_so(
+    client: FlaskClient, town: Site, inspector: Account, now: datetime
+) -> None:
+    lines = [f"{lon},{lat},2026-08-22 08:00:{5 * k:02d},甲" for k, (lon, lat) in enumerate(FIXES)]
+    text = "\n".join(["东经,北纬,何时,谁", *lines])
+    there = send(client, "轨迹.csv", text, what="tracks").headers["Location"]
+    work(town, now)
+    assert "Choose in which frame the positions are." in client.get(there).get_data(as_text=True)
+    columns = {"column_lon": "东经", "column_lat": "北纬", "column_time": "何时", "column_person": "谁"}
+    said = {"csrf_token": token(client), **columns, "frame": "gcj02", "what": "tracks"}
+    there = client.post(there, data={**said, "act": "look"}).headers["Location"]
+    work(town, now)
+    seen = client.get(there).get_data(as_text=True)
+    assert "Nobody who patrols is called 甲" in seen
+    said |= {"column_person": "", "all_person": inspector.login, "save_as": "手表"}
+    there = client.post(there, data={**said, "act": "import"}).headers["Location"]
+    work(town, now)
+    with town.store.read() as conn:
+        kept = conn.execute(select(schema.track)).one()
+    assert (kept.frame, kept.account_id, kept.n_fixes) == ("gcj02", inspector.id, 5)
+    assert profiles.get(town, "tracks", "手表").columns["time"] == "何时"
+
+
+def test_a_table_in_another_encoding_is_read_when_it_is_named(
+    client: FlaskClient, town: Site, now: datetime
+) -> None:
+    there = sent(client, ("热线.csv", TABLE.encode("gb18030"))).headers["Location"]
+    work(town, now)
+    text = client.get(there).get_data(as_text=True)
+    assert "The text is not UTF-8." in text
+    assert '<option value="gb18030" selected>' in text
+    said = {"csrf_token": token(client), **REST, "encoding": "gb18030", "act": "look"}
+    there = client.post(there, data=said).headers["Location"]
+    work(town, now)
+    assert "<option>东经</option>" in client.get(there).get_data(as_text=True)

@@ -1,15 +1,19 @@
 import gzip
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import geopandas as gpd
 import pandas as pd
 import pytest
 from PIL import Image
+from shapely import LineString
 from sqlalchemy import func, select
 
+from layers import history
 from layers.errors import InvalidError, UnreadableFileError
 from layers.field import findings as store
 from layers.field.findings import FindingFilter
@@ -120,6 +124,74 @@ def test_gpx_is_an_outing_and_knows_its_frame(town: Site, take: Callable[..., Do
     done = take(gpx(tmp_path), frame=None)
     assert (done.n_read, done.n_added) == (5, 1)
     assert take(gpx(tmp_path, name="same.gpx.gz"), frame=None).n_same == 1
+
+
+def walk(name: str, at_y: float, *, timed: bool = True, n: int = 5) -> str:
+    """Return a track of a watch: a name, and fixes along a street."""
+    fixes = ""
+    for k in range(n):
+        lon, lat = at(20 + 7 * k, at_y)
+        time = f"<time>2026-08-22T08:00:{5 * k:02d}.000Z</time>" if timed else ""
+        fixes += f'<trkpt lat="{lat:.7f}" lon="{lon:.7f}"><ele>3.2</ele>{time}</trkpt>'
+    return f"<trk><name>{name}</name><trkseg>{fixes}</trkseg></trk>"
+
+
+def test_each_track_of_gpx_is_an_outing_and_each_refusal_has_its_reason(
+    town: Site, take: Callable[..., Done], tmp_path: Path
+) -> None:
+    path = tmp_path / "watch.gpx"
+    broken = walk("c", 200).replace("2026-08-22T08:00:10.000Z", "tomorrow", 1)
+    parts = [walk("a", 200), walk("drawn", 200, timed=False), walk("short", 400, n=1), broken]
+    path.write_text(f"<gpx>{''.join(parts)}</gpx>", encoding="utf-8")
+    done = take(path, frame=None)
+    assert (done.n_read, done.n_added, n_tracks(town)) == (16, 2, 2)
+    assert [(one.row, one.field, str(one.reason)) for one in done.refused] == [
+        (6, "time", "the track says where somebody went and not when"),
+        (11, "track", "the outing has fewer than two fixes"),
+        (14, "time", "tomorrow is no time we can read"),
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["geojson", "gpkg"])
+def test_a_line_with_a_time_for_each_vertex_is_an_outing_and_one_without_is_refused(
+    town: Site, take: Callable[..., Done], tmp_path: Path, suffix: str
+) -> None:
+    line = [at(20 + 7 * k, 200) for k in range(5)]
+    times = [f"2026-08-22T08:00:{5 * k:02d}Z" for k in range(5)]
+    told = times if suffix == "geojson" else json.dumps(times)
+    rows = [({"coordTimes": told, "mode": "foot"}, line), ({"coordTimes": None, "mode": "foot"}, line)]
+    path = tmp_path / f"walks.{suffix}"
+    frame = gpd.GeoDataFrame([p for p, _ in rows], geometry=[LineString(g) for _, g in rows], crs=4326)
+    frame.to_file(path, engine="pyogrio")
+    done = take(path)
+    assert (done.n_read, done.n_added, n_tracks(town)) == (6, 1, 1)
+    assert [str(one.reason) for one in done.refused] == [
+        "the line does not say when each of its points was passed"
+    ]
+    only_without = tmp_path / f"drawn.{suffix}"
+    frame.iloc[1:].to_file(only_without, engine="pyogrio")
+    done = take(only_without)
+    assert (done.n_added, len(done.refused)) == (0, 1)
+
+
+def test_a_file_says_who_walked_and_a_stranger_is_refused_with_his_track(
+    town: Site, take: Callable[..., Done], inspector: Account, tmp_path: Path
+) -> None:
+    path = table(tmp_path)
+    people = {"007": inspector.name, "8": "nobody"}
+    frame = pd.read_csv(path, dtype=str).assign(巡查员=lambda rows: rows["trip_id"].map(people))
+    frame.to_csv(path, index=False)
+    done = take(path)
+    assert (done.n_added, n_tracks(town)) == (1, 1)
+    assert [(one.row, one.values["n_fixes"], str(one.reason)) for one in done.refused] == [
+        (11, 10, "Nobody who patrols is called nobody")
+    ]
+    with town.store.read() as conn:
+        kept = conn.execute(select(schema.track)).one()
+        made = history.of(conn, "track", kept.uuid)
+    assert kept.account_id == inspector.id
+    assert [line["account_id"] for line in made] != [inspector.id]
+    assert take(path, dry_run=True).n_same == 1
 
 
 def test_gpx_with_entities_is_refused_before_they_are_expanded(

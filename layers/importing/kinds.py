@@ -1,0 +1,77 @@
+"""What files over a page may hold: who may bring it, what their columns may mean, what holds of all rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from layers import unpacking
+from layers.errors import InvalidError
+from layers.field import gpx
+from layers.importing import packed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of rows.
+
+    Attributes
+    ----------
+    act : str
+        What an account must be allowed to do.
+    mapped : tuple of str
+        Fields that a column may be named for.
+    constants : tuple of str
+        Fields that may be the same for all rows.
+    """
+
+    name: str
+    act: str = "jobs"
+    mapped: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+
+    def has_columns(self, path: Path) -> bool:
+        """Tell whether the rows of a file have columns that may be named."""
+        return bool(self.mapped) and not (self.name == "tracks" and path.suffix.lower() == ".gpx")
+
+
+_PLACE = ("lon", "lat")
+FINDINGS = Kind(
+    name="findings",
+    mapped=(*_PLACE, "observed_at", "code", "note", "accuracy_m", "street_hint"),
+    constants=("source", "code"),
+)
+PHOTOS = Kind(name="photos", constants=("code",))
+TRACKS = Kind(
+    name="tracks",
+    mapped=(*_PLACE, "time", "track", "person", "accuracy_m"),
+    constants=("person", "mode", "device"),
+)
+# By the names under which runs and profiles keep them
+KINDS: Mapping[str, Kind] = {one.name: one for one in (FINDINGS, PHOTOS, TRACKS)}
+# Those that a person chooses among; photos are seen to be photos
+CHOSEN = (FINDINGS, TRACKS)
+
+
+def get(name: str) -> Kind:
+    """Return a kind by its name, or refuse it."""
+    if name not in KINDS:
+        raise InvalidError(
+            "%(field)s: %(given)s is not known; known: %(known)s",
+            field="what",
+            given=name[:20],
+            known=", ".join(one.name for one in CHOSEN),
+        )
+    return KINDS[name]
+
+
+def of(path: Path, said: str | None) -> Kind:
+    """Return of which kind the rows of a file are: as was said, else as it shows."""
+    if said:
+        return get(said)
+    if packed.holds_photos(path):
+        return PHOTOS
+    if path.suffix.lower() == ".gpx":
+        unpacking.require_plain(path)
+        with path.open("rb") as file:
+            return TRACKS if gpx.is_of_tracks(file) else FINDINGS
+    return FINDINGS

@@ -1,0 +1,145 @@
+"""What the pages of imports call kinds, fields and choices, and what they say for a command's options."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from layers.errors import XunchaError
+from layers.field.tracks import MODES
+from layers.importing.options import FRAMES
+from layers.language import explain, gettext
+from layers.settings import SOURCE_ERRORS
+from map_app import basis
+from map_app.words import number
+
+Choices = list[tuple[str, str]]
+
+
+def kind_name(kind: str) -> str:
+    """Return what a kind of import is called."""
+    names = {
+        "osm": gettext("OpenStreetMap extract"),
+        "streets": gettext("Streets"),
+        "key_points": gettext("Key points"),
+        "districts": gettext("Areas"),
+        "findings": gettext("Findings"),
+        "tracks": gettext("Tracks"),
+        "photos": gettext("Photos"),
+        "population": gettext("Population"),
+        "kerbs": gettext("Car parks, bays and no-parking stretches"),
+    }
+    return names.get(kind, kind)
+
+
+def field_name(field: str) -> str:
+    """Return what a field is called beside the choice of its column."""
+    names = {
+        "lon": gettext("Longitude"),
+        "lat": gettext("Latitude"),
+        "observed_at": gettext("Observed"),
+        "code": gettext("Category code"),
+        "note": gettext("Note"),
+        "accuracy_m": gettext("Accuracy, m"),
+        "street_hint": gettext("Street"),
+        "time": gettext("Time of the fix"),
+        "track": gettext("Number of the track"),
+        "person": gettext("Walked by"),
+        "mode": gettext("How they moved"),
+        "device": gettext("Device"),
+        "source": gettext("Source of the position"),
+    }
+    return names.get(field, field)
+
+
+def constant_name(field: str) -> str:
+    """Return what a field is called where one value holds for all rows."""
+    names = {
+        "code": gettext("One category for all rows"),
+        "person": gettext("Walked by, unless a column says"),
+    }
+    return names.get(field) or field_name(field)
+
+
+def outcome(found: Mapping[str, Any]) -> str:
+    """Return what became of a file, or would, in a sentence."""
+    said = {
+        "read": number(found["n_read"]),
+        "good": number(found["n_added"]),
+        "same": number(found["n_same"]),
+        "refused": number(found["n_refused"]),
+    }
+    if found["kind"] == "photos":
+        return gettext("%(read)s photos: %(good)s new, %(same)s there already, %(refused)s refused.", **said)
+    if found["kind"] == "tracks":
+        return gettext(
+            "%(read)s fixes: %(good)s tracks new, %(same)s there already, %(refused)s refusals.",
+            **said,
+        )
+    return gettext("%(read)s rows: %(good)s new, %(same)s there already, %(refused)s refused.", **said)
+
+
+def frame_choices() -> Choices:
+    """Return the frames of positions with what uses them."""
+    names = {
+        "wgs84": gettext("WGS 84: GPS devices, phones, watches"),
+        "gcj02": gettext("GCJ-02: AutoNavi, Tencent"),
+        "bd09": gettext("BD-09: Baidu"),
+    }
+    return [(one, names[one]) for one in FRAMES]
+
+
+def mode_choices() -> Choices:
+    """Return how people move on patrol."""
+    names = {"foot": gettext("on foot"), "bicycle": gettext("by bicycle"), "vehicle": gettext("by car")}
+    return [(one, names[one]) for one in MODES]
+
+
+def source_choices() -> Choices:
+    """Return where positions come from."""
+    return [(one, basis.source_name(one)) for one in SOURCE_ERRORS]
+
+
+def encoding_choices() -> Choices:
+    """Return the encodings that texts come in."""
+    return [("gb18030", gettext("GBK / GB 18030: Excel in Chinese")), ("big5", "Big5"), ("utf-16", "UTF-16")]
+
+
+def explained(told: Mapping[str, Any]) -> str:
+    """Return a reason as the page says it: by what can be chosen there, not by the options of a command."""
+    own = _ON_PAGE.get(told["message"])
+    return own(told["params"]) if own else explain(XunchaError(told["message"], **told["params"]))
+
+
+_ON_PAGE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "Nothing says in which frame the positions are; name it with --frame: wgs84, gcj02 or bd09": (
+        lambda _: gettext("Choose in which frame the positions are.")
+    ),
+    "Nothing in the file says %(field)s; say it with %(advice)s": (
+        lambda params: gettext("Choose what says this: %(field)s.", field=field_name(params["field"]))
+    ),
+    "No columns of longitude and latitude found; name them, for example --column lon=… --column lat=…": (
+        lambda _: gettext("Choose the columns of longitude and latitude.")
+    ),
+    "%(file)s is not %(encoding)s text near line %(line)d; name its encoding with --encoding"
+    ", for Chinese texts often gb18030": (
+        lambda _: gettext("The text is not UTF-8. Choose its encoding: of Chinese files mostly GBK.")
+    ),
+    "%(file)s does not say its encoding and is not UTF-8; name it with --encoding"
+    ", for Chinese texts often gb18030": (
+        lambda _: gettext("The text is not UTF-8. Choose its encoding: of Chinese files mostly GBK.")
+    ),
+    "The file has several layers, name one with --layer: %(known)s": (
+        lambda _: gettext("The file holds several sheets or layers. Choose one.")
+    ),
+    "%(file)s does not say its reference system; name it with --crs, for degrees often EPSG:4326": (
+        lambda _: gettext("The file does not say its reference system. Name it, for degrees EPSG:4326.")
+    ),
+    "%(given)s is no time we can read; describe it with --date-format, as in strftime": (
+        lambda params: gettext("%(given)s is no time we can read", given=params["given"])
+    ),
+    "Row %(first)s has the same key and says something else; --key none takes both": (
+        lambda params: gettext(
+            "Row %(first)s has the same number and says something else; by the whole row both are taken",
+            first=params["first"],
+        )
+    ),
+}
