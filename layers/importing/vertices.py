@@ -27,7 +27,7 @@ def fixes_of(table: pd.DataFrame, refused: list[Refusal]) -> pd.DataFrame:
     Examples
     --------
     >>> lines = shapely.linestrings([[(0, 0), (1, 1)], [(0, 0), (2, 2)]])
-    >>> table = gpd.GeoDataFrame({"coordTimes": [["1", "2"], None]}, geometry=lines)
+    >>> table = gpd.GeoDataFrame({"coordTimes": [["1", "2"], None]}, index=[1, 2], geometry=lines)
     >>> refused = []
     >>> fixes = fixes_of(table, refused)
     >>> fixes["coordTimes"].tolist(), fixes["track"].tolist(), [one.row for one in refused]
