@@ -40,6 +40,7 @@ INTAKES = {
     "api.uploads.post_upload": Intake(JSON, 4 * KIB),
     "api.uploads.patch_upload": Intake(PART, 8192 * KIB),
     "api.checks.put_check": Intake(JSON, 64 * KIB),
+    "api.checks.put_withdrawal": Intake(JSON, 64 * KIB),
     "api.tracks.put_track": Intake(TRACK, None),
 }
 NOTHING = Intake(frozenset(), 1)

@@ -1,4 +1,4 @@
-"""Checked, nothing found: put one, read one."""
+"""Checked, nothing found: put one, read one, withdraw one."""
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -6,10 +6,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from field_api import answers, described
 from field_api.auth import asker
 from field_api.service import now, site
-from field_api.wire.checks import CheckAnswer, CheckIn
+from field_api.wire.checks import CheckAnswer, CheckIn, WithdrawalIn
 from field_api.wire.findings import named_on_the_wire
 from field_api.wire.kinds import ById
-from layers.field import access
+from layers.field import access, check_withdrawals
 from layers.field import checks as records
 from layers.field.findings import Outcome
 
@@ -32,3 +32,13 @@ def put_check(path: ById, body: CheckIn) -> Response:
 def get_check(path: ById) -> Response:
     """Read one check."""
     return answers.json(CheckAnswer.of(access.check(site(), asker(), path.id)))
+
+
+@checks.put("/checks/<uuid>/withdrawal", responses={200: CheckAnswer, **described.WRITE})
+def put_withdrawal(path: ById, body: WithdrawalIn) -> Response:
+    """Withdraw a check: it counts no more, but stays and can be read; again is answered the same.
+
+    Who made it, and desks and supervisors of its area. Who looks again says so with a new check.
+    """
+    found = check_withdrawals.withdraw(site(), asker(), path.id, reason=body.reason, now=now())
+    return answers.json(CheckAnswer.of(found))

@@ -11,7 +11,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from field_api.service import service
 from field_api.wire import checks, findings, tracks
-from field_api.wire.checks import CheckIn
+from field_api.wire.checks import CheckIn, WithdrawalIn
 from field_api.wire.errors import ErrorAnswer
 from field_api.wire.features import MEDIA_TYPE
 from field_api.wire.findings import Batch, FindingIn
@@ -34,6 +34,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     Batch.__name__: {"findings": [{"uuid": "5f0d7a52-3c1e-4d7b-8a55-1c2f9be0a6d4", **findings.EXAMPLE}]},
     TrackIn.__name__: tracks.EXAMPLE,
     CheckIn.__name__: checks.EXAMPLE,
+    WithdrawalIn.__name__: checks.EXAMPLE_WITHDRAWAL,
 }
 
 # Nothing from elsewhere and no inline script.  Swagger UI writes style attributes and has its icons inside

@@ -281,7 +281,13 @@ def _missing(told: coverage_tables.Rests) -> list[str]:
 
 
 def block_card(
-    analyst: Analyst, block_number: int, choice: CoverageChoice, now: datetime, address: Callable[[str], str]
+    analyst: Analyst,
+    block_number: int,
+    choice: CoverageChoice,
+    now: datetime,
+    *,
+    address: Callable[[str], str],
+    checks_address: Callable[[str], str] | None = None,
 ) -> dict[str, Any]:
     """Return what the map says about a block: each side, its last inspection, its target."""
     one = analyst.block(block_number)
@@ -329,7 +335,8 @@ def block_card(
         )
     )
     title = one["name"] if isinstance(one["name"], str) and one["name"] else gettext("(no name)")
-    return {"title": title, "rows": rows, "url": address(block_id)}
+    links = [(gettext("Checks made"), checks_address(block_id))] if checks_address and len(said) else []
+    return {"title": title, "rows": rows, "url": address(block_id), "links": links}
 
 
 def _side(some: pd.DataFrame, zone: ZoneInfo) -> str:

@@ -28,6 +28,7 @@ class Line:
     note: str
     number: int | None
     finding_uuid: str | None
+    check_uuid: str | None
 
 
 def kind(known: str) -> str:
@@ -58,6 +59,7 @@ def lines(done: Done) -> list[Line]:
             note=one.note or "",
             number=one.measure.id if one.measure else None,
             finding_uuid=one.finding_uuid,
+            check_uuid=one.check_uuid,
         )
         for one in done.events
     ]

@@ -76,6 +76,7 @@ ADDRESSES: dict[str, str] = {
     ),
     "api.tracks.get_track": "track",
     "api.checks.get_check": "nothing there",
+    "api.checks.put_withdrawal": "nothing there",
     **dict.fromkeys(
         [
             *("api.exports.get_export", "api.exports.get_export_file", "pages.exports.fetched"),
@@ -89,6 +90,7 @@ ADDRESSES: dict[str, str] = {
             *("api.findings.post_findings", "api.findings.put_finding", "api.tracks.put_track"),
             *("api.photos.post_photo", "api.photos.put_photo", "api.uploads.post_upload"),
             *("api.checks.put_check", "pages.field.page", "pages.field.token"),
+            *("pages.checks.listed", "pages.checks.withdraw"),
             *("pages.team_walk.gpx", "pages.team_walk.page"),
         ],
         "report",

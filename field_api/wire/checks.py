@@ -14,6 +14,7 @@ from layers.field.checks import Check
 from layers.field.reports import Position as StoredPosition
 
 Extent = Literal["place", "block"]
+EXAMPLE_WITHDRAWAL = {"reason": "wrong street"}
 EXAMPLE = {"observed_at": FINDING["observed_at"], "extent": "block", "position": FINDING["position"]}
 
 
@@ -32,6 +33,12 @@ class CheckIn(Incoming):
         return Check(uuid=str(uuid), position=self.position.record(), **known)
 
 
+class WithdrawalIn(Incoming):
+    """Why a check should not count: the wrong street was tapped, or something was there after all."""
+
+    reason: Prose | None = None
+
+
 class Stretch(Outgoing):
     """The stretch of a block that counts as inspected."""
 
@@ -39,6 +46,14 @@ class Stretch(Outgoing):
     street_name: str | None
     from_m: float
     to_m: float
+
+
+class Withdrawal(Outgoing):
+    """When, by whom and why a check was withdrawn."""
+
+    at: datetime
+    by: str
+    reason: str | None
 
 
 class CheckAnswer(Outgoing):
@@ -54,6 +69,7 @@ class CheckAnswer(Outgoing):
     location: Location
     p_block: float | None = Field(description="Probability of the likeliest block")
     stretch: Stretch | None = Field(description="Null where the block is in doubt: it does not count")
+    withdrawn: Withdrawal | None = Field(description="It counts no more; null while it stands")
 
     @classmethod
     def of(cls, found: dict[str, Any]) -> "CheckAnswer":
@@ -66,4 +82,8 @@ class CheckAnswer(Outgoing):
             ends = {f"{end}_m": found[f"{end}_mm"] / 1000 for end in ("from", "to")}
             stretch = {"block_id": found["block_id"], "street_name": found["street_name"], **ends}
         location = {"lon": found["geom"].x, "lat": found["geom"].y}
-        return cls.model_validate({**found, "position": position, "location": location, "stretch": stretch})
+        withdrawn = None
+        if found["withdrawn_at"] is not None:
+            withdrawn = {name: found[f"withdrawn_{name}"] for name in ("at", "by", "reason")}
+        derived = {"position": position, "location": location, "stretch": stretch, "withdrawn": withdrawn}
+        return cls.model_validate({**found, **derived})

@@ -32,6 +32,7 @@ class Event:
     note: str | None = None
     measure: Measure | None = None
     finding_uuid: str | None = None
+    check_uuid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,9 +78,15 @@ def _checks(analyst: "Analyst", block_ids: Sequence[str]) -> list[Event]:
     here = known[known["block_id"].isin(block_ids)].drop_duplicates("recording")
     with analyst.site.store.read() as conn:
         names = {row.id: row.name for row in conn.execute(select(account.c.id, account.c.name))}
+    columns = (here["started_at"], here["account_id"].tolist(), here["recording"].tolist())
     return [
-        Event(kind="check", on=_day(analyst, at), by=names.get(by, ""))
-        for at, by in zip(here["started_at"], here["account_id"].tolist(), strict=True)
+        Event(
+            kind="check",
+            on=_day(analyst, at),
+            by=names.get(by, ""),
+            check_uuid=recording.removeprefix("check:"),
+        )
+        for at, by, recording in zip(*columns, strict=True)
     ]
 
 

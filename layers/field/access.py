@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import shapely
 from sqlalchemy import select
 
+from geo.crs import LonLat
 from layers.errors import NotFoundError
 from layers.field import checks, findings, photos, tracks
 from layers.field.records import Finding
@@ -36,11 +38,23 @@ def track(site: "Site", account: Account, uuid: str) -> dict[str, Any]:
 
 
 def check(site: "Site", account: Account, uuid: str) -> dict[str, Any]:
-    """Return what is stored of one check; one of a colleague is answered as if it were not there."""
+    """Return what is stored of one check; one of a colleague is answered as if it were not there.
+
+    Desks and supervisors see those of their areas.
+    """
     found = checks.get(site, uuid)
-    if account.id != found["account_id"] and not (may(account, "originals") and not account.scope.is_limited):
+    if account.id != found["account_id"] and not _oversees(site, account, found["geom"]):
         raise NotFoundError("There is no check %(uuid)s", uuid=uuid)
     return found
+
+
+def _oversees(site: "Site", account: Account, place: shapely.Point) -> bool:
+    """Tell whether an account looks after others' records there, whatever their category."""
+    if not may(account, "originals") or account.scope.categories:
+        return False
+    areas = set(account.scope.districts)
+    at = LonLat(shapely.get_coordinates(place))
+    return not areas or not areas.isdisjoint(site.districts.containing(at)[1])
 
 
 def photo(site: "Site", account: Account, sha256: str, *, thumbnail: bool = False) -> Path:

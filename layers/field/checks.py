@@ -1,6 +1,7 @@
-"""Checked, nothing found: what somebody says to have looked at, taken once and for ever.
+"""Checked, nothing found: what somebody says to have looked at, taken once and kept for ever.
 
-A check counts as an inspection of both sides of a stretch of a block, like what a track covers.
+A check counts as an inspection of both sides of a stretch of a block, like what a track covers, until it is
+withdrawn (`layers.field.check_withdrawals`).
 """
 
 import hashlib
@@ -33,7 +34,7 @@ from layers.field.reports import (
 )
 from layers.people import Account, demand, may
 from layers.store import frames
-from layers.store.schema import check_stretch, street_check
+from layers.store.schema import account, check_stretch, check_withdrawal, street_check
 from layers.store.types import to_millisecond, to_text
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def derive(site: "Site") -> int:
     network = site.network_or_none(facts)
     if network is None:
         return 0
-    own = _own(network.version, int(facts["datum"]))
+    own = on_streets(network.version, int(facts["datum"]))
     there = select(check_stretch.c.id).where(check_stretch.c.check_id == street_check.c.fid, own).exists()
     with site.store.read() as conn:
         rows = pd.DataFrame(
@@ -184,7 +185,8 @@ def derive(site: "Site") -> int:
     return n
 
 
-def _own(version: int, datum: int) -> ColumnElement[bool]:
+def on_streets(version: int, datum: int) -> ColumnElement[bool]:
+    """Return the condition that a stretch is of these streets and corrections, as read today."""
     return and_(
         check_stretch.c.network_version == version,
         check_stretch.c.datum == datum,
@@ -241,7 +243,8 @@ def table(site: "Site") -> pd.DataFrame:
             check_stretch.c.to_mm,
         )
         .join(check_stretch, check_stretch.c.check_id == street_check.c.fid)
-        .where(_own(network.version, int(facts["datum"])), check_stretch.c.block_id.is_not(None))
+        .where(on_streets(network.version, int(facts["datum"])), check_stretch.c.block_id.is_not(None))
+        .where(~_withdrawn())
     )
     with site.store.read() as conn:
         rows = pd.DataFrame(frames.read(conn, chosen.order_by(street_check.c.fid)))
@@ -253,22 +256,42 @@ def table(site: "Site") -> pd.DataFrame:
     return found.assign(account_id=rows.set_index("check_id")["account_id"].reindex(found["recording"]).array)
 
 
-def version(site: "Site") -> tuple[int, int]:
+def _withdrawn() -> ColumnElement[bool]:
+    """Return the condition that a check was taken back."""
+    of = check_withdrawal.c.check_id == street_check.c.fid
+    return select(check_withdrawal.c.id).where(of).exists()
+
+
+def version(site: "Site") -> tuple[int, int, int]:
     """Return what changes whenever `table` does, on the same streets."""
     with site.store.read() as conn:
         last = conn.execute(select(func.max(street_check.c.fid))).scalar()
-    return int(last or 0), int(site.facts()["datum"])
+        withdrawn = conn.execute(select(func.max(check_withdrawal.c.id))).scalar()
+    return int(last or 0), int(withdrawn or 0), int(site.facts()["datum"])
 
 
 def get(site: "Site", uuid: str) -> dict[str, Any]:
-    """Return one check as it came, with its stretch on the newest streets, None before there are any."""
+    """Return one check as it came, with its stretch on the newest streets, None before there are any.
+
+    And, if it was withdrawn, when, by whom and why: `withdrawn_at, withdrawn_by, withdrawn_reason`.
+    """
     facts = site.facts()
     on = and_(
         check_stretch.c.check_id == street_check.c.fid,
-        _own(int(facts["network"]), int(facts["datum"])),
+        on_streets(int(facts["network"]), int(facts["datum"])),
     )
     columns = [check_stretch.c[name] for name in ("block_id", "street_name", "p_block", "from_mm", "to_mm")]
-    joined: Select[Any] = select(street_check, *columns).outerjoin(check_stretch, on)
+    taken_back = (
+        check_withdrawal.c.at.label("withdrawn_at"),
+        account.c.name.label("withdrawn_by"),
+        check_withdrawal.c.reason.label("withdrawn_reason"),
+    )
+    joined: Select[Any] = (
+        select(street_check, *columns, *taken_back)
+        .outerjoin(check_stretch, on)
+        .outerjoin(check_withdrawal, check_withdrawal.c.check_id == street_check.c.fid)
+        .outerjoin(account, account.c.id == check_withdrawal.c.account_id)
+    )
     with site.store.read() as conn:
         row = conn.execute(joined.where(street_check.c.uuid == uuid)).mappings().first()
     if row is None:

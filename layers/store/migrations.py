@@ -258,6 +258,11 @@ def take_populations_back(conn: Connection) -> None:
     add_tables(conn, schema.population_withdrawn)
 
 
+def take_checks_back(conn: Connection) -> None:
+    """Let a check be withdrawn."""
+    add_tables(conn, schema.check_withdrawal)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -289,6 +294,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(27, "reminders", remind),
     Migration(28, "verified ways", verify_ways),
     Migration(29, "populations taken back", take_populations_back),
+    Migration(30, "checks withdrawn", take_checks_back),
 )
 
 

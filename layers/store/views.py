@@ -100,6 +100,24 @@ FROM district a LEFT JOIN word w ON w.topic = 'district' AND w.key = a.level
 WHERE a.removed_at IS NULL
 """
 
+# Checked, nothing found: what still counts, and what was withdrawn
+_CHECKS = f"""
+SELECT c.fid AS id, c.geom, c.uuid,
+    CASE WHEN w.id IS NOT NULL THEN 'withdrawn' WHEN s.block_id IS NULL THEN 'in_doubt'
+        ELSE 'counts' END AS status,
+    CASE WHEN w.id IS NOT NULL THEN '已撤回' WHEN s.block_id IS NULL THEN '道路存疑，不计入'
+        ELSE '计入巡查' END AS status_zh,
+    who.name AS checked_by, c.observed_at, c.extent, s.street_name AS street, s.block_id,
+    s.from_mm / 1000.0 AS from_m, s.to_mm / 1000.0 AS to_m, c.note,
+    w.at AS withdrawn_at, by_whom.name AS withdrawn_by, w.reason AS withdrawn_reason
+FROM street_check c
+JOIN account who ON who.id = c.account_id
+LEFT JOIN check_stretch s ON s.id = (SELECT max(x.id) FROM check_stretch x
+    WHERE x.check_id = c.fid AND x.network_version = {_NEWEST})
+LEFT JOIN check_withdrawal w ON w.check_id = c.fid
+LEFT JOIN account by_whom ON by_whom.id = w.account_id
+"""
+
 # What of each side was inspected, and when last; the line is that of the whole block
 _COVERAGE = f"""
 SELECT b.fid AS id, b.geom, b.block_id, b.name AS street, b.class, b.length_m, c.side, c.last_inspected_at,
@@ -121,6 +139,7 @@ VIEWS = {
     "key_points_view": ("GEOMETRY", _KEY_POINTS),
     "districts_view": ("MULTIPOLYGON", _DISTRICTS),
     "coverage_view": ("LINESTRING", _COVERAGE),
+    "checks_view": ("POINT", _CHECKS),
 }
 
 

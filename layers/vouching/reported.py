@@ -15,7 +15,7 @@ from layers.field.checks import Check
 from layers.field.reports import Position, Report
 from layers.importing.undoing import kept_as
 from layers.store import blobs
-from layers.store.schema import account, datum_correction, finding, street_check
+from layers.store.schema import account, check_withdrawal, datum_correction, finding, street_check
 from layers.store.types import to_millisecond
 from layers.vouching.deviations import Deviation, compare, differing, lines, seal_of
 
@@ -42,9 +42,10 @@ class _Told:
 
 
 def deviations(conn: Connection) -> Iterator[Deviation]:
-    """Give the findings and checks that are not what the history says of them."""
+    """Give the findings, checks and withdrawals that are not what the history says of them."""
     yield from _of(conn, "finding", finding, _findings(conn))
     yield from _of(conn, "check", street_check, _checks(conn))
+    yield from _withdrawals(conn)
 
 
 def _findings(conn: Connection) -> dict[str, _Told]:
@@ -80,6 +81,23 @@ def _follow(told: dict[str, _Told], line: Row[Any]) -> None:
 def _checks(conn: Connection) -> dict[str, _Told]:
     made = lines(conn, "check", ("create",))
     return {line.noun_id: _Told(line.noun_id, line.account_id, seal_of(line)) for line in made}
+
+
+def _withdrawals(conn: Connection) -> Iterator[Deviation]:
+    """Give the withdrawals of checks that are not what the history says of them."""
+    told = {line.noun_id: line for line in lines(conn, "check", ("withdraw",))}
+    table = check_withdrawal
+    rows = conn.execute(
+        select(table, street_check.c.uuid).join(street_check, street_check.c.fid == table.c.check_id)
+    )
+    there = {row.uuid: row for row in rows}
+    for uuid, row in there.items():
+        line = told.get(uuid)
+        if line is not None:
+            held = {"account_id": row.account_id == line.account_id, "at": row.at == to_millisecond(line.at)}
+            held["reason"] = line.erased_at is not None or row.reason == line.details.get("reason")
+            yield from differing("check withdrawal", uuid, held)
+    yield from compare("check withdrawal", there, told)
 
 
 def _of(conn: Connection, noun: str, table: Table, told: Mapping[str, _Told]) -> Iterator[Deviation]:

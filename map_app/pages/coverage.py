@@ -13,9 +13,11 @@ from layers.analysis import coverage_sides, coverage_tables
 from layers.analysis.coverage_choice import SHIFTS
 from layers.exporting import coverage as exporting
 from layers.language import gettext
+from layers.people import may
 from map_app import charts, coverage_words
 from map_app.maps import coverage as coverage_map
 from map_app.pages import coverage_filters, filters, json
+from map_app.pages.gate import visitor
 from map_app.pages.service import analyst, now, site
 from map_app.words import CoverageChoice, number
 
@@ -60,9 +62,14 @@ def card(number: int) -> Response:
             number,
             _choice(),
             now(),
-            lambda block_id: url_for("pages.findings.listed", block=block_id),
+            address=lambda block_id: url_for("pages.findings.listed", block=block_id),
+            checks_address=_checks_of if may(visitor(), "report") else None,
         )
     )
+
+
+def _checks_of(block_id: str) -> str:
+    return url_for("pages.checks.listed", block=block_id)
 
 
 @blueprint.get("/files/coverage.<kind>")
@@ -108,6 +115,7 @@ def tables() -> ResponseReturnValue:
         pairs=_pairs(choice),
         overdue=_overdue(choice),
         files=coverage_filters.files(),
+        sees_checks=may(visitor(), "report"),
         basis=coverage_words.basis_of(analyst(), choice.asked, now()),
     )
 

@@ -22,6 +22,7 @@ from layers.language import current, gettext
 from map_app import assets, legend
 from map_app.maps import base
 from map_app.maps.base import CityMap
+from map_app.pages import checks
 from map_app.pages.gate import allow, visitor
 from map_app.pages.maps import archive, ground
 from map_app.pages.service import analyst, now, site
@@ -59,6 +60,7 @@ def page() -> ResponseReturnValue:
                 "language": "zh-CN" if current() == "zh" else current(),
             },
             "texts": _texts(),
+            "reasons": checks.reasons(),
         },
     )
 
@@ -103,6 +105,11 @@ def _texts() -> dict[str, str]:
         "check": gettext("Checked, nothing found"),
         "checkReceived": gettext("Counted as inspected"),
         "checkDoubtful": gettext("Not clear which street: it does not count. Tap the place on the map."),
+        "withdraw": gettext("Withdraw"),
+        "keepCheck": gettext("Keep it"),
+        "withdrawing": gettext("being withdrawn"),
+        "withdrawn": gettext("Withdrawn: it does not count"),
+        "withdrawalOfCheck": gettext("Withdrawal of a check"),
         "photo": gettext("sending photo"),
         "waiting": gettext("waiting to be sent"),
         "refused": gettext("refused"),

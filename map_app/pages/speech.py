@@ -61,6 +61,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     report = (("pages.field.page", gettext("Report")), ("pages.phone.page", gettext("On a phone")))
     planned = ("pages.patrol_plan.page", gettext("Patrol plan"))
     walk = ("pages.team_walk.page", gettext("My team's walk"))
+    checked = ("pages.checks.listed", gettext("Checks made"))
     parked = ("pages.parking.page", gettext("Parking in numbers"))
     work = ("pages.jobs.page", gettext("Background work"))
     imports = ("pages.imports.page", gettext("Imports"))
@@ -72,7 +73,7 @@ def navigation() -> list[tuple[str, list[tuple[str, str]]]]:
     patrols = [
         ("pages.coverage.tables", gettext("Coverage in numbers")),
         *_for("overview", planned, parked),
-        *_for("report", walk),
+        *_for("report", walk, checked),
         ("pages.targets.page", gettext("Targets")),
     ]
     groups = [

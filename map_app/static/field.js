@@ -19,6 +19,7 @@
     told: (item, answer) => {
       if (item.kind === "finding") showAnswer(answer);
       if (item.kind === "check") showChecked(answer);
+      if (item.kind === "withdrawal") showWithdrawn(answer);
     },
   });
 
@@ -112,7 +113,39 @@
   function showChecked(answer) {
     const stretch = answer.stretch;
     const street = stretch ? `${stretch.street_name || texts.noName} · ${Math.round(stretch.to_m - stretch.from_m)} m` : texts.checkDoubtful;
-    addAnswer(texts.checkReceived, [[texts.street, street]]);
+    const box = addAnswer(texts.checkReceived, [[texts.street, street]]);
+    box.dataset.check = answer.uuid;
+    if (answer.withdrawn) showWithdrawn(answer);
+    else box.append(withdrawing(answer.uuid));
+  }
+
+  // One tap asks why, the next sends it: through the outbox, like what it takes back
+  function withdrawing(check) {
+    const box = xuncha.element("p", { class: "withdraw" });
+    const ask = () => box.replaceChildren(
+      ...settings.reasons.map((reason) => xuncha.element("button", { type: "button", class: "button small quiet", onclick: () => withdraw(check, reason, box) }, reason)),
+      xuncha.element("button", { type: "button", class: "link", onclick: offer }, texts.keepCheck),
+    );
+    const offer = () => box.replaceChildren(xuncha.element("button", { type: "button", class: "link", "data-withdraw": check, onclick: ask }, texts.withdraw));
+    offer();
+    return box;
+  }
+
+  // The id sorts right behind that of the check, so that it is never sent before it
+  async function withdraw(check, reason, box) {
+    box.replaceChildren(texts.withdrawing);
+    await kept.put({ id: `${check}-withdrawal`, kind: "withdrawal", check, account: settings.sending.account, body: { reason }, created: Date.now() });
+    await showOutbox();
+    await send();
+  }
+
+  function showWithdrawn(answer) {
+    const box = part("answers").querySelector(`[data-check="${answer.uuid}"]`);
+    if (!box) return say(texts.withdrawn);
+    box.classList.add("withdrawn");
+    box.querySelector("h3").textContent = texts.withdrawn;
+    const asked = box.querySelector(".withdraw");
+    if (asked) asked.remove();
   }
 
   async function report(event) {
@@ -161,19 +194,21 @@
     counter.className = items.length ? "unsent some" : "unsent";
     counter.dataset.n = String(items.length);
     part("outbox-tools").hidden = !items.length;
-    part("outbox").replaceChildren(...items.map(line));
+    part("outbox").replaceChildren(...items.map((item) => line(item, items)));
   }
 
-  function line(item) {
+  function line(item, items) {
     const what = named(item);
     const when = new Date(item.created).toLocaleTimeString(settings.sending.language, { hour: "2-digit", minute: "2-digit" });
     const row = xuncha.element("li", { class: item.refused ? "refused" : "" }, xuncha.element("b", {}, what), ` ${when}`, xuncha.element("small", {}, state(item)));
+    if (item.kind === "check" && item.account === settings.sending.account && !items.some((one) => one.check === item.id)) row.append(withdrawing(item.id));
     if (item.refused) row.append(xuncha.element("button", { type: "button", class: "link", onclick: () => outbox.again(item.id) }, texts.again));
     return row;
   }
 
   function named(item) {
     if (item.kind === "track") return `${texts.track} · ${item.body.fixes.length}`;
+    if (item.kind === "withdrawal") return texts.withdrawalOfCheck;
     return item.kind === "check" ? texts.check : settings.names[item.body.code] || item.body.code;
   }
 
@@ -199,6 +234,7 @@
     const box = xuncha.element("article", { class: "understood" }, xuncha.element("h3", {}, title), xuncha.rows(rows));
     part("answers").prepend(box);
     while (part("answers").children.length > 3) part("answers").lastChild.remove();
+    return box;
   }
 
   function say(text) {

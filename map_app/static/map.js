@@ -134,6 +134,7 @@
     if (details.photo) box.append(xuncha.element("img", { class: "photo", src: details.photo, alt: "", loading: "lazy" }));
     box.append(xuncha.rows(details.rows));
     if (details.url) box.append(xuncha.element("a", { class: "button small", href: details.url }, xuncha.text(action)));
+    for (const [text, href] of details.links || []) box.append(xuncha.element("a", { class: "button small quiet", href }, text));
   };
 
   xuncha.fetchCard = async function (box, url, action, query) {

@@ -91,7 +91,20 @@
       throw new LoggedOut();
     }
 
+    // Of a check that the server refused, or was never asked to keep, nothing is left to withdraw
+    async function sendWithdrawal(item) {
+      try {
+        const answer = await ask(item, `/checks/${item.check}/withdrawal`, "PUT", JSON.stringify(item.body), "application/json");
+        options.told(item, answer);
+      } catch (error) {
+        if (!(error instanceof Refused) || error.status !== 404) throw error;
+        await kept.remove(item.check);
+      }
+      await kept.remove(item.id);
+    }
+
     async function sendOne(item) {
+      if (item.kind === "withdrawal") return sendWithdrawal(item);
       if (!item.taken) {
         const answer = await ask(item, `/${item.kind}s/${item.id}`, "PUT", JSON.stringify(item.body), "application/json");
         item.taken = true;

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 from layers import checking, forgetting, people
-from layers.field import checks, decisions, edits, findings, photos, tracks, twins
+from layers.field import check_withdrawals, checks, decisions, edits, findings, photos, tracks, twins
 from layers.field.checks import Check
 from layers.field.findings import Position
 from layers.field.tracks import Track
@@ -22,7 +22,7 @@ from tests.conftest import at, report
 from tests.layers.field.test_photos import jpeg
 
 ONE, EDITED, GONE, TWIN, DOUBTFUL = (str(UUID(int=number, version=4)) for number in range(1, 6))
-CHECK, TRACK = (str(UUID(int=number, version=4)) for number in (11, 12))
+CHECK, TRACK, WRONG = (str(UUID(int=number, version=4)) for number in (11, 12, 13))
 
 
 def add_track(site: Site, whose: Account, now: datetime) -> None:
@@ -47,6 +47,8 @@ def worked_on(town: Site, inspector: Account, supervisor: Account, now: datetime
     lon, lat = at(300, 201)
     position = Position(x=lon, y=lat, frame="wgs84", accuracy_m=9, accuracy_kind="r68")
     checks.put(town, inspector, Check(uuid=CHECK, observed_at=now, position=position), now=now)
+    checks.put(town, inspector, Check(uuid=WRONG, observed_at=now, position=position), now=now)
+    check_withdrawals.withdraw(town, inspector, WRONG, reason="wrong street", now=now)
     add_track(town, inspector, now)
     return town
 
@@ -121,6 +123,15 @@ OTHERS = {
     "fixes": ("UPDATE track SET fixes = '1'", ("track", "changed", ("report",))),
     "no check": ("DELETE FROM street_check", ("check", "missing", ())),
     "check": ("UPDATE street_check SET extent = 'block'", ("check", "changed", ("report",))),
+    "no withdrawal": ("DELETE FROM check_withdrawal", ("check withdrawal", "missing", ())),
+    "withdrawal": (
+        "UPDATE check_withdrawal SET reason = 'other'",
+        ("check withdrawal", "changed", ("reason",)),
+    ),
+    "other check withdrawn": (
+        f"UPDATE check_withdrawal SET check_id = (SELECT fid FROM street_check WHERE uuid = '{CHECK}')",
+        ("check withdrawal", "added", ()),
+    ),
     "photo": ("UPDATE photo SET sha256 = 'other'", ("photo", "added", ())),
     "role of photo": ("UPDATE photo SET role = 'close'", ("photo", "changed", ("role",))),
 }
@@ -130,7 +141,7 @@ OTHERS = {
 def test_other_records_changed_past_the_program_are_named(worked_on: Site, name: str) -> None:
     statement, found = OTHERS[name]
     freed = {
-        "no check": ("DELETE FROM check_stretch",),
+        "no check": ("DELETE FROM check_stretch", "DELETE FROM check_withdrawal"),
     }.get(name, ())
     behind_our_back(worked_on, *freed, statement)
     assert found in [(noun, what, fields) for noun, _, what, fields in told(worked_on)]

@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import func, select
 
-from layers.field import findings
+from layers.field import coverage, findings
 from layers.field.asking import FindingFilter
 from layers.field.findings import Finding
 from layers.site import Site
-from layers.store.schema import street_check, track
+from layers.store.schema import check_withdrawal, street_check, track
 from tests.conftest import at
 from tests.field_api.test_photos import jpeg
 from tests.map_app.conftest import HOSTILE, City, Watched
@@ -126,6 +126,66 @@ def test_a_check_without_a_network_is_sent_later_and_counts_once(phone: Watched,
     with city.site.store.read() as conn:
         assert conn.execute(select(func.count()).select_from(street_check)).scalar_one() == 1
     phone.shot("field-check-phone-zh")
+
+
+def test_a_check_on_the_wrong_street_is_withdrawn_from_its_answer(phone: Watched, city: City) -> None:
+    page = phone.page
+    page.tap("[data-check=block]")
+    answer = page.locator(".understood")
+    answer.locator("[data-withdraw]").tap()
+    expect(answer.get_by_text("不撤回")).to_be_visible()
+    phone.shot("field-withdraw-phone-zh")
+    answer.get_by_role("button", name="点错路段").tap()
+    expect(answer).to_contain_text("已撤回，不计入巡查")
+    expect(answer.locator("[data-withdraw]")).to_have_count(0)
+    n_unsent(page, 0)
+    assert withdrawn(city.site)[-1] == "点错路段"
+    uuid = answer.get_attribute("data-check")
+    assert f"check:{uuid}" not in set(coverage.intervals(city.site)["recording"])
+    phone.check()
+
+
+def test_a_check_is_withdrawn_before_there_is_a_network(phone: Watched, city: City) -> None:
+    page = phone.page
+    wait_until_kept(page)
+    phone.context.set_offline(True)
+    page.tap("[data-check=block]")
+    n_unsent(page, 1)
+    page.locator("[data-part=outbox] [data-withdraw]").tap()
+    page.locator("[data-part=outbox]").get_by_role("button", name="没有全部看到").tap()
+    n_unsent(page, 2)
+    expect(page.locator("[data-part=outbox] li").nth(1)).to_contain_text("撤回查看记录")
+    page.reload()
+    n_unsent(page, 2)
+    phone.context.set_offline(False)
+    n_unsent(page, 0)
+    expect(page.locator(".understood")).to_contain_text("已撤回，不计入巡查")
+    assert withdrawn(city.site)[-1] == "没有全部看到"
+
+
+def test_of_a_check_that_the_server_refuses_nothing_is_left(phone: Watched, city: City) -> None:
+    page, before = phone.page, withdrawn(city.site)
+    wait_until_kept(page)
+    phone.context.set_offline(True)
+    page.tap("[data-check=place]")
+    page.locator("[data-part=outbox] [data-withdraw]").tap()
+    page.locator("[data-part=outbox]").get_by_role("button", name="点错路段").tap()
+    n_unsent(page, 2)
+    page.evaluate(
+        """async () => {
+            const [check] = await xuncha.kept.items();
+            check.body.extent = "city";
+            await xuncha.kept.put(check);
+        }"""
+    )
+    phone.context.set_offline(False)
+    n_unsent(page, 0)
+    assert withdrawn(city.site) == before
+
+
+def withdrawn(site: Site) -> list[str | None]:
+    with site.store.read() as conn:
+        return list(conn.execute(select(check_withdrawal.c.reason).order_by(check_withdrawal.c.id)).scalars())
 
 
 def wait_until_kept(page: Page) -> None:

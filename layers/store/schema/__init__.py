@@ -374,6 +374,7 @@ track = Table(
 )
 
 from layers.store.schema.account_scope import account_scope as account_scope  # noqa: E402
+from layers.store.schema.check_withdrawal import check_withdrawal as check_withdrawal  # noqa: E402
 from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402
 from layers.store.schema.datum_correction import datum_correction as datum_correction  # noqa: E402
 from layers.store.schema.finding_link import finding_link as finding_link  # noqa: E402

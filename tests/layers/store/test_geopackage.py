@@ -45,6 +45,7 @@ VIEWS = {
     "key_points_view": "Unknown",
     "districts_view": "MultiPolygon",
     "coverage_view": "LineString",
+    "checks_view": "Point",
 }
 
 

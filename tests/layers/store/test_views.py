@@ -10,11 +10,13 @@ from sqlalchemy import make_url, text
 
 from layers import forgetting
 from layers.city.taxonomy import Category, name_for_site
-from layers.field import decisions, edits, findings
+from layers.field import check_withdrawals, checks, decisions, edits, findings
+from layers.field.checks import Check
+from layers.field.reports import Position
 from layers.people import Account
 from layers.site import Site
 from layers.store import styles, views
-from tests.conftest import report
+from tests.conftest import at, report
 
 PLACED, DOUBTFUL, OUTSIDE, WITHDRAWN = (report(n, 0, 0, datetime.now()).uuid for n in (1, 2, 3, 4))
 
@@ -136,3 +138,22 @@ def test_who_is_forgotten_is_not_named_in_a_view(lived_in: Site, inspector: Acco
     forgetting.erase(lived_in, inspector.id, by=None, now=now)
     names = {row["reported_by"] for row in seen(lived_in, "findings_view", "uuid").values()}
     assert inspector.name not in names
+
+
+def test_checks_show_whether_they_count(
+    lived_in: Site, inspector: Account, supervisor: Account, now: datetime
+) -> None:
+    for uuid, east, north in ((PLACED, 300, 204), (DOUBTFUL, 200, 200), (WITHDRAWN, 500, 204)):
+        lon, lat = at(east, north)
+        position = Position(x=lon, y=lat, frame="wgs84", accuracy_m=9, accuracy_kind="r68")
+        checks.put(lived_in, inspector, Check(uuid=uuid, observed_at=now, position=position), now=now)
+    check_withdrawals.withdraw(lived_in, supervisor, WITHDRAWN, reason="点错路段", now=now)
+    found = seen(lived_in, "checks_view", "uuid")
+    assert {uuid: row["status"] for uuid, row in found.items()} == {
+        PLACED: "counts",
+        DOUBTFUL: "in_doubt",
+        WITHDRAWN: "withdrawn",
+    }
+    assert (found[PLACED]["street"], found[PLACED]["status_zh"]) == ("光荣道", "计入巡查")
+    one = found[WITHDRAWN]
+    assert (one["withdrawn_by"], one["withdrawn_reason"]) == (supervisor.name, "点错路段")
