@@ -1,8 +1,8 @@
 """A site kept safe in another folder, and brought back from there.
 
 The store is copied as of one moment, then the photos that the folder lacks: rows are written after their
-files, so that every photo a row names is there.  The note comes last and names the copy of the store; a
-backup cut short leaves the one before it.
+files, so that every photo a row names is there.  Their copies are made anew when somebody looks.  The note
+comes last and names the copy of the store; a backup cut short leaves the one before it.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from layers.store import dumping
 from layers.store.types import to_text
 
 NOTE = "backup.json"
-_PHOTOS = "photos"
+_PHOTOS = Path("photos", photos.ORIGINAL)
 Progress = Callable[[str, int, int | None], None]
 
 
@@ -56,7 +56,7 @@ def back_up(site: Site, folder: Path, *, now: datetime, progress: Progress) -> K
     draft = _draft(folder / "store")
     dumping.dump(site.store, draft)
     draft.chmod(0o600)
-    n, n_new = _copy_photos(photos.folder(site), folder / _PHOTOS, progress)
+    n, n_new = _copy_photos(photos.folder(site) / photos.ORIGINAL, folder / _PHOTOS, progress)
     digest = _digest(draft)
     name = f"site-{digest[:16]}.{'gpkg' if site.store.is_geopackage else 'dump'}"
     _settle(draft, folder / name)
@@ -101,7 +101,7 @@ def restore(folder: Path, home: Path, *, store_url: str | None = None, progress:
     if in_database:
         dumping.require_empty(str(settings.store_url))
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (home / _PHOTOS).mkdir(exist_ok=True)
+    (home / _PHOTOS).mkdir(parents=True, exist_ok=True)
     n, n_new = _copy_photos(folder / _PHOTOS, home / _PHOTOS, progress)
     _put(folder / SECRET_NAME, home / SECRET_NAME)
     _copy_root(folder, home)

@@ -141,8 +141,7 @@ def _unplaced(version: int) -> Any:
 
 def _is_lost(site: Site, sha256: str) -> bool:
     try:
-        for kind in (photos.ORIGINAL, photos.PUBLIC, photos.THUMBNAIL):
-            shelf.find(photos.folder(site), kind, sha256)
+        shelf.find(photos.folder(site), photos.ORIGINAL, sha256)
     except (NotFoundError, InvalidError):
         return True
     return False

@@ -45,6 +45,7 @@ HANDLERS: Mapping[str, str] = {
 # What is done now and then while there is nothing else to do
 DUTIES: tuple[tuple[timedelta, str], ...] = (
     (timedelta(seconds=1), "layers.webhooks.deliveries:look"),
+    (timedelta(seconds=10), "layers.field.photos:copy_in_passing"),
     (timedelta(hours=1), "layers.reminding:look"),
     (timedelta(hours=1), "layers.jobs:forget_old"),
     (timedelta(hours=1), "layers.exporting.orders:forget_old"),

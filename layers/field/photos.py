@@ -1,6 +1,11 @@
-"""Photos of findings: the original kept as it came, clean copies to show, one row each."""
+"""Photos of findings: the original kept as it came, one row each, and clean copies to show.
+
+The original is the record.  Copies are made from it, soon after or when somebody looks; one that is gone is
+made again.
+"""
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +14,14 @@ from PIL import Image, UnidentifiedImageError
 from sqlalchemy import Connection, insert, select, update
 
 from layers import history
-from layers.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, TooLargeError
+from layers.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    TooLargeError,
+    UnreadableFileError,
+)
 from layers.field import likeness, pictures, records, shelf
 from layers.field.findings import Outcome
 from layers.field.pictures import Picture
@@ -46,7 +58,8 @@ def attach(
     if known is not None:
         return Outcome.SAME, known
     picture = pictures.read(data, max_pixels=settings.max_photo_pixels, zone=settings.zone)
-    _keep(site, sha256, data, picture)
+    file = folder(site), ORIGINAL, sha256, pictures.SUFFIXES[picture.media_type]
+    shelf.keep(*file, data)
     values = {
         "finding_id": fid,
         "sha256": sha256,
@@ -57,7 +70,8 @@ def attach(
     }
     added = _add(site, uuid, {**values, **_columns(picture)})
     # a file that was there with nobody naming it may have been swept just before the row was
-    _keep(site, sha256, data, picture)
+    if not shelf.has(*file):
+        shelf.keep(*file, data)
     return added
 
 
@@ -91,15 +105,6 @@ def _fid_for(conn: Connection, account: Account, uuid: str) -> int:
     if not row.is_seen:
         raise ForbiddenError("This finding is somebody else's")
     return int(row.fid)
-
-
-def _keep(site: "Site", sha256: str, data: bytes, picture: Picture) -> None:
-    files = [
-        (ORIGINAL, pictures.SUFFIXES[picture.media_type], data),
-        (PUBLIC, "jpg", picture.public),
-        (THUMBNAIL, "jpg", picture.thumbnail),
-    ]
-    shelf.keep_all(folder(site), sha256, files)
 
 
 def _columns(picture: Picture) -> dict[str, Any]:
@@ -152,6 +157,17 @@ def also_on(site: "Site", account: Account, found: Finding) -> dict[str, list[st
     }
 
 
+def copy_in_passing(site: "Site", *, now: datetime, most: int = 20) -> None:
+    """Make the copies of the newest photos before anybody looks at them; a duty of the worker."""
+    del now
+    with site.store.read() as conn:
+        newest = conn.execute(select(photo.c.sha256).order_by(photo.c.id.desc()).limit(most)).scalars().all()
+    for sha256 in newest:
+        # one whose original is lost is told by `xuncha check`
+        with suppress(NotFoundError, TooLargeError, UnreadableFileError):
+            open_public(site, sha256, thumbnail=True)
+
+
 def hash_in_passing(site: "Site", *, now: datetime) -> None:
     """Hash some photos that came before there were hashes; a duty of the worker, which tells it the time."""
     del now
@@ -193,7 +209,17 @@ def folder(site: "Site") -> Path:
 
 def open_public(site: "Site", sha256: str, *, thumbnail: bool = False) -> Path:
     """Return the file of the clean copy, or of its thumbnail; both are JPEG without metadata."""
-    return shelf.find(folder(site), THUMBNAIL if thumbnail else PUBLIC, sha256)
+    kind = THUMBNAIL if thumbnail else PUBLIC
+    if not shelf.has(folder(site), kind, sha256, "jpg"):
+        _copy(site, sha256)
+    return shelf.find(folder(site), kind, sha256)
+
+
+def _copy(site: "Site", sha256: str) -> None:
+    original = shelf.find(folder(site), ORIGINAL, sha256).read_bytes()
+    made = pictures.copies(original, max_pixels=site.settings.max_photo_pixels)
+    for kind, data in ((PUBLIC, made.public), (THUMBNAIL, made.thumbnail)):
+        shelf.keep(folder(site), kind, sha256, "jpg", data)
 
 
 def open_original(site: "Site", account: Account, sha256: str) -> Path:

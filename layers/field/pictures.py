@@ -20,6 +20,8 @@ SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _BEGINNINGS = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 PUBLIC_PX = 2048
 THUMBNAIL_PX = 320
+# Enough to tell what a photo shows
+_TELLING_PX = 128
 # What Pillow's readers raise on broken files
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, OverflowError)
 _UNREADABLE_TAG = (*_BROKEN, TypeError, KeyError, ZeroDivisionError, UnicodeDecodeError)
@@ -36,7 +38,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A photo that could be read, its size upright, and two clean copies without any metadata.
+    """What a photo that could be read tells of itself, its size upright.
 
     `phash` tells what it shows; see `likeness`.
     """
@@ -45,9 +47,15 @@ class Picture:
     width_px: int
     height_px: int
     taken: Taken
+    phash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """A photo to be shown, and a small one for lists: JPEG, upright, nothing in them but pixels."""
+
     public: bytes
     thumbnail: bytes
-    phash: str
 
 
 def read(data: bytes, *, max_pixels: int, zone: tzinfo) -> Picture:
@@ -64,18 +72,24 @@ def read(data: bytes, *, max_pixels: int, zone: tzinfo) -> Picture:
     media_type = FORMATS[str(image.format)]
     taken = read_taken(image, zone)
     width, height = _upright_size(image)
+    return Picture(media_type, width, height, taken, likeness.phash(_pixels(image, _TELLING_PX)))
+
+
+def copies(data: bytes, *, max_pixels: int) -> Copies:
+    """Return what is shown of a photo instead of the original."""
+    whole = _pixels(_open(data, max_pixels), PUBLIC_PX)
+    return Copies(_jpeg(_within(whole, PUBLIC_PX)), _jpeg(_within(whole, THUMBNAIL_PX)))
+
+
+def _pixels(image: Image.Image, wanted_px: int) -> Image.Image:
+    """Decode a photo to the end, upright; a JPEG no larger than is wanted, at no loss of what is."""
     try:
-        # for JPEG: decode at no more than what is kept
-        image.draft("RGB", (PUBLIC_PX, PUBLIC_PX))
+        image.draft("RGB", (wanted_px, wanted_px))
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        bare = _clean(image)
+        return _clean(image)
     except _BROKEN as error:
         raise UnreadableFileError("The photo is damaged: %(reason)s", field="photo", reason=error) from error
-    public, thumbnail = _within(bare, PUBLIC_PX), _within(bare, THUMBNAIL_PX)
-    return Picture(
-        media_type, width, height, taken, _jpeg(public), _jpeg(thumbnail), likeness.phash(thumbnail)
-    )
 
 
 def require_photo(head: bytes) -> None:

@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -34,23 +34,17 @@ def keep(root: Path, kind: str, sha256: str, suffix: str, data: bytes) -> Path:
 
     The folder `root` must be there: if it has gone, its disk may not be mounted.
     """
-    return keep_all(root, sha256, [(kind, suffix, data)])[0]
-
-
-def keep_all(root: Path, sha256: str, files: Sequence[tuple[str, str, bytes]]) -> list[Path]:
-    """Do so for several files (kind, suffix, bytes) of one hash, with few waits for the disk."""
-    paths = [_path(root, kind, sha256, suffix) for kind, suffix, _ in files]
+    path = _path(root, kind, sha256, suffix)
     with _translated(root):
-        missing = []
-        for path, (_, _, data) in zip(paths, files, strict=True):
-            if path.exists() and path.stat().st_size == len(data):
-                # it is wanted again: the sweep of what nobody names counts from now
-                path.touch()
-            else:
-                _make_folders(root, path.parent)
-                missing.append((path, data))
-        _write(missing)
-    return paths
+        if path.exists() and path.stat().st_size == len(data):
+            # it is wanted again: the sweep of what nobody names counts from now
+            path.touch()
+            # whoever wrote it may have been killed before he had waited for its name
+            _sync_folder(path.parent)
+        else:
+            _make_folders(root, path.parent)
+            _write(path, data)
+    return path
 
 
 def append(path: Path, offset: int, data: bytes) -> int:
@@ -79,6 +73,11 @@ def append(path: Path, offset: int, data: bytes) -> int:
     return size + len(data)
 
 
+def has(root: Path, kind: str, sha256: str, suffix: str) -> bool:
+    """Tell whether the file of a hash is there."""
+    return _path(root, kind, sha256, suffix).exists()
+
+
 def find(root: Path, kind: str, sha256: str) -> Path:
     """Return the file of a hash."""
     folder = _path(root, kind, sha256, "").parent
@@ -103,22 +102,17 @@ def _make_folders(root: Path, folder: Path) -> None:
             _sync_folder(part.parent)
 
 
-def _write(files: Sequence[tuple[Path, bytes]]) -> None:
-    """Write whole files or none: all bytes are on disk before the first has its name, then all names are."""
-    drafts = [path.with_name(f".{uuid4().hex}") for path, _ in files]
+def _write(path: Path, data: bytes) -> None:
+    draft = path.with_name(f".{uuid4().hex}")
     try:
-        for draft, (_, data) in zip(drafts, files, strict=True):
-            with draft.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for draft, (path, _) in zip(drafts, files, strict=True):
-            draft.replace(path)
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
     finally:
-        for draft in drafts:
-            draft.unlink(missing_ok=True)
-    for folder in {path.parent: None for path, _ in files}:
-        _sync_folder(folder)
+        draft.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

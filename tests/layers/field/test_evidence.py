@@ -181,9 +181,9 @@ def test_a_file_that_is_wanted_again_is_not_swept(
     assert photos.open_original(town, inspector, sha256) == path
 
 
-def test_a_lost_original_or_thumbnail_is_told(attach: Attach, town: Site) -> None:
+def test_a_lost_original_is_told(attach: Attach, town: Site, inspector: Account) -> None:
     kept = attach(1)
-    photos.open_public(town, kept.sha256, thumbnail=True).unlink()
+    photos.open_original(town, inspector, kept.sha256).unlink()
     assert checking.soundness(town).lost_photos == [kept.sha256]
     with pytest.raises(NotFoundError):
         photos.open_public(town, kept.sha256, thumbnail=True)

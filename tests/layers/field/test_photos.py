@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import struct
 import threading
 import zlib
@@ -13,7 +14,7 @@ import pytest
 from PIL import ExifTags, Image
 from sqlalchemy import func, select
 
-from layers import history
+from layers import checking, history
 from layers.errors import (
     BusyError,
     ForbiddenError,
@@ -64,9 +65,11 @@ def uuid(town: Site, inspector: Account, now: datetime) -> str:
     return sent.uuid
 
 
-def test_a_photo_becomes_a_row_and_three_files(
-    town: Site, inspector: Account, uuid: str, now: datetime
-) -> None:
+def shown(data: bytes) -> Image.Image:
+    return Image.open(BytesIO(pictures.copies(data, max_pixels=LIMIT).public))
+
+
+def test_a_photo_becomes_a_row_and_a_file(town: Site, inspector: Account, uuid: str, now: datetime) -> None:
     data = jpeg((640, 480), tagged(DateTimeOriginal="2026:08:23 15:30:00"))
     outcome, kept = photos.attach(town, inspector, uuid, data, "wide", now=now)
     assert outcome is Outcome.CREATED
@@ -93,6 +96,32 @@ def test_the_public_copies_carry_nothing_but_pixels(
         with Image.open(path) as image:
             assert not image.getexif()
             assert image.size == (longest, pytest.approx(longest / 3, abs=1))
+
+
+def test_copies_are_made_in_passing_and_again_when_they_are_gone(
+    town: Site, inspector: Account, uuid: str, now: datetime
+) -> None:
+    _, kept = photos.attach(town, inspector, uuid, jpeg((640, 480)), now=now)
+    folders = [photos.folder(town) / kind / kept.sha256[:2] for kind in ("public", "thumbnail")]
+    assert not any(folder.exists() for folder in folders)
+    photos.copy_in_passing(town, now=now)
+    assert [len(list(folder.iterdir())) for folder in folders] == [1, 1]
+    for folder in folders:
+        shutil.rmtree(folder)
+    assert photos.open_public(town, kept.sha256).stat().st_size > 0
+    assert checking.soundness(town).is_sound
+
+
+def test_a_photo_whose_original_is_lost_does_not_stop_the_copying_of_others(
+    town: Site, inspector: Account, uuid: str, now: datetime
+) -> None:
+    _, kept = photos.attach(town, inspector, uuid, jpeg((640, 480)), now=now)
+    _, lost = photos.attach(town, inspector, uuid, jpeg((320, 240)), now=now)
+    photos.open_original(town, inspector, lost.sha256).unlink()
+    photos.copy_in_passing(town, now=now)
+    assert shelf.has(photos.folder(town), "thumbnail", kept.sha256, "jpg")
+    with pytest.raises(NotFoundError):
+        photos.open_public(town, lost.sha256)
 
 
 def test_the_same_photo_again_is_the_same(town: Site, inspector: Account, uuid: str, now: datetime) -> None:
@@ -234,7 +263,7 @@ def test_a_photo_is_turned_upright(orientation: int) -> None:
     image.save(out, "PNG", exif=exif)
     picture = read(out.getvalue())
     assert (picture.width_px, picture.height_px) == (60, 40)
-    with Image.open(BytesIO(picture.public)) as copy:
+    with shown(out.getvalue()) as copy:
         assert copy.size == (60, 40)
         assert sum(copy.getpixel((5, 5))) < 60
         assert sum(copy.getpixel((50, 30))) > 700
@@ -244,7 +273,7 @@ def test_a_photo_is_turned_upright(orientation: int) -> None:
 def test_every_kind_of_pixel_becomes_a_plain_copy(mode: str) -> None:
     out = BytesIO()
     Image.new(mode, (30, 20)).save(out, "JPEG" if mode == "CMYK" else "PNG")
-    with Image.open(BytesIO(read(out.getvalue()).public)) as copy:
+    with shown(out.getvalue()) as copy:
         assert (copy.mode, copy.size) == ("RGB", (30, 20))
 
 

@@ -191,7 +191,7 @@ def test_photos_of_an_older_version_are_hashed_when_asked(
     with told.store.write() as conn:
         conn.execute(schema.photo_band.delete())
         conn.execute(schema.photo.update().values(phash=None))
-    photos.open_public(told, gone.sha256, thumbnail=True).unlink()
+    photos.open_original(told, inspector, gone.sha256).unlink()
     assert photos.hash_older(told) == 3
     assert photos.hash_older(told) == 0
     assert findings.get(told, FIRST).photos[0].reused

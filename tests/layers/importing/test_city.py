@@ -135,5 +135,5 @@ def test_a_lost_photo_is_told(town: Site, supervisor: Account, now: datetime) ->
     Image.new("RGB", (40, 30), "grey").save(data, "JPEG")
     _, kept = photos.attach(town, supervisor, found.uuid, data.getvalue(), now=now)
     assert checking.soundness(town).is_sound
-    photos.open_public(town, kept.sha256).unlink()
+    photos.open_original(town, supervisor, kept.sha256).unlink()
     assert checking.soundness(town).lost_photos == [kept.sha256]
