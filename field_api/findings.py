@@ -1,6 +1,6 @@
 """Findings: put one, put many, correct or withdraw one, read one, read those of an area, a time, a street."""
 
-from flask import Response
+from flask import Response, g
 from flask_openapi3.blueprint import APIBlueprint
 
 from field_api import answers, batches, described, versions
@@ -26,7 +26,7 @@ def put_finding(path: ById, body: FindingIn) -> Response:
     The same again gets 200 and the same answer; the same id with other content 409.
     """
     with named_on_the_wire():
-        outcome, found = records.put(site(), asker(), body.report(path.uuid), now=now())
+        outcome, found = records.put(site(), asker(), body.report(path.uuid), now=now(), facts=g.facts)
     status = 201 if outcome is Outcome.CREATED else 200
     return answers.json(FindingAnswer.of(found, taxonomy()), status)
 

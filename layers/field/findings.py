@@ -5,7 +5,8 @@ one it was derived from, and inserts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -73,8 +74,18 @@ class Page:
     next: str | None
 
 
-def put(site: "Site", account: Account, report: Report, *, now: datetime) -> tuple[Outcome, Finding]:
+def put(
+    site: "Site",
+    account: Account,
+    report: Report,
+    *,
+    now: datetime,
+    facts: Mapping[str, Any] | None = None,
+) -> tuple[Outcome, Finding]:
     """Take one finding; the same again is answered the same.
+
+    `facts` are those of a moment ago, where the caller has read them: it is then first tried as if it were
+    new.
 
     Raises
     ------
@@ -84,7 +95,8 @@ def put(site: "Site", account: Account, report: Report, *, now: datetime) -> tup
         The id is known with other content, or belongs to somebody else.
     """
     demand(account, "report")
-    [told], batch, fids = _put_chunk(site, account, [report], now, None)
+    seen = _look(site, [report], None) if facts is None else _Seen(facts)
+    [told], batch, fids = _put_chunk(site, account, [report], now, seen)
     if isinstance(told, XunchaError):
         raise told
     outcome, uuid = told
@@ -123,40 +135,50 @@ def put_many(
     told: list[Told] = []
     for start in range(0, len(reports), placements.CHUNK):
         chunk = reports[start : start + placements.CHUNK]
-        told += _put_chunk(site, account, chunk, now, import_run_id)[0]
+        told += _put_chunk(site, account, chunk, now, _look(site, chunk, import_run_id))[0]
         progress(start + len(chunk), len(reports))
     return told
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the store held: facts, what was fitted to the import, hash and owner of findings known already."""
+
+    facts: Mapping[str, Any]
+    run: int | None = None
+    fitted: Fitted = field(default_factory=dict)
+    known: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+
 def _put_chunk(
-    site: "Site", account: Account, reports: Sequence[Report], now: datetime, run: int | None
+    site: "Site",
+    account: Account,
+    reports: Sequence[Report],
+    now: datetime,
+    seen: "_Seen",
 ) -> tuple[list[Told], "_Batch | None", list[int]]:
     """Return what each report is told, and what was written under which keys."""
     for _ in range(_ATTEMPTS):
-        with site.store.read() as conn:
-            facts = versions.read(conn)
-            digests = _checked(site, facts, reports, now)
-            valid = [report.uuid for report, digest in zip(reports, digests, strict=True) if _is_good(digest)]
-            known = _known(conn, valid)
-            fitted = source_errors.of_runs(conn, [run])
-        told, fresh = _sorted_out(account, reports, digests, known)
+        digests = _checked(site, seen.facts, reports, now)
+        told, fresh = _sorted_out(account, reports, digests, seen.known)
         if not fresh:
             return told, None, []
-        around = placements.surroundings(site, facts)
+        around = placements.surroundings(site, seen.facts)
         good = [(reports[row], str(digests[row])) for row in fresh]
-        batch = _batch(around, account, good, run, fitted)
-        try:
+        batch = _batch(around, account, good, seen)
+        # a twin that came in between is a conflict
+        with suppress(ConflictError):
             fids = _write(site, batch, now)
-        except ConflictError:
-            # a twin came in between; look again
-            continue
-        if fids:
-            return told, batch, fids
+            if fids:
+                return told, batch, fids
+        seen = _look(site, reports, seen.run)
     raise BusyError("Streets or key points are being changed; try again later")
 
 
-def _is_good(digest: str | XunchaError) -> bool:
-    return isinstance(digest, str)
+def _look(site: "Site", reports: Sequence[Report], run: int | None) -> _Seen:
+    with site.store.read() as conn:
+        known = _known(conn, [report.uuid for report in reports])
+        return _Seen(versions.read(conn), run, source_errors.of_runs(conn, [run]), known)
 
 
 def _checked(
@@ -227,14 +249,13 @@ def _batch(
     around: Surroundings,
     account: Account,
     fresh: Sequence[tuple[Report, str]],
-    run: int | None,
-    fitted: Fitted,
+    seen: _Seen,
 ) -> _Batch:
-    columns = {**_columns([report for report, _ in fresh]), "import_run_id": [run] * len(fresh)}
+    columns = {**_columns([report for report, _ in fresh]), "import_run_id": [seen.run] * len(fresh)}
     said = [columns[name] for name in SAID]
     frame_of = around.corrections.frames(*said)
     lonlat = placements.lonlat_of(columns["raw_x"], columns["raw_y"], frame_of)
-    of = placements.positions(around.settings, columns, lonlat, fitted)
+    of = placements.positions(around.settings, columns, lonlat, seen.fitted)
     n = len(fresh)
     own = {
         "geom": shapely.points(lonlat),
