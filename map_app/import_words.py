@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from layers.city import taxonomy
+from layers.city.kerbs import KINDS as KERB_KINDS
 from layers.errors import XunchaError
 from layers.field.tracks import MODES
+from layers.importing import kinds
 from layers.importing.options import FRAMES
 from layers.language import explain, gettext
 from layers.settings import SOURCE_ERRORS
@@ -46,6 +49,13 @@ def field_name(field: str) -> str:
         "mode": gettext("How they moved"),
         "device": gettext("Device"),
         "source": gettext("Source of the position"),
+        "id": gettext("Number that names a row for ever"),
+        "name": gettext("Name"),
+        "kind": gettext("Kind"),
+        "n_bays": gettext("Number of bays"),
+        "licensed_on": gettext("Licensed since"),
+        "licence_until": gettext("Licensed until"),
+        "level": gettext("Level of the area"),
     }
     return names.get(field, field)
 
@@ -55,6 +65,8 @@ def constant_name(field: str) -> str:
     names = {
         "code": gettext("One category for all rows"),
         "person": gettext("Walked by, unless a column says"),
+        "kind": gettext("One kind for all rows"),
+        "level": gettext("One level for all rows"),
     }
     return names.get(field) or field_name(field)
 
@@ -74,7 +86,45 @@ def outcome(found: Mapping[str, Any]) -> str:
             "%(read)s fixes: %(good)s tracks new, %(same)s there already, %(refused)s refusals.",
             **said,
         )
+    if found["kind"] in kinds.LAYERS:
+        changed, removed = number(found["n_changed"]), number(found["n_removed"])
+        return gettext(
+            "%(read)s rows: %(good)s new, %(changed)s changed, %(removed)s removed, %(same)s as before, "
+            "%(refused)s refused.",
+            changed=changed,
+            removed=removed,
+            **said,
+        )
     return gettext("%(read)s rows: %(good)s new, %(same)s there already, %(refused)s refused.", **said)
+
+
+def left_out(found: Mapping[str, Any]) -> list[str]:
+    """Return how many rows were left out on purpose, by the reason."""
+    skipped = found.get("skipped") or {}
+    return [
+        gettext("Left out: %(n)s (%(reason)s)", n=number(n), reason=gettext(reason))
+        for reason, n in skipped.items()
+    ]
+
+
+def kerb_choices() -> Choices:
+    """Return the kinds of what lies at kerbs."""
+    names = {
+        "lot": gettext("Car park"),
+        "bay": gettext("Bays along a street"),
+        "no_parking": gettext("No-parking stretch"),
+    }
+    return [(one, names[one]) for one in KERB_KINDS]
+
+
+def place_choices() -> Choices:
+    """Return the kinds of key points."""
+    return [(one, taxonomy.kind_name(one)) for one in taxonomy.KEY_POINT_KINDS]
+
+
+def level_choices() -> Choices:
+    """Return the levels of areas."""
+    return [(one, taxonomy.level_name(one)) for one in taxonomy.DISTRICT_LEVELS]
 
 
 def frame_choices() -> Choices:
@@ -132,6 +182,15 @@ _ON_PAGE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "%(file)s does not say its reference system; name it with --crs, for degrees often EPSG:4326": (
         lambda _: gettext("The file does not say its reference system. Name it, for degrees EPSG:4326.")
+    ),
+    "Nothing says of what kind these are; name it with --kind: %(known)s": (
+        lambda _: gettext("Choose the column of the kind, or one kind for all rows.")
+    ),
+    "Nothing says of what kind these are; name it with --kind, for example school": (
+        lambda _: gettext("Choose the column of the kind, or one kind for all rows.")
+    ),
+    "Nothing says of what level these areas are; name it with --level: %(known)s": (
+        lambda _: gettext("Choose the column of the level, or one level for all rows.")
     ),
     "%(given)s is no time we can read; describe it with --date-format, as in strftime": (
         lambda params: gettext("%(given)s is no time we can read", given=params["given"])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from geo.crs import LonLat
 from geo.errors import GeometryKindError
@@ -49,7 +49,13 @@ def load(conn: Connection, version: int) -> Districts:
 
 
 def replace(
-    site: "Site", source: str, areas: gpd.GeoDataFrame, *, now: datetime, account_id: int | None = None
+    site: "Site",
+    source: str,
+    areas: gpd.GeoDataFrame,
+    *,
+    now: datetime,
+    account_id: int | None = None,
+    run: int | None = None,
 ) -> Changes:
     """Make the areas of `source` those of the frame; only the levels that it holds are touched.
 
@@ -67,14 +73,29 @@ def replace(
                 conn,
                 district,
                 rows.drop(columns="level"),
-                within=and_(district.c.source == source, district.c.level == level),
+                within=_within(source, str(level)),
                 fixed={"source": source, "level": str(level)},
                 now=now,
+                run=run,
             )
         if changes:
             versions.raise_one(conn, "districts")
             layer.tell(conn, "districts", source, changes, now=now, account_id=account_id)
     return changes
+
+
+def compare(site: "Site", source: str, areas: gpd.GeoDataFrame) -> Changes:
+    """Return what `replace` would do."""
+    changes = Changes()
+    with site.store.read() as conn:
+        for level, rows in _tidied(areas).groupby("level", sort=True):
+            own = rows.drop(columns="level")
+            changes += layer.compare(conn, district, own, within=_within(source, str(level))).changes
+    return changes
+
+
+def _within(source: str, level: str) -> ColumnElement[bool]:
+    return and_(district.c.source == source, district.c.level == level)
 
 
 def _tidied(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

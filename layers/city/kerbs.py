@@ -24,6 +24,7 @@ def replace(
     *,
     now: datetime,
     account_id: int | None = None,
+    run: int | None = None,
 ) -> Changes:
     """Make what lies at the kerbs, as a source knows it, that of the frame.
 
@@ -32,15 +33,26 @@ def replace(
     rows : GeoDataFrame
         Points, lines or areas in any CRS, with `source_id`, `kind`, `name`, `n_bays`.
     """
-    given = layer.in_degrees(rows)[["source_id", "kind", "name", "n_bays", "geom"]]
+    given = _tidied(rows)
     with site.store.write() as conn:
         site.choose_crs(conn, given.total_bounds)
         changes = layer.replace(
-            conn, kerb, given, within=kerb.c.source == source, fixed={"source": source}, now=now
+            conn, kerb, given, within=kerb.c.source == source, fixed={"source": source}, now=now, run=run
         )
         if changes:
             layer.tell(conn, "kerbs", source, changes, now=now, account_id=account_id)
     return changes
+
+
+def compare(site: "Site", source: str, rows: gpd.GeoDataFrame) -> Changes:
+    """Return what `replace` would do."""
+    with site.store.read() as conn:
+        return layer.compare(conn, kerb, _tidied(rows), within=kerb.c.source == source).changes
+
+
+def _tidied(rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    tidied: gpd.GeoDataFrame = layer.in_degrees(rows)[["source_id", "kind", "name", "n_bays", "geom"]]
+    return tidied
 
 
 def in_force(conn: Connection) -> gpd.GeoDataFrame:

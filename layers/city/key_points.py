@@ -59,6 +59,7 @@ def replace(
     *,
     now: datetime,
     account_id: int | None = None,
+    run: int | None = None,
 ) -> Changes:
     """Make the key points of `source`, and their gates, those of the frames.
 
@@ -80,19 +81,31 @@ def replace(
             within=key_point.c.source == source,
             fixed={"source": source},
             now=now,
+            run=run,
         )
         if gates is not None:
-            changes += _replace_gates(conn, source, gates, now)
+            changes += _replace_gates(conn, source, gates, now, run)
         said = _licences(places)
         # a place that only its licence tells from before counts as changed
-        changes += Changes(n_changed=licences.take(conn, source, said, now=now, account_id=account_id))
+        n = licences.take(conn, source, said, now=now, account_id=account_id, run=run)
+        changes += Changes(n_changed=n)
         if changes:
             versions.raise_one(conn, "key_points")
             layer.tell(conn, "key_points", source, changes, now=now, account_id=account_id)
     return changes
 
 
-def _replace_gates(conn: Connection, source: str, gates: gpd.GeoDataFrame, now: datetime) -> Changes:
+def compare(site: "Site", source: str, places: gpd.GeoDataFrame) -> Changes:
+    """Return what `replace` would do with key points and their licences."""
+    with site.store.read() as conn:
+        within = key_point.c.source == source
+        changes = layer.compare(conn, key_point, _tidied(places), within=within).changes
+        return changes + Changes(n_changed=len(licences.fresh(conn, source, _licences(places))))
+
+
+def _replace_gates(
+    conn: Connection, source: str, gates: gpd.GeoDataFrame, now: datetime, run: int | None
+) -> Changes:
     owners = select(key_point.c.source_id, key_point.c.fid).where(key_point.c.source == source)
     ids = {row.source_id: row.fid for row in conn.execute(owners)}
     return layer.replace(
@@ -103,6 +116,7 @@ def _replace_gates(conn: Connection, source: str, gates: gpd.GeoDataFrame, now: 
         fixed={},
         keys=("key_point_id", "source_id"),
         now=now,
+        run=run,
     )
 
 

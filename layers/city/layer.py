@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Table, bindparam, select, upda
 
 from geo.errors import NoCRSError
 from layers import history
+from layers.city import before
 from layers.errors import InvalidError
 from layers.store import blobs, frames
 
@@ -59,6 +60,58 @@ def texts(values: Iterable[Any]) -> pd.Series:
     return objects.where(objects.notna() & (objects.astype(str) != ""), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How the rows of a layer differ from those of a frame.
+
+    `new` are rows of the frame; `rows`, `fids` and `at` tell of those that changed their row in the frame,
+    their key and their row among those `there`; `gone` those that are no longer in the frame, in `there`.
+    """
+
+    new: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    fids: NDArray[np.int64]
+    at: NDArray[np.int64]
+    gone: NDArray[np.int64]
+    n_same: int
+    there: pd.DataFrame
+
+    @property
+    def changes(self) -> Changes:
+        """Return the numbers of rows."""
+        return Changes(len(self.new), len(self.rows), len(self.gone), self.n_same)
+
+
+def compare(
+    conn: Connection,
+    table: Table,
+    frame: gpd.GeoDataFrame,
+    *,
+    within: ColumnElement[bool],
+    keys: tuple[str, ...] = ("source_id",),
+) -> Difference:
+    """Return how the rows of a layer that are `within` differ from those of `frame`; see `replace`."""
+    _refuse_repeats(frame, keys)
+    content = _content(frame, keys)
+    there = _existing(conn, table, within, [*keys, *content])
+    both = _matched(frame, there, keys)
+    new = np.sort(both[both["fid"].isna()]["row"].to_numpy(int))
+    lost = both[both["row"].isna()]
+    gone = lost["at"][~lost["removed"].astype(bool)].to_numpy(int)
+    kept = both.dropna(subset=["row", "fid"])
+    rows, at = kept["row"].to_numpy(int), kept["at"].to_numpy(int)
+    differs = kept["removed"].to_numpy(bool) | _differs(frame, rows, there, at, content)
+    return Difference(
+        new=new,
+        rows=rows[differs],
+        fids=kept["fid"].to_numpy(int)[differs],
+        at=at[differs],
+        gone=gone,
+        n_same=int((~differs).sum()),
+        there=there,
+    )
+
+
 def replace(
     conn: Connection,
     table: Table,
@@ -68,6 +121,7 @@ def replace(
     fixed: Mapping[str, Any],
     keys: tuple[str, ...] = ("source_id",),
     now: datetime,
+    run: int | None = None,
 ) -> Changes:
     """Make the rows of a layer that are `within` those of `frame`.
 
@@ -77,26 +131,29 @@ def replace(
         The columns `keys`, which together name a row, `geom`, and the other columns to keep.
     fixed : mapping
         Columns and values that new rows share, such as their source.
+    run : int, optional
+        The import that does it, which can be taken back then.
 
     Returns
     -------
     Changes
         Rows that are gone from the frame get `removed_at`; those that come back lose it.
     """
-    _refuse_repeats(frame, keys)
-    content = [str(name) for name in frame.columns if name not in keys]
-    there = _existing(conn, table, within, [*keys, *content])
-    both = _matched(frame, there, keys)
-    new = np.sort(both[both["fid"].isna()]["row"].to_numpy(int))
-    lost = both[both["row"].isna()]
-    gone = lost["fid"][~lost["removed"].astype(bool)].to_numpy(int)
-    kept = both.dropna(subset=["row", "fid"])
-    rows, at = kept["row"].to_numpy(int), kept["at"].to_numpy(int)
-    differs = kept["removed"].to_numpy(bool) | _differs(frame, rows, there, at, content)
-    _add(conn, table, frame.iloc[new], fixed)
-    _change(conn, table, frame.iloc[rows[differs]], kept["fid"].to_numpy(int)[differs], content)
-    _remove(conn, table, gone, now)
-    return Changes(len(new), int(differs.sum()), len(gone), int((~differs).sum()))
+    found = compare(conn, table, frame, within=within, keys=keys)
+    content = _content(frame, keys)
+    fids = frames.reserve(conn, table, len(found.new))
+    if run is not None:
+        touched = found.there.iloc[np.concatenate([found.at, found.gone])]
+        before.note(conn, run, table, touched, content)
+        before.note_made(conn, run, table, fids)
+    _add(conn, table, frame.iloc[found.new], fids, fixed)
+    _change(conn, table, frame.iloc[found.rows], found.fids, content)
+    _remove(conn, table, found.there["fid"].to_numpy(int)[found.gone], now)
+    return found.changes
+
+
+def _content(frame: gpd.GeoDataFrame, keys: tuple[str, ...]) -> list[str]:
+    return [str(name) for name in frame.columns if name not in keys]
 
 
 def tell(
@@ -156,8 +213,10 @@ def _differs(
     return differs
 
 
-def _add(conn: Connection, table: Table, fresh: gpd.GeoDataFrame, fixed: Mapping[str, Any]) -> None:
-    columns: dict[str, Any] = {str(name): fresh[name].to_numpy() for name in fresh.columns}
+def _add(
+    conn: Connection, table: Table, fresh: gpd.GeoDataFrame, fids: list[int], fixed: Mapping[str, Any]
+) -> None:
+    columns: dict[str, Any] = {"fid": fids, **{str(name): fresh[name].to_numpy() for name in fresh.columns}}
     constant = {name: [value] * len(fresh) for name, value in fixed.items()}
     frames.insert_many(conn, table, {**columns, **constant})
 

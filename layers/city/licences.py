@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import Connection, Select, func, insert, select
 
 from layers import history
-from layers.city import taxonomy
+from layers.city import before, taxonomy
 from layers.errors import ConflictError, InvalidError, NotFoundError
 from layers.store.schema import account, key_point, licence
 
@@ -96,19 +96,22 @@ def put(
 
 
 def take(
-    conn: Connection, source: str, given: Mapping[str, Days], *, now: datetime, account_id: int | None
+    conn: Connection,
+    source: str,
+    given: Mapping[str, Days],
+    *,
+    now: datetime,
+    account_id: int | None,
+    run: int | None = None,
 ) -> int:
-    """Keep the licences that a file names, by the ids of its rows; return how many it says anew.
-
-    What the file said before is no news: a person's word since then stays.
-    """
-    owners = select(key_point.c.source_id, key_point.c.fid).where(key_point.c.source == source)
-    fids = {row.source_id: row.fid for row in conn.execute(owners)}
-    last = {row.key_point_id: (row.licensed_on, row.licence_until) for row in conn.execute(_imported())}
-    said = {fids[name]: days for name, days in given.items() if name in fids}
-    fresh = {fid: days for fid, days in said.items() if last.get(fid, (None, None)) != days}
-    if fresh:
-        _add(conn, fresh, IMPORT, now, account_id)
+    """Keep the licences that a file names, by the ids of its rows; return how many it says anew."""
+    new = fresh(conn, source, given)
+    if new:
+        last = conn.execute(select(func.max(licence.c.id))).scalar() or 0
+        _add(conn, new, IMPORT, now, account_id)
+        if run is not None:
+            made = conn.scalars(select(licence.c.id).where(licence.c.id > last))
+            before.note_made(conn, run, licence, made.all())
         history.append(
             conn,
             at=now,
@@ -116,9 +119,21 @@ def take(
             action="replace",
             noun="licence",
             noun_id=source,
-            details={"changed": len(fresh)},
+            details={"changed": len(new)},
         )
-    return len(fresh)
+    return len(new)
+
+
+def fresh(conn: Connection, source: str, given: Mapping[str, Days]) -> dict[int, Days]:
+    """Return the licences that a file says anew, by key point.
+
+    What the file said before is no news: a person's word since then stays.
+    """
+    owners = select(key_point.c.source_id, key_point.c.fid).where(key_point.c.source == source)
+    fids = {row.source_id: row.fid for row in conn.execute(owners)}
+    last = {row.key_point_id: (row.licensed_on, row.licence_until) for row in conn.execute(_imported())}
+    said = {fids[name]: days for name, days in given.items() if name in fids}
+    return {fid: days for fid, days in said.items() if last.get(fid, (None, None)) != days}
 
 
 def check(licensed_on: date | None, licence_until: date | None) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 
@@ -110,7 +111,7 @@ def import_layer(
     if layer.frame.empty:
         return layer_done(kind, layer)
     entries = read_gates(gates, options, layer, progress) if gates else None
-    name = source or path.name.split(".")[0]
+    name = source_of(path, options, source)
     run = runs.begin(site, kind, path, options, account_id=account_id, now=now)
     if kind == "streets":
         progress("making street blocks", 0, None)
@@ -120,7 +121,7 @@ def import_layer(
         done = _of_changes(
             kind,
             layer.frame,
-            _replace(site, kind, layer, entries, source=name, now=now, account_id=account_id),
+            _replace(site, kind, layer, entries, source=name, now=now, account_id=account_id, run=run),
         )
     done = layer_done(kind, layer, done, entries)
     is_streets = kind == "streets"
@@ -155,13 +156,32 @@ def _replace(
     source: str,
     now: datetime,
     account_id: int | None,
+    run: int,
 ) -> Changes:
+    told: dict[str, Any] = {"now": now, "account_id": account_id, "run": run}
     if kind == "districts":
-        return district_store.replace(site, source, layer.frame, now=now, account_id=account_id)
+        return district_store.replace(site, source, layer.frame, **told)
     if kind == "kerbs":
-        return kerb_store.replace(site, source, layer.frame, now=now, account_id=account_id)
+        return kerb_store.replace(site, source, layer.frame, **told)
     of_places = gates.frame if gates else None
-    return key_point_store.replace(site, source, layer.frame, of_places, now=now, account_id=account_id)
+    return key_point_store.replace(site, source, layer.frame, of_places, **told)
+
+
+def compare_layer(
+    site: Site, kind: str, path: Path, options: ImportOptions, progress: Progress = silent
+) -> tuple[Layer, Done]:
+    """Read a file of `key_points`, `districts` or `kerbs`; return it and what its import would do."""
+    layer = read_layer(kind, path, options, progress)
+    store = {"districts": district_store, "kerbs": kerb_store, "key_points": key_point_store}[kind]
+    if layer.frame.empty:
+        return layer, layer_done(kind, layer)
+    changes = store.compare(site, source_of(path, options), layer.frame)
+    return layer, layer_done(kind, layer, _of_changes(kind, layer.frame, changes))
+
+
+def source_of(path: Path, options: ImportOptions, said: str | None = None) -> str:
+    """Return what the rows of a file belong to: as is said, else the file's name without endings."""
+    return said or options.source_name or path.name.split(".")[0]
 
 
 def layer_done(kind: str, layer: Layer, done: Done | None = None, gates: Layer | None = None) -> Done:

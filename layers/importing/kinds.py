@@ -22,12 +22,15 @@ class Kind:
         Fields that a column may be named for.
     constants : tuple of str
         Fields that may be the same for all rows.
+    is_layer : bool
+        A layer of the city: the rows take the place of those that the same source had before.
     """
 
     name: str
     act: str = "jobs"
     mapped: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
+    is_layer: bool = False
 
     def has_columns(self, path: Path) -> bool:
         """Tell whether the rows of a file have columns that may be named."""
@@ -46,10 +49,36 @@ TRACKS = Kind(
     mapped=(*_PLACE, "time", "track", "person", "accuracy_m"),
     constants=("person", "mode", "device"),
 )
+KERBS = Kind(
+    name="kerbs",
+    act="rules",
+    mapped=(*_PLACE, "kind", "name", "n_bays", "id"),
+    constants=("kind",),
+    is_layer=True,
+)
+KEY_POINTS = Kind(
+    name="key_points",
+    act="rules",
+    mapped=(*_PLACE, "kind", "name", "licensed_on", "licence_until", "id"),
+    constants=("kind",),
+    is_layer=True,
+)
+# Areas limit what accounts see
+DISTRICTS = Kind(
+    name="districts",
+    act="accounts",
+    mapped=("level", "name", "code", "id"),
+    constants=("level",),
+    is_layer=True,
+)
 # By the names under which runs and profiles keep them
-KINDS: Mapping[str, Kind] = {one.name: one for one in (FINDINGS, PHOTOS, TRACKS)}
+KINDS: Mapping[str, Kind] = {
+    one.name: one for one in (FINDINGS, PHOTOS, TRACKS, KERBS, KEY_POINTS, DISTRICTS)
+}
 # Those that a person chooses among; photos are seen to be photos
-CHOSEN = (FINDINGS, TRACKS)
+CHOSEN = (FINDINGS, TRACKS, KERBS, KEY_POINTS, DISTRICTS)
+
+LAYERS = tuple(one.name for one in KINDS.values() if one.is_layer)
 
 
 def get(name: str) -> Kind:

@@ -43,6 +43,8 @@ class ImportOptions:
         Positions err as is usual for their source; else the file's own addresses say how they do.
     date_format : str, optional
         Of times that are not written year first, in the letters of `strftime`.
+    source_name : str, optional
+        What the rows of a layer of the city belong to: the same source again replaces them.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -59,4 +61,5 @@ class ImportOptions:
     series: str | None = None
     time_zone: str | None = None
     date_format: str | None = None
+    source_name: str | None = None
     no_fit: bool = False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyogrio
+import shapely
 from numpy.typing import NDArray
 
 from geo.crs import LonLat
@@ -16,6 +17,7 @@ from geo.datum import to_wgs84
 from layers import jobs, teams, unpacking
 from layers.field import placements
 from layers.importing import findings, opening, refusals, tables
+from layers.importing.features import Layer
 from layers.importing.options import ImportOptions
 from layers.importing.refusals import Refusal
 from layers.importing.runs import Done
@@ -61,7 +63,10 @@ def told(done: Done) -> dict[str, Any]:
         "kind": done.kind,
         "n_read": done.n_read,
         "n_added": done.n_added,
+        "n_changed": done.n_changed,
+        "n_removed": done.n_removed,
         "n_same": done.n_same,
+        "skipped": done.skipped,
         "n_refused": len(done.refused),
         "columns": done.columns,
         "source_errors": {name: asdict(error) for name, error in done.facts.get("fitted", {}).items()},
@@ -113,6 +118,19 @@ def _line(outing: Outing) -> list[list[float]]:
     fixes = outing.track.in_order()[:, :2]
     found: list[list[float]] = to_wgs84(LonLat(_thinned(fixes)), outing.track.frame).round(6).tolist()
     return found
+
+
+def of_layer(layer: Layer) -> Shapes:
+    """Return where some of the rows lie: points, lines, and the outlines of areas."""
+    shapes = shapely.get_parts(layer.frame.geometry.to_numpy()[:_POINTS])
+    dimension = shapely.get_dimensions(shapes)
+    outlines = shapely.get_exterior_ring(shapes[dimension == 2])
+    points = shapely.get_coordinates(shapes[dimension == 0]).round(6).tolist()
+    return {"points": points, "lines": _traced(shapes[dimension == 1]), "areas": _traced(outlines)}
+
+
+def _traced(lines: NDArray[np.object_]) -> list[Any]:
+    return [_thinned(shapely.get_coordinates(one)).round(6).tolist() for one in lines[:_LINES]]
 
 
 def _thinned(xy: NDArray[np.float64]) -> NDArray[np.float64]:

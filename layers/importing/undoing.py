@@ -1,7 +1,7 @@
-"""A whole import taken back: its findings are withdrawn and its tracks removed; the history keeps both.
+"""A whole import taken back: findings are withdrawn, tracks removed, layers of the city as they were before.
 
-A finding that is withdrawn so stays under an id of its own, so that the same file, read rightly, can come
-again.
+The history keeps all of it.  A finding that is withdrawn so stays under an id of its own, so that the same
+file, read rightly, can come again.
 """
 
 import uuid
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, update
 
 from layers import history, jobs
+from layers.city import before, versions
 from layers.errors import ConflictError, InvalidError, NotFoundError
 from layers.importing.progress import Progress, silent
 from layers.importing.runs import Run
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
     from layers.site import Site
 
 KIND = "undo import"
-UNDOABLE = ("findings", "tracks", "photos")
+LAYERS = ("key_points", "districts", "kerbs")
+UNDOABLE = ("findings", "tracks", "photos", *LAYERS)
+# What is to be derived anew after an import of a kind was taken back
+_DERIVED = {
+    "tracks": {"streets": True, "around": False},
+    "key_points": {"streets": False, "around": True},
+    "districts": {"streets": False, "around": True},
+}
 _AT_ONCE = 5000
 _MOST_LISTED = 200
 
@@ -65,20 +73,35 @@ def check(site: "Site", run_id: int, *, force: bool = False) -> Run:
     Raises
     ------
     InvalidError
-        For streets, places and areas: importing the earlier file again brings those back.
+        For streets: importing the earlier file again brings those back.
     ConflictError
-        It has been undone, or people have worked on what it brought and `force` is not set.
+        It has been undone, a later import changed the same rows, or people have worked on what it brought
+        and `force` is not set.
     """
     run = get(site, run_id)
     if run.kind not in UNDOABLE:
-        raise InvalidError("Only imports of findings, tracks and photos can be undone", field="run")
+        raise InvalidError(
+            "Such an import is not undone: import the earlier file again, and all is as before", field="run"
+        )
     if run.undone_at is not None:
         raise ConflictError("The import %(run)s has been undone already", run=run_id)
     with site.store.read() as conn:
         n = _n_worked_on(conn, select(finding.c.fid).where(_still(run_id)))
+        if run.kind in LAYERS:
+            _check_layer(conn, run_id)
     if n and not force:
         raise _worked_on(n)
     return run
+
+
+def _check_layer(conn: Connection, run_id: int) -> None:
+    if not before.is_known(conn, run_id):
+        raise ConflictError("What was there before the import %(run)s is not known any more", run=run_id)
+    later = before.later(conn, run_id)
+    if later is not None:
+        raise ConflictError(
+            "The import %(later)s changed the same rows after it: take that back first", later=later
+        )
 
 
 def _worked_on(n: int) -> ConflictError:
@@ -150,6 +173,8 @@ def undo(
         n += some
         progress("removing tracks", n, max(n, run.n_added))
     with site.store.write() as conn:
+        if run.kind in LAYERS:
+            n = _put_back(conn, run, by=by, now=now)
         conn.execute(update(import_run).where(import_run.c.id == run_id).values(undone_at=now, undone_by=by))
         history.append(
             conn,
@@ -160,10 +185,24 @@ def undo(
             noun_id=str(run_id),
             details={"n": n, "force": force},
         )
-        if run.kind == "tracks":
-            payload = {"streets": True, "around": False}
-            jobs.put(conn, "derive", payload, now=now, key="derive True False", again=True, account_id=by)
+        if run.kind in _DERIVED:
+            payload = _DERIVED[run.kind]
+            key = f"derive {payload['streets']} {payload['around']}"
+            jobs.put(conn, "derive", payload, now=now, key=key, again=True, account_id=by)
     return n
+
+
+def _put_back(conn: Connection, run: Run, *, by: int | None, now: datetime) -> int:
+    """Make the rows of a layer what they were; return how many."""
+    _check_layer(conn, run.id)
+    counts = before.put_back(conn, run.id, now=now)
+    if run.kind != "kerbs":
+        versions.raise_one(conn, run.kind)
+    details = {"import_run_id": run.id, **{name: n for name, n in counts.items() if n}}
+    history.append(
+        conn, at=now, account_id=by, action="undo_import", noun=run.kind, noun_id=str(run.id), details=details
+    )
+    return sum(counts.values())
 
 
 def _withdraw_some(site: "Site", run_id: int, *, by: int | None, force: bool, now: datetime) -> int:

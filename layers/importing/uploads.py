@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from geo.errors import GeoError
 from layers import jobs, people
 from layers.errors import InvalidError, NotFoundError, TooLargeError, UnreadableFileError
-from layers.importing import field, kinds, packed, profiles, runs, sights
+from layers.importing import city, field, kinds, packed, profiles, runs, sights
 from layers.importing.kinds import Kind
 from layers.importing.options import ImportOptions
 from layers.importing.runs import Done
@@ -134,7 +134,7 @@ def look(site: "Site", work: Work) -> dict[str, Any]:
 def bring(site: "Site", work: Work) -> dict[str, Any]:
     """Do the job of importing; begun again it adds nothing twice."""
     handed = _Handed(site, work)
-    return sights.told(_IMPORTS[handed.kind.name](handed, dry_run=False))
+    return sights.told(_IMPORTS[handed.kind.name](handed))
 
 
 class _Handed:
@@ -166,7 +166,7 @@ class _Handed:
         return named
 
 
-def _import_rows(handed: _Handed, *, dry_run: bool) -> Done:
+def _import_rows(handed: _Handed, *, dry_run: bool = False) -> Done:
     importing = field.import_tracks if handed.kind is kinds.TRACKS else field.import_findings
     return importing(
         handed.site,
@@ -179,7 +179,7 @@ def _import_rows(handed: _Handed, *, dry_run: bool) -> Done:
     )
 
 
-def _import_photos(handed: _Handed, *, dry_run: bool) -> Done:
+def _import_photos(handed: _Handed, *, dry_run: bool = False) -> Done:
     site = handed.site
     paths = packed.unpacked_photos(handed.path, most_bytes=site.settings.max_upload_bytes)
     return field.import_photos(
@@ -215,15 +215,37 @@ def _look_at_tracks(handed: _Handed) -> dict[str, Any]:
     }
 
 
+def _look_at_layer(handed: _Handed) -> dict[str, Any]:
+    layer, done = city.compare_layer(
+        handed.site, handed.kind.name, handed.named, handed.options, handed.work.progress
+    )
+    source = city.source_of(handed.named, handed.options)
+    return {**sights.told(done), "shapes": sights.of_layer(layer), "source_name": source}
+
+
+def _import_layer(handed: _Handed) -> Done:
+    return city.import_layer(
+        handed.site,
+        handed.kind.name,
+        handed.named,
+        handed.options,
+        now=handed.work.clock(),
+        account_id=handed.account.id,
+        progress=handed.work.progress,
+    )
+
+
 _LOOKS: Mapping[str, Callable[[_Handed], dict[str, Any]]] = {
     "findings": _look_at_findings,
     "photos": _look_at_photos,
     "tracks": _look_at_tracks,
+    **dict.fromkeys(kinds.LAYERS, _look_at_layer),
 }
-_IMPORTS: Mapping[str, Callable[..., Done]] = {
+_IMPORTS: Mapping[str, Callable[[_Handed], Done]] = {
     "findings": _import_rows,
     "photos": _import_photos,
     "tracks": _import_rows,
+    **dict.fromkeys(kinds.LAYERS, _import_layer),
 }
 
 

@@ -263,6 +263,11 @@ def take_checks_back(conn: Connection) -> None:
     add_tables(conn, schema.check_withdrawal)
 
 
+def keep_layers_before(conn: Connection) -> None:
+    """Let an import of a layer of the city be taken back."""
+    add_tables(conn, schema.layer_before)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -295,6 +300,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(28, "verified ways", verify_ways),
     Migration(29, "populations taken back", take_populations_back),
     Migration(30, "checks withdrawn", take_checks_back),
+    Migration(31, "layers before imports", keep_layers_before),
 )
 
 

@@ -23,7 +23,7 @@ from map_app.pages.service import now, site
 
 blueprint = Blueprint("uploads", __name__)
 # How the file as a whole is read
-_READ = ("frame", "encoding", "layer", "crs")
+_READ = ("frame", "encoding", "layer", "crs", "source_name")
 
 
 @blueprint.post("/imports/upload")
@@ -71,7 +71,7 @@ def looked_at(job_id: int) -> ResponseReturnValue:
         kinds=kinds_of_mine(),
         has_columns="known" in found and bool(found["known"]),
         options=profiles.read(job.payload["options"]),
-        choices={name: _choices(name) for name in (*kind.constants, "frame", "encoding")},
+        choices={name: _choices(kind.name, name) for name in (*kind.constants, "frame", "encoding")},
         fitted=basis.fitted(found.get("source_errors")),
         words=import_words,
         parts=base.parts(drawn) if drawn else None,
@@ -105,7 +105,7 @@ def kinds_of_mine() -> Choices:
     return [(one, import_words.kind_name(one)) for one in mine]
 
 
-def _choices(field: str) -> Choices | None:
+def _choices(kind: str, field: str) -> Choices | None:
     """Return the values among which a field is chosen; None where it is written."""
     known = {
         "frame": import_words.frame_choices,
@@ -113,6 +113,8 @@ def _choices(field: str) -> Choices | None:
         "mode": import_words.mode_choices,
         "source": import_words.source_choices,
         "person": _people,
+        "level": import_words.level_choices,
+        "kind": import_words.kerb_choices if kind == "kerbs" else import_words.place_choices,
     }
     return known[field]() if field in known else None
 

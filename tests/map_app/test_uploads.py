@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from layers import teams
+from layers import people, teams
+from layers.city import kerbs
 from layers.field.asking import FindingFilter
 from layers.field.findings import page
 from layers.importing import profiles, undoing, uploads
@@ -310,3 +311,76 @@ def test_a_table_in_another_encoding_is_read_when_it_is_named(
     there = client.post(there, data=said).headers["Location"]
     work(town, now)
     assert "<option>东经</option>" in client.get(there).get_data(as_text=True)
+
+
+KERBS = (
+    "类型,车位数,名称,WKT\n"
+    f"停车场,40,北门,POINT ({LON} {LAT})\n"
+    f'禁停路段,,光荣道,"LINESTRING ({LON} {LAT}, {LON + 0.001} {LAT})"\n'
+    f"机库,,x,POINT ({LON} {LAT})\n"
+)
+
+
+def test_kerbs_are_looked_at_imported_and_taken_back(
+    client: FlaskClient, town: Site, now: datetime, tmp_path: Path
+) -> None:
+    there = send(client, "停车.csv", KERBS, what="kerbs", frame="wgs84").headers["Location"]
+    work(town, now)
+    seen = client.get(there).get_data(as_text=True)
+    assert "3 rows: 2 new, 0 changed, 0 removed, 0 as before, 1 refused." in seen
+    assert "机库 is not known" in seen
+    assert "before from “停车”" in seen
+    assert '"points": [[117.' in seen
+    assert '"lines": [[[117.' in seen
+    said = {"csrf_token": token(client), "what": "kerbs", "frame": "wgs84", "source_name": "市政"}
+    there = client.post(there, data={**said, "act": "import"}).headers["Location"]
+    work(town, now)
+    assert "2 new" in client.get(there).get_data(as_text=True)
+    with town.store.read() as conn:
+        assert set(conn.execute(select(schema.kerb.c.kind, schema.kerb.c.source)).all()) == {
+            ("lot", "市政"),
+            ("no_parking", "市政"),
+        }
+    there = send(client, "停车.csv", KERBS, what="kerbs", frame="wgs84").headers["Location"]
+    there = client.post(there, data={**said, "act": "look"}).headers["Location"]
+    work(town, now)
+    seen = client.get(there).get_data(as_text=True)
+    assert "0 new, 0 changed, 0 removed, 2 as before" in seen
+    assert "This very file was imported before" in seen
+    assert 'value="import"' not in seen
+    run = undoing.every(town)[0]
+    assert (run.kind, run.file_name) == ("kerbs", "停车.csv")
+    page_ = client.get("/imports").get_data(as_text=True)
+    assert f'/imports/{run.id}/undo"' in page_
+    client.post(f"/imports/{run.id}/undo", data={"csrf_token": token(client)})
+    work(town, now)
+    with town.store.read() as conn:
+        assert len(kerbs.in_force(conn)) == 0
+
+
+def test_areas_are_for_who_keeps_accounts_and_key_points_say_which_kind_they_are(
+    client: FlaskClient, enter: Enter, town: Site, now: datetime
+) -> None:
+    text = f"名称,经度,纬度\n普育小学,{LON},{LAT}\n"
+    there = send(client, "学校.csv", text, what="key_points", frame="wgs84").headers["Location"]
+    work(town, now)
+    assert "Choose the column of the kind, or one kind for all rows." in client.get(there).get_data(
+        as_text=True
+    )
+    said = {"csrf_token": token(client), "what": "key_points", "frame": "wgs84", "all_kind": "school"}
+    there = client.post(there, data={**said, "act": "look"}).headers["Location"]
+    work(town, now)
+    assert "1 rows: 1 new" in client.get(there).get_data(as_text=True)
+    assert send(client, "区.csv", text, what="districts").status_code == 403
+    assert '<option value="districts"' not in client.get("/imports").get_data(as_text=True)
+    assert client.post(there, data={**said, "what": "districts", "act": "look"}).status_code == 403
+    ring = f"(({LON} {LAT}, {LON + 0.01} {LAT}, {LON} {LAT + 0.01}, {LON} {LAT}))"
+    area = f'名称,级别,WKT\n一网格,grid,"POLYGON {ring}"\n'
+    with town.store.write() as conn:
+        admin = people.create(conn, "root", "Root", "admin", password=None, now=now)
+    own = enter(admin)
+    there = send(own, "网格.csv", area, what="districts", frame="wgs84").headers["Location"]
+    work(town, now)
+    seen = own.get(there).get_data(as_text=True)
+    assert "1 rows: 1 new" in seen
+    assert '"areas": [[[117.' in seen

@@ -384,6 +384,7 @@ from layers.store.schema.import_profile import import_profile as import_profile 
 from layers.store.schema.inspection_target import inspection_target as inspection_target  # noqa: E402
 from layers.store.schema.job import job as job  # noqa: E402
 from layers.store.schema.kerb import kerb as kerb  # noqa: E402
+from layers.store.schema.layer_before import layer_before as layer_before  # noqa: E402
 from layers.store.schema.licence import licence as licence  # noqa: E402
 from layers.store.schema.measure import measure as measure  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402

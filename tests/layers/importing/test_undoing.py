@@ -113,7 +113,7 @@ def test_photos_are_a_run_too(town: Site, supervisor: Account, now: datetime, tm
 
 def test_streets_are_not_undone(town: Site, now: datetime, tmp_path: Path) -> None:
     city.import_osm(town, crossroads().write(tmp_path / "town.osm"), now=now)
-    with pytest.raises(InvalidError, match="Only imports"):
+    with pytest.raises(InvalidError, match="is not undone"):
         undoing.undo(town, undoing.every(town)[0].id, by=None, now=now)
     with pytest.raises(NotFoundError):
         undoing.undo(town, 999, by=None, now=now)
