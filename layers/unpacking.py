@@ -7,7 +7,6 @@ be packed from gigabytes of nothing.
 
 import gzip
 import re
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +16,9 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from layers.errors import TooLargeError, UnreadableFileError
+from layers import archives
+from layers.errors import UnreadableFileError
 
-# Packed texts and tables shrink to a tenth, never to a hundredth; what is small may
-_FREE_BYTES, _MOST_TIMES = 64 << 20, 100
 _CHUNK = 1 << 20
 # GDAL decides by the beginning of a file; longer than any of its drivers looks
 _BEGINNING = 1 << 20
@@ -52,7 +50,7 @@ class Unpacked(gzip.GzipFile):
     def __init__(self, file: IO[bytes], name: str, n_packed: int) -> None:
         super().__init__(fileobj=file, mode="rb")
         self._file_name = name
-        self._most = _most(n_packed)
+        self._most = archives.most(n_packed)
 
     def read(self, size: int | None = -1) -> bytes:
         """Return the next bytes; all that are left, piece by piece, if no size is given."""
@@ -69,7 +67,7 @@ class Unpacked(gzip.GzipFile):
 
     def _counted(self, data: bytes) -> bytes:
         if self.tell() > self._most:
-            raise _too_large(self._file_name)
+            raise archives.too_large(self._file_name)
         return data
 
 
@@ -107,7 +105,7 @@ def require_plain(path: Path) -> None:
     if any(word in beginning for word in _ELSEWHERE):
         raise UnreadableFileError("%(file)s leads to other data; bring those data", file=path.name)
     if text.startswith(_ZIP):
-        _require_modest(path)
+        archives.require_modest(path)
 
 
 def _root(path: Path) -> str | None:
@@ -118,23 +116,3 @@ def _root(path: Path) -> str | None:
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         return None
     return None
-
-
-def _require_modest(path: Path) -> None:
-    """Refuse an archive that says itself that it holds far too much."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            total = sum(one.file_size for one in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        # what is damaged is told by whoever reads it
-        return
-    if total > _most(path.stat().st_size):
-        raise _too_large(path.name)
-
-
-def _most(n_packed: int) -> int:
-    return max(_FREE_BYTES, _MOST_TIMES * n_packed)
-
-
-def _too_large(name: str) -> TooLargeError:
-    return TooLargeError("%(file)s holds far more than a file of its size should", file=name)

@@ -6,18 +6,19 @@ part that is inside; an area whose ring is not whole is left out and counted.
 
 import bz2
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import geopandas as gpd
 import osmium
 import pandas as pd
 import shapely
 
-from layers import unpacking
+from layers import archives, unpacking
 from layers.errors import UnreadableFileError
 from layers.importing import osm_tags
 from layers.importing.campuses import attach_gates, drop_twins
@@ -29,7 +30,7 @@ ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"
 _CRS = "EPSG:4326"
 _KEYS = ("highway", "boundary", "place", "landuse", "barrier", "entrance", *osm_tags.KEY_POINT_KEYS)
 _AREA_KEYS = ("boundary", "place", "landuse", *osm_tags.KEY_POINT_KEYS)
-_EVERY = 20_000
+_EVERY, _PIECE = 20_000, 1 << 20
 _SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2", ".osm.xml", ".xml", ".xml.gz")
 
 
@@ -92,7 +93,7 @@ def read(
         If the file is no OpenStreetMap data, or is broken.
     """
     rows = _Rows()
-    processor = _open(path)
+    processor = _open(path, progress)
     try:
         for n, thing in enumerate(processor):
             if n % _EVERY == 0:
@@ -107,10 +108,10 @@ def read(
     return _extract(rows, processor.header.get("osmosis_replication_timestamp") or None)
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, progress: Progress) -> Any:
     if not path.is_file():
         raise UnreadableFileError("There is no file %(file)s", file=str(path))
-    if not path.stat().st_size or _is_empty_inside(path):
+    if not path.stat().st_size or _is_empty_inside(path, progress):
         raise UnreadableFileError("%(file)s is empty", file=path.name)
     source = osmium.io.File(str(path), _format(path))
     try:
@@ -128,18 +129,31 @@ def _open(path: Path) -> Any:
         ) from error
 
 
-def _is_empty_inside(path: Path) -> bool:
-    openers: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open}
-    opener = openers.get(path.suffix)
+def _is_empty_inside(path: Path, progress: Progress) -> bool:
+    """Tell whether a packed file holds nothing; refuse one that holds far too much, or is damaged.
+
+    It is unpacked once for that alone: who reads it afterwards knows no limit.
+    """
+    openers: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
+        ".gz": lambda file: cast("IO[bytes]", gzip.GzipFile(fileobj=file)),
+        ".bz2": bz2.open,
+    }
+    opener = openers.get(path.suffix.lower())
     if opener is None:
         return False
+    n_packed, n = path.stat().st_size, 0
     try:
-        with opener(path) as file:
-            return not file.read(1)
-    except (OSError, EOFError) as error:
+        with path.open("rb") as packed, opener(packed) as file:
+            while piece := file.read(_PIECE):
+                n += len(piece)
+                if n > archives.most(n_packed):
+                    raise archives.too_large(path.name)
+                progress("opening the file", packed.tell(), n_packed)
+    except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFileError(
             "%(file)s cannot be unpacked: %(reason)s", file=path.name, reason=unpacking.reason(error, path)
         ) from error
+    return n == 0
 
 
 def _format(path: Path) -> str:
