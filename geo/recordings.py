@@ -83,7 +83,8 @@ def axis_sd(accuracy_m: ArrayLike, kind: ArrayLike = "unknown") -> Floats:
     """
     radius = np.atleast_1d(np.asarray(accuracy_m, dtype=np.float64))
     kinds = pd.Series(np.broadcast_to(np.asarray(kind, dtype=object), radius.shape)).fillna("unknown")
-    sd = sd_of(radius, kinds.tolist())
+    different = kinds.unique().tolist()
+    sd = sd_of(radius, different[0] if len(different) == 1 else kinds.tolist())
     return np.where(np.isnan(sd), SD_UNREPORTED_M, sd)
 
 

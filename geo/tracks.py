@@ -138,11 +138,19 @@ def _ordered(recording: Recording, rows: NDArray[np.int64]) -> NDArray[np.int64]
 
     Position decides between equals, so that the order of the rows never matters.
     """
+    if recording.sequence is None and _in_time(recording, rows):
+        return rows
     later = (recording.y[rows], recording.x[rows], recording.s[rows])
     first = (
         (recording.t[rows],) if recording.sequence is None else (recording.t[rows], recording.sequence[rows])
     )
     return np.asarray(rows[np.lexsort((*later, *first, recording.track[rows]))])
+
+
+def _in_time(recording: Recording, rows: NDArray[np.int64]) -> bool:
+    """Tell whether the rows are by track and then by time, without two of the same time."""
+    track, t = recording.track[rows], recording.t[rows]
+    return bool(((np.diff(track) > 0) | ((np.diff(track) == 0) & (np.diff(t) > 0))).all())
 
 
 def _wrong_clock(t: Floats, dwell: Floats, track: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -158,6 +166,8 @@ def _wrong_clock(t: Floats, dwell: Floats, track: NDArray[np.int64]) -> NDArray[
 
 def _repeats(recording: Recording, order: NDArray[np.int64], reason: NDArray[np.int64]) -> None:
     """Mark the second and later of fixes with the same track, time and place."""
+    if _in_time(recording, order):
+        return
     columns = np.column_stack(
         [recording.track[order], recording.t[order], recording.x[order], recording.y[order]]
     )

@@ -58,7 +58,7 @@ def sd_of(
     [10.0, 10.0, 3.0]
     """
     radius = np.atleast_1d(np.asarray(accuracy_m, dtype=np.float64))
-    kinds = [accuracy_kind] * len(radius) if isinstance(accuracy_kind, str) else list(accuracy_kind)
+    kinds = {accuracy_kind} if isinstance(accuracy_kind, str) else set(accuracy_kind)
     unknown = sorted({str(kind) for kind in kinds} - set(ACCURACY_KINDS))
     if unknown:
         raise AccuracyError(
@@ -66,7 +66,10 @@ def sd_of(
             given=", ".join(unknown),
             kinds=", ".join(ACCURACY_KINDS),
         )
-    sd = radius / np.array([_RADIUS_PER_SD[kind] for kind in kinds])
+    if isinstance(accuracy_kind, str):
+        sd = radius / _RADIUS_PER_SD[accuracy_kind]
+    else:
+        sd = radius / np.array([_RADIUS_PER_SD[kind] for kind in accuracy_kind])
     reported = np.isfinite(radius) & (radius > 0)
     return np.where(reported, np.maximum(sd, floor_m), np.nan)
 

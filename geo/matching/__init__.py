@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 
+_PACE = {"walking": 1.3, "cycling": 4.0, "driving": 7.0}
+
+
 def model_for(mode: str, *, metres_per_area: float = 0.02) -> Model:
     """Return the default parameters for a way to patrol.
 
@@ -65,9 +68,16 @@ def model_for(mode: str, *, metres_per_area: float = 0.02) -> Model:
         log_bessel=float(np.log(i0e(heading_k)) + heading_k),
         beside=way.on_foot,
         kerb_sd=1.5,
-        memory_s=6.0,
+        memory_s=20.0,
+        wobble=1.0,
+        same_hand=0.75,
+        crossing=0.03,
+        renewal_s=6.0,
         wander=1.0,
-        wandering=0.1,
+        wandering=0.2,
+        steady=0.7,
+        spread=0.25,
+        pace=_PACE[way.name],
     )
 
 

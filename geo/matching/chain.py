@@ -13,19 +13,27 @@ from numba import njit
 from geo.matching.kernels import Scratch, candidates, forget, search
 from geo.matching.network import Floats, Ints, Streets
 
+Shape = tuple[float, float, float, float, float]
+
 
 class Model(NamedTuple):
     """Parameters of the model; metres, seconds, natural logarithms.
 
     * Candidates: the nearest `max_candidates` within min(`radius_max`, `radius_sds` · s + `radius_m`).
-    * Position: `wide` is the share of errors three times as large; `beside` tells that the patrol keeps to
-      the kerbs, within `kerb_sd`; fixes closer in time than `memory_s` share their error and count for
-      less.  `off` is the density of positions off the network, `leave` the cost of leaving or entering it.
+    * Position: errors are correlated over `memory_s`, so that what tells is how they change from fix to fix;
+      `wide` is the share of changes three times as large, `wobble` how far a patrol strays sideways at once.
+      `beside` tells that the patrol keeps to the kerbs, within `kerb_sd`; at a junction it stays on its hand
+      with probability `same_hand`, and crosses a street between two fixes with `crossing`.
+      `off` is the density of positions off the network, `leave` the cost of leaving or entering it; what
+      fixes closer in time than `renewal_s` say of that, and of headings, counts for less.
     * Heading: `straying` is the share of headings that say nothing, `heading_k` the concentration of the
       others, `log_bessel` log I0 of it.
     * Routes are longer than the straight distance by slack + slack_share · straight on average, a share
       `wandering` of them by slack + wander · straight; `turn` is the cost of turning round.  They are tried
       up to `detour` · straight + `detour_m`, and no faster than `fastest`.
+    * Speed: a share `steady` of routes are as long as the patrol's own pace says, give or take `spread` of
+      it; the others are shorter, or, ever less likely, longer.  `pace` is that of a patrol of which few fixes
+      are known, m/s.
     """
 
     max_candidates: int
@@ -47,17 +55,35 @@ class Model(NamedTuple):
     beside: bool
     kerb_sd: float
     memory_s: float
+    wobble: float
+    same_hand: float
+    crossing: float
+    renewal_s: float
     wander: float
     wandering: float
+    steady: float
+    spread: float
+    pace: float
 
 
 class Chain(NamedTuple):
-    """The candidates of all fixes of a chain: those of fix t from ``first[t]`` to ``first[t + 1] - 1``."""
+    """The candidates of all fixes of a chain: those of fix t from ``first[t]`` to ``first[t + 1] - 1``.
+
+    Where people walk on both sides of a block it is a candidate twice in a row, with `side` 1 (left) and -1.
+    From there to the fix it is `miss` to the left of the block, along (`across_x`, `across_y`), and `beyond`
+    onward, where the block ends or bends; `emission` holds the logarithm of what the heading says in both
+    directions.
+    """
 
     first: Ints
     block: Ints
     at: Floats
     away: Floats
+    side: Ints
+    miss: Floats
+    beyond: Floats
+    across_x: Floats
+    across_y: Floats
     emission: Floats
 
 
@@ -83,65 +109,73 @@ class Path(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _log_distance(away: float, kerb: float, spread: float, wide: float) -> float:
-    """Return the log density of a distance from the line for someone on either kerb."""
-    density = 0.0
-    for side in (-1.0, 1.0):
-        z = (away - side * kerb) / spread
-        density += (1.0 - wide) * np.exp(-0.5 * z * z) + wide / 3.0 * np.exp(-z * z / 18.0)
-    return float(np.log(0.5 * density / (spread * np.sqrt(2.0 * np.pi))))
-
-
-@njit(cache=True, nogil=True)
 def find(
     net: Streets, scratch: Scratch, model: Model, x: Floats, y: Floats, s: Floats, heading: Floats
 ) -> Chain:
-    """Return the candidates of each fix and the logarithm of their emission in both directions."""
+    """Return the candidates of each fix, how far from each it is, and what its heading says of both ways."""
     n = len(x)
     most = model.max_candidates
     first = np.zeros(n + 1, dtype=np.int64)
-    block = np.empty(n * most, dtype=np.int64)
-    at, away = np.empty(n * most), np.empty(n * most)
-    emission = np.empty((n * most, 2))
-    piece = np.empty(most, dtype=np.int64)
+    block, side = np.empty(2 * n * most, dtype=np.int64), np.zeros(2 * n * most, dtype=np.int64)
+    at, away = np.empty(2 * n * most), np.empty(2 * n * most)
+    miss, beyond = np.empty(2 * n * most), np.empty(2 * n * most)
+    across_x, across_y = np.empty(2 * n * most), np.empty(2 * n * most)
+    emission = np.zeros((2 * n * most, 2))
+    near, piece = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
+    near_at, near_away = np.empty(most), np.empty(most)
+    m = 0
     for t in range(n):
-        a = first[t]
         radius = min(model.radius_sds * s[t] + model.radius_m, model.radius_max)
-        count = candidates(
-            net,
-            scratch,
-            x[t],
-            y[t],
-            radius,
-            block[a : a + most],
-            at[a : a + most],
-            away[a : a + most],
-            piece,
-        )
-        first[t + 1] = a + count
+        count = candidates(net, scratch, x[t], y[t], radius, near, near_at, near_away, piece)
         for i in range(count):
-            kerb = net.kerb[block[a + i]] if model.beside else 0.0
-            spread = np.hypot(s[t], model.kerb_sd) if model.beside else s[t]
-            log_distance = _log_distance(away[a + i], kerb, spread, model.wide)
-            for d in range(2):
-                emission[a + i, d] = log_distance
-                one_way = net.one_way[block[a + i]]
-                if (d == 0 and one_way < 0) or (d == 1 and one_way > 0):
-                    emission[a + i, d] = -np.inf
-                elif np.isfinite(heading[t]):
-                    k = piece[i]
-                    bearing = np.arctan2(net.y[k + 1] - net.y[k], net.x[k + 1] - net.x[k])
-                    turn = np.cos(heading[t] - bearing) * (1 - 2 * d)
-                    ratio = np.exp(model.heading_k * turn - model.log_bessel)
-                    emission[a + i, d] += np.log((1.0 - model.straying) * ratio + model.straying)
-    m = first[n]
-    return Chain(first, block[:m].copy(), at[:m].copy(), away[:m].copy(), emission[:m].copy())
+            b, k = near[i], piece[i]
+            kerb = net.kerb[b] if model.beside else 0.0
+            size = net.chainage[k + 1] - net.chainage[k]
+            ahead_x, ahead_y = (net.x[k + 1] - net.x[k]) / size, (net.y[k + 1] - net.y[k]) / size
+            off_x = x[t] - net.x[k] - (near_at[i] - net.chainage[k]) * ahead_x
+            off_y = y[t] - net.y[k] - (near_at[i] - net.chainage[k]) * ahead_y
+            onward = off_x * ahead_x + off_y * ahead_y
+            for hand in range(1, -2, -1):
+                if (hand == 0) != (kerb == 0.0) or (kerb > 0.0 and net.only[b] == -hand):
+                    continue
+                block[m], at[m], away[m], side[m] = b, near_at[i], near_away[i], hand
+                miss[m] = ahead_x * off_y - ahead_y * off_x - hand * kerb
+                beyond[m] = onward if abs(onward) > 1e-6 else 0.0
+                across_x[m], across_y[m] = -ahead_y, ahead_x
+                for d in range(2):
+                    if (d == 0 and net.one_way[b] < 0) or (d == 1 and net.one_way[b] > 0):
+                        emission[m, d] = -np.inf
+                    elif np.isfinite(heading[t]):
+                        turn = np.cos(heading[t] - np.arctan2(ahead_y, ahead_x)) * (1 - 2 * d)
+                        ratio = np.exp(model.heading_k * turn - model.log_bessel)
+                        emission[m, d] = np.log((1.0 - model.straying) * ratio + model.straying)
+                m += 1
+        first[t + 1] = m
+    return Chain(
+        first,
+        block[:m].copy(),
+        at[:m].copy(),
+        away[:m].copy(),
+        side[:m].copy(),
+        miss[:m].copy(),
+        beyond[:m].copy(),
+        across_x[:m].copy(),
+        across_y[:m].copy(),
+        emission[:m].copy(),
+    )
 
 
 @njit(cache=True, nogil=True)
-def reach_limit(model: Model, straight: float, seconds: float, s: float) -> float:
+def reach_limit(model: Model, straight: float, seconds: float, usual: float, s: float) -> float:
     """Return how long a route between two fixes may be."""
-    return min(model.detour * straight + model.detour_m, model.fastest * max(seconds, 1.0) + 4.0 * s)
+    fast = min(model.fastest * max(seconds, 1.0), 2.5 * max(usual, straight))
+    return min(model.detour * straight + model.detour_m, fast + 4.0 * s)
+
+
+@njit(cache=True, nogil=True)
+def _twin(chain: Chain, i: int) -> bool:
+    """Tell whether a candidate is the one before on the other side of the street."""
+    return i > 0 and chain.side[i] == -1 and chain.side[i - 1] == 1 and chain.block[i] == chain.block[i - 1]
 
 
 @njit(cache=True, nogil=True)
@@ -158,16 +192,21 @@ def routes(
     """Write route lengths from the states of fix t - 1 to those of t, infinite where there is none.
 
     On one block a small step back (up to `back` metres) is noise and counts as a negative length.
-    States where `wanted` is minus infinity are skipped.
+    States where `wanted` is minus infinity are skipped; of two that differ in side only the first is done.
     """
     a, b, c = chain.first[t - 1], chain.first[t], chain.first[t + 1]
     route[:] = np.inf
     for i in range(a, b):
+        if i > a and _twin(chain, i):
+            continue
         block = chain.block[i]
         for d in range(2):
-            if wanted[2 * (i - a) + d] == -np.inf:
-                continue
             state = 2 * (i - a) + d
+            asked = wanted[state] > -np.inf
+            if i + 1 < b and _twin(chain, i + 1):
+                asked = asked or wanted[state + 2] > -np.inf
+            if not asked:
+                continue
             rest = chain.at[i] if d else net.length[block] - chain.at[i]
             node = net.start[block] if d else net.end[block]
             for j in range(b, c):
@@ -179,6 +218,8 @@ def routes(
                 continue
             n_touched = search(net, scratch, node, block, limit - rest, -1)
             for j in range(b, c):
+                if j > b and _twin(chain, j):
+                    continue
                 other = chain.block[j]
                 for e in range(2):
                     door = net.end[other] if e else net.start[other]
@@ -196,37 +237,158 @@ def routes(
 
 
 @njit(cache=True, nogil=True)
-def log_detour(model: Model, length: float, straight: float) -> float:
-    """Return the log density of a route of this length between fixes so far apart."""
-    if length == np.inf:
-        return -np.inf
+def step_shape(model: Model, straight: float, usual: float, noise: float) -> Shape:
+    """Return what `detour` needs to know of two fixes.
+
+    `usual` is how far the patrol gets in the time, `noise` the standard deviation of a fix.
+    """
+    return (
+        straight,
+        1.0 / (model.slack + model.slack_share * straight),
+        1.0 / (model.slack + model.wander * straight),
+        max(usual, straight),
+        1.0 / np.hypot(model.spread * usual, noise),
+    )
+
+
+@njit(cache=True, nogil=True)
+def detour(model: Model, shape: Shape, length: float) -> float:
+    """Return the density of a route of this length between two fixes."""
+    straight, narrow, wide, usual, steady = shape
     extra = abs(length - straight)
-    narrow = model.slack + model.slack_share * straight
-    wide = model.slack + model.wander * straight
-    density = (1.0 - model.wandering) * np.exp(-extra / narrow) / narrow
-    density += model.wandering * np.exp(-extra / wide) / wide
-    return float(np.log(density + 1e-300))
+    if extra * wide > 20.0:
+        return 0.0
+    direct = (1.0 - model.wandering) * np.exp(-extra * narrow) * narrow
+    direct += model.wandering * np.exp(-extra * wide) * wide
+    z = (length - usual) * steady
+    other = np.exp(-z) if z > 0.0 else 1.0
+    return float(direct * (model.steady * np.exp(-0.5 * z * z) + (1.0 - model.steady) * other))
+
+
+@njit(cache=True, nogil=True)
+def log_detour(model: Model, shape: Shape, length: float) -> float:
+    """Return the log density of a route of this length between two fixes."""
+    return float(np.log(detour(model, shape, length) + 1e-300)) if length < np.inf else -np.inf
+
+
+@njit(cache=True, nogil=True)
+def _normal(squared: float, precision: float, wide: float) -> float:
+    """Return the density of an error by its squared distance over the standard deviation.
+
+    A share `wide` is three times as large; `precision` is one over the standard deviation.
+    """
+    root = np.exp(-squared / 18.0)
+    power = root * root * root
+    return float(((1.0 - wide) * power * power * power + wide / 3.0 * root) * precision * 0.3989422804014327)
+
+
+@njit(cache=True, nogil=True)
+def _change(
+    model: Model, chain: Chain, i: int, j: int, rho: float, s_i: float, s_j: float, kept: float, stays: bool
+) -> tuple[float, float, float, float]:
+    """Return how the error of candidate j follows from that of i, the fix before.
+
+    Of both errors only what is across the street is seen, and beyond an end what is along it: each is
+    expected to be a share of the error before, within one over a precision.  On one side of one block
+    (`stays`) the distance from the kerb, of variance `kept`, is the same.
+    """
+    aligned = chain.across_x[i] * chain.across_x[j] + chain.across_y[i] * chain.across_y[j]
+    shared = rho * s_i * s_j + (kept if stays else 0.0)
+    before, here = s_i * s_i + kept, s_j * s_j + kept
+    share = shared * aligned / before
+    precision = 1.0 / np.sqrt(here - share * share * before + model.wobble**2)
+    if chain.beyond[j] == 0.0:
+        return share, precision, 0.0, 0.0
+    crossed = chain.across_x[i] * chain.across_y[j] - chain.across_y[i] * chain.across_x[j]
+    along = rho * s_i * s_j * crossed / before
+    return share, precision, along, 1.0 / np.sqrt(s_j * s_j - along * along * before + model.wobble**2)
+
+
+@njit(cache=True, nogil=True)
+def _hand(model: Model, chain: Chain, i: int, d: int, j: int, e: int) -> float:
+    """Return the probability of the side of candidate j after that of i."""
+    if chain.side[j] == 0:
+        return 1.0
+    if chain.side[i] == 0:
+        return 0.5
+    if chain.block[i] == chain.block[j]:
+        return 1.0 - model.crossing if chain.side[i] == chain.side[j] else model.crossing
+    if chain.side[i] * (1 - 2 * d) == chain.side[j] * (1 - 2 * e):
+        return model.same_hand
+    return 1.0 - model.same_hand
 
 
 @njit(cache=True, nogil=True)
 def transition(
-    model: Model, straight: float, n_from: int, n_to: int, route: Floats, log_step: Floats
+    model: Model,
+    chain: Chain,
+    t: int,
+    straight: float,
+    seconds: float,
+    usual: float,
+    s_before: float,
+    s_here: float,
+    route: Floats,
+    weight: Floats,
 ) -> None:
-    """Turn route lengths into logarithms of transition densities, the state off the network last."""
-    scale = np.log(model.slack + model.slack_share * straight)
-    for i in range(n_from):
-        for j in range(n_to):
-            log_step[i, j] = log_detour(model, route[i, j], straight)
-    for i in range(0, n_from, 2):
-        for j in range(n_to):
-            along, against = log_step[i, j], log_step[i + 1, j]
-            log_step[i, j] = max(along, against - model.turn)
-            log_step[i + 1, j] = max(against, along - model.turn)
-    for i in range(n_from):
-        log_step[i, n_to] = -scale - model.leave
-    for j in range(n_to):
-        log_step[n_from, j] = -scale - model.leave
-    log_step[n_from, n_to] = -scale
+    """Turn route lengths into densities of transitions, the state off the network last."""
+    a, b, c = chain.first[t - 1], chain.first[t], chain.first[t + 1]
+    n_from, n_to = 2 * (b - a), 2 * (c - b)
+    rho = np.exp(-seconds / model.memory_s)
+    about = np.exp(-model.turn)
+    weight[:] = 0.0
+    way = np.empty((2, 2))
+    shape = step_shape(model, straight, usual, s_here)
+    i = a
+    while i < b:
+        i_end = i + 2 if i + 1 < b and _twin(chain, i + 1) else i + 1
+        j = b
+        while j < c:
+            j_end = j + 2 if j + 1 < c and _twin(chain, j + 1) else j + 1
+            for e in range(2):
+                along = detour(model, shape, route[2 * (i - a), 2 * (j - b) + e])
+                against = detour(model, shape, route[2 * (i - a) + 1, 2 * (j - b) + e])
+                way[0, e] = max(along, against * about)
+                way[1, e] = max(against, along * about)
+            if way.max() > 1e-12:
+                kept = model.kerb_sd**2 if chain.side[i] != 0 else 0.0
+                apart = _change(model, chain, i, j, rho, s_before, s_here, kept, False)
+                near = apart
+                if chain.block[i] == chain.block[j]:
+                    near = _change(model, chain, i, j, rho, s_before, s_here, kept, True)
+                for k in range(i, i_end):
+                    for m in range(j, j_end):
+                        use = near if chain.side[k] == chain.side[m] else apart
+                        across = (chain.miss[m] - use[0] * chain.miss[k]) * use[1]
+                        along = (chain.beyond[m] - use[2] * chain.miss[k]) * use[3]
+                        fits = _normal(across * across + along * along, use[1], model.wide)
+                        for d in range(2):
+                            for e in range(2):
+                                if way[d, e] > 0.0:
+                                    hand = _hand(model, chain, k, d, m, e)
+                                    weight[2 * (k - a) + d, 2 * (m - b) + e] = way[d, e] * fits * hand
+            j = j_end
+        i = i_end
+    # off the network nothing is expected of an error: as likely as one that fits, less what `off` says
+    common = shape[1]
+    sd = np.sqrt(s_here * s_here * (1.0 - rho * rho) + model.wobble**2)
+    renewed = min(seconds / model.renewal_s, 1.0)
+    fits = 0.2419707 / sd * (model.off * s_here * 2.5066282746310002) ** renewed
+    leave = np.exp(-model.leave)
+    for k in range(n_from):
+        weight[k, n_to] = common * leave * fits
+    for m in range(n_to):
+        weight[n_from, m] = common * leave * _first(model, chain, b + m // 2, s_here)
+    weight[n_from, n_to] = common * fits
+
+
+@njit(cache=True, nogil=True)
+def _first(model: Model, chain: Chain, i: int, s: float) -> float:
+    """Return the density of the error of a candidate of which nothing was known before."""
+    sd = np.hypot(s, model.kerb_sd) if chain.side[i] != 0 else s
+    share = 0.5 if chain.side[i] != 0 else 1.0
+    squared = (chain.miss[i] / sd) ** 2 + (chain.beyond[i] / s) ** 2
+    return share * _normal(squared, 1.0 / sd, model.wide)
 
 
 @njit(cache=True, nogil=True)
@@ -238,7 +400,15 @@ def _log_sum(values: Floats) -> float:
 
 @njit(cache=True, nogil=True)
 def solve(
-    net: Streets, scratch: Scratch, model: Model, chain: Chain, x: Floats, y: Floats, t_s: Floats, s: Floats
+    net: Streets,
+    scratch: Scratch,
+    model: Model,
+    chain: Chain,
+    x: Floats,
+    y: Floats,
+    t_s: Floats,
+    s: Floats,
+    pace: float,
 ) -> Path:
     """Run Viterbi and forward-backward over a chain."""
     n = len(x)
@@ -250,56 +420,59 @@ def solve(
             steps_at[t + 1] = steps_at[t] + (offset[t] - offset[t - 1]) * (offset[t + 1] - offset[t])
     best, forward, backward = np.empty(offset[n]), np.empty(offset[n]), np.zeros(offset[n])
     came = np.full(offset[n], -1, dtype=np.int64)
-    steps = np.empty(steps_at[n])
     weights = np.empty(steps_at[n])
     emission = np.empty(offset[n])
     for t in range(n):
         lasting = t_s[min(t + 1, n - 1)] - t_s[max(t - 1, 0)]
-        weight = min(0.5 * lasting / model.memory_s, 1.0) if 0 < t < n - 1 else 1.0
+        weight = min(0.5 * lasting / model.renewal_s, 1.0) if 0 < t < n - 1 else 1.0
         for i in range(chain.first[t + 1] - chain.first[t]):
             for d in range(2):
                 emission[offset[t] + 2 * i + d] = weight * chain.emission[chain.first[t] + i, d]
-        emission[offset[t + 1] - 1] = weight * np.log(model.off)
+        emission[offset[t + 1] - 1] = 0.0
     for k in range(offset[1] if n else 0):
-        best[k] = forward[k] = emission[k]
-    wanted = np.empty(2 * model.max_candidates)
-    known = np.empty(2 * model.max_candidates + 1)
+        own = np.log(model.off) if k == offset[1] - 1 else np.log(_first(model, chain, k // 2, s[0]))
+        best[k] = forward[k] = emission[k] + own
+    wanted = np.empty(4 * model.max_candidates)
+    known = np.empty(4 * model.max_candidates + 1)
     for t in range(1, n):
         p, q, r = offset[t - 1], offset[t], offset[t + 1]
         n_from, n_to = q - p - 1, r - q - 1
         straight = np.hypot(x[t] - x[t - 1], y[t] - y[t - 1])
-        noise = max(s[t], s[t - 1])
-        limit = reach_limit(model, straight, t_s[t] - t_s[t - 1], noise)
+        noise, seconds = max(s[t], s[t - 1]), t_s[t] - t_s[t - 1]
+        limit = reach_limit(model, straight, seconds, pace * seconds, noise)
         route = np.empty((n_from, n_to))
-        top = max(best[p:q].max(), forward[p:q].max())
-        # what is e^-30 less likely than the best, in both directions, has no successors
+        top, top_best = forward[p:q].max(), best[p:q].max()
+        # what is e^-15 less likely than the best, in both directions, has no successors
         for i in range(0, n_from, 2):
-            likely = max(forward[p + i], forward[p + i + 1]) > top - 30.0
+            likely = max(forward[p + i], forward[p + i + 1]) > top - 15.0
             for d in range(2):
                 allowed = emission[p + i + d] > -np.inf
                 wanted[i + d] = 0.0 if likely and allowed else -np.inf
         routes(net, scratch, chain, t, limit, 4.0 * noise, wanted, route)
-        step = steps[steps_at[t] : steps_at[t + 1]].reshape((n_from + 1, n_to + 1))
-        transition(model, straight, n_from, n_to, route, step)
         weight = weights[steps_at[t] : steps_at[t + 1]].reshape((n_from + 1, n_to + 1))
-        top = forward[p:q].max()
+        transition(model, chain, t, straight, seconds, pace * seconds, s[t - 1], s[t], route, weight)
         known[: n_to + 1] = 0.0
-        for i in range(n_from + 1):
-            share = np.exp(forward[p + i] - top)
-            for j in range(n_to + 1):
-                weight[i, j] = np.exp(step[i, j])
-                known[j] += share * weight[i, j]
         for j in range(n_to + 1):
-            if emission[q + j] == -np.inf:
-                best[q + j] = forward[q + j] = -np.inf
+            best[q + j] = -1.0
+        for i in range(n_from + 1):
+            share, own = np.exp(forward[p + i] - top), np.exp(best[p + i] - top_best)
+            if share == 0.0:
                 continue
-            winner, highest = -1, -np.inf
-            for i in range(n_from + 1):
-                if best[p + i] + step[i, j] > highest:
-                    winner, highest = i, best[p + i] + step[i, j]
-            came[q + j] = winner
-            best[q + j] = highest + emission[q + j]
-            forward[q + j] = np.log(known[j]) + top + emission[q + j] if known[j] > 0.0 else -np.inf
+            for j in range(n_to + 1):
+                known[j] += share * weight[i, j]
+                if own * weight[i, j] > best[q + j]:
+                    best[q + j] = own * weight[i, j]
+                    came[q + j] = i
+        for j in range(n_to + 1):
+            possible = emission[q + j] > -np.inf
+            best[q + j] = (
+                np.log(best[q + j]) + top_best + emission[q + j]
+                if possible and best[q + j] > 0.0
+                else -np.inf
+            )
+            forward[q + j] = (
+                np.log(known[j]) + top + emission[q + j] if possible and known[j] > 0.0 else -np.inf
+            )
     for t in range(n - 2, -1, -1):
         p, q, r = offset[t], offset[t + 1], offset[t + 2]
         weight = weights[steps_at[t + 1] : steps_at[t + 2]].reshape((q - p, r - q))

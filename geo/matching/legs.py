@@ -7,9 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from geo.matching.chain import Chain, Model, Path, log_detour, reach_limit
+from geo.matching.chain import Chain, Model, Path, log_detour, reach_limit, step_shape
 from geo.matching.kernels import Scratch, forget, nearest_between, search
 from geo.matching.network import Floats, Ints, Streets
+
+# A pace is told by so many ways of so many seconds: within shorter ones it is the noise that moves
+_PACE_S, _PACE_N = 20.0, 8
 
 
 class Legs(NamedTuple):
@@ -124,8 +127,9 @@ def connect(
     scratch: Scratch,
     model: Model,
     straight: float,
+    usual: float,
     limit: float,
-    back: float,
+    noise: float,
     block: int,
     at: float,
     d: int,
@@ -137,15 +141,17 @@ def connect(
     step: int,
 ) -> tuple[Legs, int]:
     """Write the likeliest way between two states: onward, or after turning round."""
+    back = 4.0 * noise
     onward = _way(net, scratch, limit, back, block, at, d, other, other_at, e)
     turned = np.inf
+    shape = step_shape(model, straight, usual, noise)
+    log_onward = log_detour(model, shape, onward)
     # nothing that turns round can be likelier than this
-    best_turned = log_detour(model, straight, straight) - model.turn
-    if net.one_way[block] == 0 and best_turned > log_detour(model, onward, straight):
+    if net.one_way[block] == 0 and np.log(shape[1]) - model.turn > log_onward:
         turned = _way(net, scratch, limit, back, block, at, 1 - d, other, other_at, e)
     if onward == np.inf and turned == np.inf:
         return legs, n
-    if log_detour(model, turned, straight) - model.turn > log_detour(model, onward, straight):
+    if log_detour(model, shape, turned) - model.turn > log_onward:
         return _write_way(net, scratch, turned, block, at, 1 - d, other, other_at, e, legs, n, step)
     return _write_way(net, scratch, onward, block, at, d, other, other_at, e, legs, n, step)
 
@@ -161,6 +167,7 @@ def travelled(
     y: Floats,
     t_s: Floats,
     s: Floats,
+    pace: float,
 ) -> Legs:
     """Return the stretches between the fixes of a chain.
 
@@ -183,15 +190,17 @@ def travelled(
         j, e = chain.first[t] + path.state[t] // 2, path.state[t] % 2
         straight = np.hypot(x[t] - x[u], y[t] - y[u])
         noise = max(s[t], s[u])
-        limit = reach_limit(model, straight, t_s[t] - t_s[u], noise)
+        seconds = t_s[t] - t_s[u]
+        limit = reach_limit(model, straight, seconds, pace * seconds, noise)
         u = t
         legs, n = connect(
             net,
             scratch,
             model,
             straight,
+            pace * seconds,
             limit,
-            4.0 * noise,
+            noise,
             chain.block[i],
             chain.at[i],
             d,
@@ -215,6 +224,7 @@ def _passes(
     i: int,
     j: int,
     straight: float,
+    usual: float,
     limit: float,
     noise: float,
     block: int,
@@ -228,8 +238,9 @@ def _passes(
         scratch,
         model,
         straight,
+        usual,
         limit,
-        4.0 * noise,
+        noise,
         chain.block[a],
         chain.at[a],
         i % 2,
@@ -258,6 +269,7 @@ def p_passed(
     y: Floats,
     t_s: Floats,
     s: Floats,
+    pace: float,
     block: Ints,
     at: Floats,
     begin: Ints,
@@ -285,7 +297,8 @@ def p_passed(
             later = np.exp(path.emission[p:q] + path.backward[p:q] + top - total)
             straight = np.hypot(x[t] - x[t - 1], y[t] - y[t - 1])
             noise = max(s[t], s[t - 1])
-            limit = reach_limit(model, straight, t_s[t] - t_s[t - 1], noise)
+            usual = pace * (t_s[t] - t_s[t - 1])
+            limit = reach_limit(model, straight, t_s[t] - t_s[t - 1], usual, noise)
             onward = np.zeros(q - p)
             for i in range(p - o):
                 if without[i] == 0.0:
@@ -299,7 +312,20 @@ def p_passed(
                         or i == p - o - 1
                         or j == q - p - 1
                         or not _passes(
-                            net, scratch, model, chain, t, i, j, straight, limit, noise, block[k], at[k], room
+                            net,
+                            scratch,
+                            model,
+                            chain,
+                            t,
+                            i,
+                            j,
+                            straight,
+                            usual,
+                            limit,
+                            noise,
+                            block[k],
+                            at[k],
+                            room,
                         )
                     ):
                         onward[j] += without[i] * weight[i, j] * ahead[j]
@@ -327,9 +353,10 @@ def bridged(
 ) -> Legs:
     """Return the likeliest way across a gap, empty if there is none that is plausible."""
     legs = Legs(np.empty(8, dtype=np.int64), np.empty(8), np.empty(8), np.empty(8, dtype=np.int64))
-    limit = reach_limit(model, straight, seconds, s)
+    usual = max(straight, model.pace * seconds)
+    limit = reach_limit(model, straight, seconds, usual, s)
     legs, n = connect(
-        net, scratch, model, straight, limit, 4.0 * s, block, at, d, other, other_at, e, legs, 0, 0
+        net, scratch, model, straight, usual, limit, s, block, at, d, other, other_at, e, legs, 0, 0
     )
     return Legs(legs.block[:n].copy(), legs.low[:n].copy(), legs.high[:n].copy(), legs.step[:n].copy())
 
@@ -381,3 +408,14 @@ def placed(net: Streets, legs: Legs, step: Ints, x: Floats, y: Floats) -> tuple[
                 best = abs(distance)
                 block[k], at[k], away[k], which[k] = legs.block[leg], where, distance, leg
     return block, at, away, which
+
+
+def usual_pace(model: Model, x: Floats, y: Floats, t: Floats) -> float:
+    """Return how fast a patrol usually moves, m/s, by straight ways of 20 s and more between its fixes."""
+    later = np.searchsorted(t, t + _PACE_S)
+    begun = np.flatnonzero(later < len(t))
+    if len(begun) < _PACE_N:
+        return model.pace
+    later = later[begun]
+    gone = np.hypot(x[later] - x[begun], y[later] - y[begun]) / (t[later] - t[begun])
+    return float(max(np.quantile(gone, 0.6), 0.5 * model.pace))

@@ -27,9 +27,10 @@ class Streets(NamedTuple):
     """What the kernels read; block i has the vertices ``first[i]`` to ``first[i + 1] - 1``.
 
     `x`, `y` and `chainage` belong to vertices; `length`, `start`, `end`, `one_way` and
-    `kerb` (from the line to where people walk) to blocks; `arc`
-    delimits the neighbours `to`, `by` (block) and `cost` of each node; `cell` delimits the pieces in each
-    cell of the grid (`piece_block`, `piece` = its first vertex).  `exits` counts the blocks at a node.
+    `kerb` (from the line to where people walk) and `only` (1 or -1 where they walk on the left or right of
+    it alone) to blocks; `arc` delimits the neighbours `to`, `by` (block) and `cost` of each node; `cell`
+    delimits the pieces in each cell of the grid (`piece_block`, `piece` = its first vertex).  `exits` counts
+    the blocks at a node.
     """
 
     x: Floats
@@ -41,6 +42,7 @@ class Streets(NamedTuple):
     end: Ints
     one_way: Ints
     kerb: Floats
+    only: Ints
     arc: Ints
     to: Ints
     by: Ints
@@ -127,6 +129,7 @@ def network(blocks: gpd.GeoDataFrame, *, on_foot: bool) -> Network:
         end=end,
         one_way=one_way,
         kerb=kerb_m(blocks),
+        only=_only_side(blocks),
         arc=arc,
         to=to,
         by=by,
@@ -158,6 +161,18 @@ def kerb_m(blocks: pd.DataFrame) -> Floats:
     width = width.fillna(pd.to_numeric(blocks.get("lanes", nothing)) * 3.25).fillna(7.0)
     path = blocks.get("class", pd.Series(None, index=blocks.index, dtype=object)).isin(PATHS)
     return np.where(path, 0.0, width.to_numpy(np.float64) / 2 + 1.5)
+
+
+def _only_side(blocks: pd.DataFrame) -> Ints:
+    """Return the side of each block that alone has a pavement, 0 for both.
+
+    Beside a carriageway of two that is the right of its traffic: on its left are the median and the other.
+    """
+    if "corridor_id" not in blocks or "one_way" not in blocks:
+        return np.zeros(len(blocks), dtype=np.int64)
+    corridor = blocks["corridor_id"]
+    twin = (corridor.map(corridor.value_counts()) > 1).to_numpy()
+    return np.where(twin, -blocks["one_way"].fillna(0).to_numpy(np.int64), 0)
 
 
 def _vertices(lines: NDArray[Any]) -> tuple[Floats, Floats, Floats, Ints]:

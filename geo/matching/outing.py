@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from geo.matching.chain import Chain, Model, Path, find, solve
 from geo.matching.kernels import scratch_for
-from geo.matching.legs import Legs, anchors, bridged, p_passed, placed, travelled
+from geo.matching.legs import Legs, anchors, bridged, p_passed, placed, travelled, usual_pace
 from geo.matching.network import Floats, Ints, Network
 from geo.matching.tables import Answer, Trace, chance_table, digests, fix_table, leg_table
 from geo.recordings import Recording
-from geo.tracks import Cleaned
+from geo.tracks import REASONS, Cleaned
 
 GAP_S = 30.5
 """A longer silence between two fixes is a gap: the route across it is a guess and covers nothing."""
@@ -20,6 +21,9 @@ GAP_S = 30.5
 # Across a longer silence the patrol may have been anywhere: no stretch is called unknown, all are not visited
 _GUESS_S = 600.0
 
+
+# Cleaning takes somebody who goes a little way in and back for standing: where its fixes tell, they count
+_STOP = REASONS.index("stop")
 
 # A visit less probable than this, over no more fixes than that, is computed and not read off its fixes
 _KNOWN, _FEW = 0.8, 5
@@ -88,16 +92,17 @@ def _match_chain(  # noqa: PLR0917
     """Match one chain into the answer; return its last state, or the one before if it has none."""
     x, y, s = recording.x[rows], recording.y[rows], recording.s[rows]
     answer.chain[rows] = number
-    usable = (cleaned.reason[rows] == 0).astype(np.int64)
+    usable = np.isin(cleaned.reason[rows], (0, _STOP)).astype(np.int64)
     at = anchors(x, y, s, usable)
     if not len(at):
         return before
     held = rows[at]
     t = recording.t[held]
     chain = find(net.streets, scratch, model, x[at], y[at], s[at], recording.heading[held])
-    path = solve(net.streets, scratch, model, chain, x[at], y[at], t, s[at])
-    legs = travelled(net.streets, scratch, model, chain, path, x[at], y[at], t, s[at])
-    _write_anchors(chain, path, held, answer)
+    pace = usual_pace(model, x[at], y[at], t)
+    path = solve(net.streets, scratch, model, chain, x[at], y[at], t, s[at], pace)
+    legs = travelled(net.streets, scratch, model, chain, path, x[at], y[at], t, s[at], pace)
+    _write_anchors(recording, chain, path, legs, held, answer)
     guess = _gap(
         net, model, scratch, recording, cleaned, before, _end(chain, path, held, recording, first=True)
     )
@@ -105,29 +110,45 @@ def _match_chain(  # noqa: PLR0917
         answer.legs.append(guess)
     _write_between(net, recording, rows, at, legs, path, answer)
     seen = np.column_stack([x[at], y[at], t, s[at]])
-    p = _visit_p(net, model, scratch, chain, path, legs, seen)
+    p = _visit_p(net, model, scratch, chain, path, legs, seen, pace)
     answer.legs.append(_timed(recording, cleaned, held, legs, path, chain, number, p))
     row = np.repeat(held, np.diff(chain.first))
-    _, once = np.unique(np.column_stack([row, chain.block]), axis=0, return_index=True)
+    _, once = np.unique(row * len(net.block_ids) + chain.block, return_index=True)
     answer.chances.append((row[once], chain.block[once], path.p_block[once]))
     return _end(chain, path, held, recording, first=False) or before
 
 
-def _write_anchors(chain: Chain, path: Path, held: Ints, answer: Answer) -> None:
-    """Write the answer for the fixes that the model used."""
+def _write_anchors(  # noqa: PLR0917
+    recording: Recording, chain: Chain, path: Path, legs: Legs, held: Ints, answer: Answer
+) -> None:
+    """Write the answer for the fixes that the model used.
+
+    The model puts each on the nearest place of a block: how far along is not better known than the fix.
+    """
     on = np.flatnonzero(path.state >= 0)
     candidate = chain.first[on] + path.state[on] // 2
     answer.block[held[on]] = chain.block[candidate]
     answer.at[held[on]] = chain.at[candidate]
     answer.away[held[on]] = chain.away[candidate]
     answer.direction[held[on]] = path.state[on] % 2
-    answer.p[held] = np.where(path.state >= 0, path.p, 0.0)
+    answer.p[held[on]] = path.p[on]
+    which = np.searchsorted(legs.step, on, side="right") - 1
+    ended = which >= 0
+    which, on, candidate = which[ended], on[ended], candidate[ended]
+    same = legs.block[which] == chain.block[candidate]
+    which, on, candidate = which[same], on[same], candidate[same]
+    if len(on):
+        within = _p_within(legs, which, chain.at[candidate], recording.s[held[on]])
+        answer.p[held[on]] = np.minimum(path.p[on], within)
 
 
 def _write_between(  # noqa: PLR0917
     net: Network, recording: Recording, rows: Ints, at: Ints, legs: Legs, path: Path, answer: Answer
 ) -> None:
-    """Write the answer for the fixes between: the nearest point of the leg that passes them."""
+    """Write the answer for the fixes between: the nearest point of the leg that passes them.
+
+    How far along the leg a fix was is known as well as the fix: near the end of a block it may be the next.
+    """
     between = np.ones(len(rows), dtype=bool)
     between[at] = False
     step = np.searchsorted(at, np.flatnonzero(between))
@@ -137,10 +158,22 @@ def _write_between(  # noqa: PLR0917
     step, who = step[sure], who[sure]
     block, chainage, away, which = placed(net.streets, legs, step, recording.x[who], recording.y[who])
     found = which >= 0
-    who, which, step = who[found], which[found], step[found]
-    answer.block[who], answer.at[who], answer.away[who] = block[found], chainage[found], away[found]
+    who, which, step, chainage = who[found], which[found], step[found], chainage[found]
+    answer.block[who], answer.at[who], answer.away[who] = block[found], chainage, away[found]
     answer.direction[who] = (legs.high[which] < legs.low[which]).astype(np.int64)
-    answer.p[who] = path.p_step[step]
+    if not len(who):
+        return
+    answer.p[who] = path.p_step[step] * _p_within(legs, which, chainage, recording.s[who])
+
+
+def _p_within(legs: Legs, which: Ints, chainage: Floats, s: Floats) -> Floats:
+    """Return how probable it is that a fix on a stretch was not before or after the visit to its block."""
+    visit = _visits(legs)
+    first = np.searchsorted(visit, visit[which])
+    last = np.searchsorted(visit, visit[which], side="right") - 1
+    since = np.where(first > 0, np.abs(chainage - legs.low[first]), np.inf)
+    until = np.where(last < len(visit) - 1, np.abs(chainage - legs.high[last]), np.inf)
+    return np.asarray(ndtr(since / s) + ndtr(until / s) - 1.0)
 
 
 def _timed(  # noqa: PLR0917
@@ -158,6 +191,7 @@ def _timed(  # noqa: PLR0917
     before = np.full(len(held), -1, dtype=np.int64)
     before[on[1:]] = on[:-1]
     leave = (recording.t + cleaned.dwell_s)[held][before[legs.step]]
+    leave = np.minimum(leave, recording.t[held][legs.step])
     started, ended = _shared_time(legs, leave, recording.t[held][legs.step])
     stood = on[cleaned.dwell_s[held[on]] > 0]
     where = chain.first[stood] + path.state[stood] // 2
@@ -182,7 +216,7 @@ def _timed(  # noqa: PLR0917
 
 
 def _visit_p(  # noqa: PLR0917
-    net: Network, model: Model, scratch: Any, chain: Chain, path: Path, legs: Legs, seen: Floats
+    net: Network, model: Model, scratch: Any, chain: Chain, path: Path, legs: Legs, seen: Floats, pace: float
 ) -> Floats:
     """Return for each stretch how probable the visit to its block is.
 
@@ -214,7 +248,7 @@ def _visit_p(  # noqa: PLR0917
     end = np.minimum(until[asked] + 1, len(path.state) - 1)
     block = legs.block[first[asked]]
     x, y, t, sd = (np.ascontiguousarray(column) for column in seen.T)
-    where = (block, middle[asked], begin, end)
+    where = (pace, block, middle[asked], begin, end)
     passed = p_passed(net.streets, scratch, model, chain, path, x, y, t, sd, *where)
     p[asked] = np.maximum(p[asked], passed)
     return np.asarray(p[run])
