@@ -30,6 +30,14 @@ COLUMNS = (
 RADIUS_M = 15.0
 """How far apart two reports of one thing of unknown kind may lie beside the error of their positions."""
 
+# How much likelier one thing is placed on one block twice than two things that lie as near, and on two blocks
+_SAME_BLOCK, _OTHER_BLOCK = 2.0, 0.5
+_OTHER_SIDE = 0.2
+# Who reports two within a minute sees both of them; who reported it on another walk knows that he did
+_AT_ONCE_S, _ONE_WALK_S = 60.0, 7200.0
+_AT_ONCE, _KNOWN_TO_HIM = 0.2, 0.3
+# How likely a thing that was closed is there again, beside one that was not
+_COME_BACK = 0.25
 # Of 64 bits of a difference hash; pictures of one scene differ by a few, of two scenes by about 32
 _SAME_PHOTO_BITS, _LIKE_PHOTO_BITS = 4, 12
 _SAME_PHOTO, _LIKE_PHOTO, _OTHER_PHOTO = 1e4, 30.0, 0.5
@@ -42,7 +50,7 @@ def likely(
     radius_m: Mapping[str, float] | None = None,
     window_days: Mapping[str, float] | float = 7.0,
     relapse_days: float = 90.0,
-    expected: float = 0.1,
+    expected: float = 0.2,
     p_least: float = 0.5,
 ) -> pd.DataFrame:
     """Return pairs of findings that are probably one thing, with the evidence, most probable first.
@@ -50,18 +58,19 @@ def likely(
     Two findings of one category are compared by how much better "the same thing, seen twice" explains
     their distance than "two things, as dense as this category lies here":
 
-        L = exp(-d² / 2s²) / (2 pi s² density),   s² = s1² + s2² + (radius / 2)²
+        L = exp(-d² / 2s²) / (2 pi s² density),   s² = s1² + s2² + (radius / 4)²
 
-    times the evidence of photo and side.  With `expected` of all findings being second reports,
-    p = expected L / (1 - expected + expected L).  A pair is a *duplicate* if the second was seen before
-    the first was closed, at most `window_days` later; a *relapse* if it was seen after.
+    times the evidence of photo, block, side and reporter.  With `expected` of all findings being second
+    reports, p = expected L / (1 - expected + expected L); what was closed is there again a quarter as often.
+    A pair is a *duplicate* if the second was seen before the first was closed, at most `window_days` later;
+    a *relapse* if it was seen after.
 
     Parameters
     ----------
     findings : DataFrame
         `finding_id, category, x, y` (metres), `observed_at` (aware); optional `s_m` (standard deviation per
-        axis, default 5), `closed_at`, `block_id`, `chainage_m`, `side`, `p_side`, `photo_hash` (integer of 64
-        bits, a difference hash; equal scenes differ in few bits).
+        axis, default 5), `closed_at`, `block_id`, `chainage_m`, `side`, `reporter` (who reported it),
+        `photo_hash` (integer of 64 bits, a difference hash; equal scenes differ in few bits).
     radius_m : mapping, optional
         Extent of things by category, default 15 m.
     window_days : mapping or float
@@ -104,7 +113,7 @@ def likely(
         for name, group in known.groupby("category", sort=True)
     ]
     pairs = pd.concat([part for part in parts if len(part)] or [_no_pairs()], ignore_index=True)
-    weight = expected * pairs["likelihood"]
+    weight = expected * pairs["likelihood"] * np.where(pairs["relation"] == "relapse", _COME_BACK, 1.0)
     pairs["p"] = weight / (1.0 - expected + weight)
     ranked = pairs.query("p >= @p_least").sort_values(
         ["p", "first_id", "second_id"], ascending=[False, True, True], kind="stable", ignore_index=True
@@ -135,6 +144,7 @@ def _readable(findings: pd.DataFrame) -> pd.DataFrame:
             "block": findings.get("block_id", nothing).astype(object),
             "chainage": findings.get("chainage_m", nothing).astype(float),
             "side": findings.get("side", nothing).astype(object),
+            "reporter": findings.get("reporter", nothing).astype(object),
             "photo": findings.get("photo_hash", nothing).astype(object),
         }
     )
@@ -156,11 +166,18 @@ def _pairs(group: pd.DataFrame, radius_m: float, window_s: float, relapse_days: 
     kept = relation >= 0
     a, b, relation, late = a[kept], b[kept], relation[kept], late[kept]
     distance = np.hypot(*(xy[a] - xy[b]).T)
-    spread = group["s"].to_numpy()[a] ** 2 + group["s"].to_numpy()[b] ** 2 + (radius_m / 2.0) ** 2
+    spread = group["s"].to_numpy()[a] ** 2 + group["s"].to_numpy()[b] ** 2 + (radius_m / 4.0) ** 2
     density = _density(tree, xy[a], len(group))
     likelihood = np.exp(-(distance**2) / (2.0 * spread)) / (2.0 * np.pi * spread * density)
     bits = _photo_bits(group["photo"], a, b)
     same_side = _same(group["side"], a, b)
+    apart = group["seen"].to_numpy()[b] - group["seen"].to_numpy()[a]
+    evidence = (
+        _photo_ratio(bits)
+        * _ratio(_same(group["block"], a, b), _SAME_BLOCK, _OTHER_BLOCK)
+        * _ratio(same_side, 1.0, _OTHER_SIDE)
+        * _ratio(_same(group["reporter"], a, b), _reporter_ratio(apart), 1.0)
+    )
     along = np.abs(group["chainage"].to_numpy()[a] - group["chainage"].to_numpy()[b])
     block = _same(group["block"], a, b)
     columns = {
@@ -172,7 +189,7 @@ def _pairs(group: pd.DataFrame, radius_m: float, window_s: float, relapse_days: 
         "hours": late / 3600.0,
         "photo_bits": bits,
         "same_side": same_side,
-        "likelihood": likelihood * _photo_ratio(bits) * np.where(np.equal(same_side, False), 0.2, 1.0),
+        "likelihood": likelihood * evidence,
     }
     return pd.DataFrame(columns)
 
@@ -218,6 +235,18 @@ def _same(values: "pd.Series[Any]", a: Ints, b: Ints) -> NDArray[Any]:
     known = ~(pd.isna(left) | pd.isna(right))
     out[known] = left[known] == right[known]
     return out
+
+
+def _ratio(same: NDArray[Any], if_same: Floats | float, if_other: float) -> Floats:
+    """Return a likelihood ratio, 1 where it is not known whether two values are equal."""
+    ratio: Floats = np.where(np.equal(same, True), if_same, np.where(np.equal(same, False), if_other, 1.0))
+    return ratio
+
+
+def _reporter_ratio(apart_s: Floats) -> Floats:
+    """Return how much likelier it is that one person reported one thing twice than two things."""
+    later: Floats = np.where(apart_s > _ONE_WALK_S, _KNOWN_TO_HIM, 1.0)
+    return np.where(apart_s < _AT_ONCE_S, _AT_ONCE, later)
 
 
 def _photo_bits(photos: "pd.Series[Any]", a: Ints, b: Ints) -> Floats:

@@ -31,7 +31,10 @@ from layers.store.schema import finding, finding_link, photo
 if TYPE_CHECKING:
     from layers.site import Site
 
-_ASKED = ("fid", "uuid", "scheme", "code", "observed_at", "block_id", "chainage_m", "side", "s_used_m")
+_ASKED = (
+    *("fid", "uuid", "scheme", "code", "observed_at", "account_id"),
+    *("block_id", "chainage_m", "side", "s_used_m"),
+)
 EVIDENCE = ("distance_m", "along_m", "hours", "photo_bits", "same_side")
 
 
@@ -139,6 +142,7 @@ def frame(site: "Site", wanted: FindingFilter) -> pd.DataFrame:
             "block_id": found["block_id"],
             "chainage_m": found["chainage_m"].to_numpy(dtype=float),
             "side": found["side"],
+            "reporter": found["account_id"],
             "photo_hash": pd.Series([hashes.get(fid) for fid in found["fid"]], found.index, dtype=object),
         }
     )

@@ -73,6 +73,34 @@ def test_the_other_side_of_the_street_speaks_against() -> None:
     assert across["same_side"].tolist() == [False]
 
 
+def odds(table: pd.DataFrame) -> float:
+    p = float(likely(table, p_least=0.0)["p"].iloc[0])
+    return p / (1 - p)
+
+
+@pytest.mark.parametrize(
+    ("hours", "reporter", "times"),
+    [(5, [7, 8], 1.0), (5, [7, None], 1.0), (5, [7, 7], 0.3), (1, [7, 7], 1.0), (0.01, [7, 7], 0.2)],
+    ids=["two people", "nobody named", "on another walk", "on one walk", "at once"],
+)
+def test_whoever_reported_it_knows_that_he_did(hours: float, reporter: list[object], times: float) -> None:
+    table = findings([0, 25], [0, hours])
+    assert odds(table.assign(reporter=reporter)) == pytest.approx(times * odds(table))
+
+
+def test_one_block_speaks_for_one_thing_and_two_against() -> None:
+    table = findings([0, 25], [0, 5])
+    assert odds(table.assign(block_id=["a", "a"])) == pytest.approx(2 * odds(table))
+    assert odds(table.assign(block_id=["a", "b"])) == pytest.approx(odds(table) / 2)
+    assert odds(table.assign(block_id=["a", None])) == pytest.approx(odds(table))
+
+
+def test_what_was_closed_is_seldom_there_again() -> None:
+    table = findings([0, 25], [0, 5])
+    closed = [DAY + pd.Timedelta("3h"), pd.NaT]
+    assert odds(table.assign(closed_at=closed)) == pytest.approx(odds(table) / 4)
+
+
 def test_planted_duplicates_are_found_among_strangers() -> None:
     rng = np.random.default_rng(4)
     things = rng.uniform(0, 6000, (600, 2))
