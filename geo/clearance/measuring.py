@@ -35,7 +35,8 @@ def measured(
     pairs["limit"] = limit[j]
     pairs["sd"] = np.hypot(pairs["sd_m"], own_sd.to_numpy()[j])
     pairs["disc"] = shapely.get_dimensions(pairs["shape"].to_numpy()) < 1
-    near: pd.DataFrame = pairs[straight <= pairs["limit"] + margin]
+    # by the error of the pair itself: what lies elsewhere does not change what is told of it
+    near: pd.DataFrame = pairs[straight <= pairs["limit"] + np.maximum(beyond_m, 5.0 * pairs["sd"])]
     return near.reset_index(drop=True)
 
 

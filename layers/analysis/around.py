@@ -7,9 +7,10 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from geo import clearance
-from layers.analysis import coverage, zone_streets
+from layers.analysis import coverage, selection, zone_streets
 from layers.analysis.questions import Analyst
 from layers.field.asking import FindingFilter
 
@@ -36,7 +37,9 @@ def look(analyst: Analyst, place: Any, within_m: float, now: datetime) -> Around
     settings = analyst.site.settings
     today = now.astimezone(settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     mondays = [today - timedelta(days=today.weekday(), weeks=WEEKS - 1 - k) for k in range(WEEKS + 1)]
-    found = analyst.findings(FindingFilter(observed_from=mondays[0]))
+    west, south, east, north = shapely.bounds(clearance.zone(place, within_m + 1.0)).tolist()
+    box = (west, south, east, north)
+    found = selection.read(analyst.site, FindingFilter(observed_from=mondays[0], bbox=box))
     metres = clearance.distances_m(place, found[["lon", "lat"]].to_numpy(dtype=float))
     near = found.assign(distance_m=metres)[metres <= within_m].sort_values("observed_at", ascending=False)
     local = near["observed_at"].dt.tz_convert(settings.zone).dt.tz_localize(None)
@@ -73,17 +76,12 @@ def _inspected(analyst: Analyst, place: Any, within_m: float, mondays: list[date
     network = analyst.site.network_or_none()
     if network is None:
         return np.zeros(WEEKS)
-    by_week = analyst.kept(
-        "metres by week",
-        {"cuts": [str(day) for day in mondays]},
-        lambda: coverage.effort_by_period(analyst, mondays),
-        besides=zone_streets.BESIDES,
-    )
     alone = gpd.GeoDataFrame({"fid": [0]}, geometry=[place], crs=4326)
     within = zone_streets.inside(analyst, alone, np.array([within_m]))
     inside_m = (within["to_m"] - within["from_m"]).groupby(within["block_id"]).sum()
-    blocks = network.blocks
-    share = blocks["block_id"].map(inside_m).fillna(0.0).to_numpy() / blocks["length_m"].to_numpy()
+    length = network.blocks.set_index("block_id")["length_m"].reindex(inside_m.index)
+    by_week = coverage.effort_by_period(analyst, mondays, block_ids=inside_m.index.tolist())
+    share = inside_m.to_numpy() / length.to_numpy()
     return np.asarray(by_week @ np.minimum(share, 1.0))
 
 

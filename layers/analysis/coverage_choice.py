@@ -54,11 +54,10 @@ def passes(analyst: "Analyst") -> pd.DataFrame:
     `is_check` tells what somebody said to have checked from what a track covered.
     """
     site = analyst.site
-    covered.derive(site, site.network.version)
+    every, said = readings(analyst), checked(analyst)
 
     def make() -> pd.DataFrame:
-        of_tracks = covered.without_twins(_readings(analyst)).assign(is_check=False)
-        said = checks.table(site)
+        of_tracks = covered.without_twins(every).assign(is_check=False)
         found = pd.concat([of_tracks, said.assign(is_check=True, run_id=-1)], ignore_index=True)
         with site.store.read() as conn:
             known = teams.members(conn)
@@ -76,8 +75,12 @@ _read: "WeakKeyDictionary[Analyst, tuple[tuple[int, int, int], pd.DataFrame]]" =
 _reading = Lock()
 
 
-def _readings(analyst: "Analyst") -> pd.DataFrame:
-    """Return all that was covered on the newest streets; what was read before is not read again."""
+def readings(analyst: "Analyst") -> pd.DataFrame:
+    """Return all that tracks covered on the newest streets; what was read before is not read again.
+
+    See `layers.field.coverage.table`.
+    """
+    covered.derive(analyst.site, analyst.site.network.version)
     with _reading:
         at = covered.version(analyst.site)
         streets, last, n = at
@@ -92,6 +95,14 @@ def _readings(analyst: "Analyst") -> pd.DataFrame:
             found = pd.concat([known, found], ignore_index=True)
         _read[analyst] = at, found
         return found
+
+
+def checked(analyst: "Analyst") -> pd.DataFrame:
+    """Return what checks cover on the newest streets; see `layers.field.checks.table`."""
+    site = analyst.site
+    at = {"network": site.network.version, "checks": checks.version(site)}
+    found: pd.DataFrame = analyst.kept_of("checked", at, lambda: checks.table(site))
+    return found
 
 
 def teams_of(analyst: "Analyst") -> list[str]:

@@ -1,6 +1,7 @@
 """Ways on foot: streets, pavements, crossings and footbridges, and what people found of them on site."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from geo.matching.network import PATHS
 from layers.analysis.questions import Analyst
 from layers.city import foot_statements, networks
 from layers.city.foot_statements import ABSENT, BARRIER, USABLE, Said
+from layers.city.networks import Network
 
 # What can change without a word about premises, places, ways or rules
 BESIDES = ("finding", "track", "photo", "job", "token", "account", "webhook", "check")
@@ -44,40 +46,49 @@ def look(analyst: Analyst) -> Ways | None:
     streets = site.network_or_none()
     if streets is None:
         return None
+    with site.store.read() as conn:
+        last = foot_statements.last(conn)
+    said = analyst.kept_of("said of ways", {"last": last}, lambda: _said(analyst))
+    table = analyst.kept_of("ways", {"network": streets.version}, lambda: _table(analyst, streets))
     by_setting = site.settings.foot_checked_version == streets.version
+    everything = by_setting or said.is_complete(None, streets.version)
+    return Ways(table, said, streets.version, everything)
 
-    def make() -> Ways:
-        with site.store.read() as conn:
-            beside, said = networks.read_footways(conn, streets.version), foot_statements.in_force(conn)
-        blocks = streets.blocks
-        own = blocks["class"].isin(PATHS)
-        parts = [
-            gpd.GeoDataFrame(
-                {
-                    "path_id": blocks["block_id"],
-                    "kind": STREET,
-                    "name": blocks["name"],
-                    "to_verify": ~own,
-                },
-                geometry=blocks.geometry,
-                crs=blocks.crs,
-            )
-        ]
-        if len(beside):
-            lines = beside.geometry.to_numpy()
-            columns = {
-                "path_id": keys(lines),
-                "kind": beside["footway"].to_numpy(),
-                "name": None,
-                "to_verify": ~beside["footway"].isin(_BESIDE_TRAFFIC).to_numpy(),
-            }
-            metres = shapely.transform(lines, streets.projection.to_metres)
-            parts.append(gpd.GeoDataFrame(columns, geometry=metres, crs=blocks.crs))
-        table = pd.concat(parts, ignore_index=True)
-        everything = by_setting or said.is_complete(None, streets.version)
-        return Ways(table, said, streets.version, everything)
 
-    return analyst.kept("ways", {"checked": by_setting}, make, besides=BESIDES)
+def _said(analyst: Analyst) -> Said:
+    with analyst.site.store.read() as conn:
+        return foot_statements.in_force(conn)
+
+
+def _table(analyst: Analyst, streets: Network) -> gpd.GeoDataFrame:
+    """Return the streets and what lies beside them for people on foot, in metres."""
+    with analyst.site.store.read() as conn:
+        beside = networks.read_footways(conn, streets.version)
+    blocks = streets.blocks
+    own = blocks["class"].isin(PATHS)
+    parts = [
+        gpd.GeoDataFrame(
+            {
+                "path_id": blocks["block_id"],
+                "kind": STREET,
+                "name": blocks["name"],
+                "to_verify": ~own,
+            },
+            geometry=blocks.geometry,
+            crs=blocks.crs,
+        )
+    ]
+    if len(beside):
+        lines = beside.geometry.to_numpy()
+        columns = {
+            "path_id": keys(lines),
+            "kind": beside["footway"].to_numpy(),
+            "name": None,
+            "to_verify": ~beside["footway"].isin(_BESIDE_TRAFFIC).to_numpy(),
+        }
+        metres = shapely.transform(lines, streets.projection.to_metres)
+        parts.append(gpd.GeoDataFrame(columns, geometry=metres, crs=blocks.crs))
+    return pd.concat(parts, ignore_index=True)
 
 
 def keys(lines: NDArray[Any]) -> list[str]:
@@ -92,8 +103,17 @@ def keys(lines: NDArray[Any]) -> list[str]:
 
 def is_complete(analyst: Analyst, fid: int) -> bool:
     """Tell whether somebody vouches that no way and no barrier is missing around a place."""
+    return bool(are_complete(analyst, [fid])[0])
+
+
+def are_complete(analyst: Analyst, fids: Iterable[int]) -> NDArray[np.bool_]:
+    """Tell of each place whether somebody vouches that no way and no barrier is missing around it."""
     ways = look(analyst)
-    return ways is not None and (ways.everything or ways.said.is_complete(fid, ways.version))
+    if ways is None:
+        return np.zeros(len(list(fids)), dtype=bool)
+    return np.array(
+        [ways.everything or ways.said.is_complete(int(fid), ways.version) for fid in fids], dtype=bool
+    )
 
 
 def network(analyst: Analyst) -> FootNetwork | None:
@@ -115,7 +135,8 @@ def network(analyst: Analyst) -> FootNetwork | None:
         version = f"{ways.version}.{ways.said.version}" if ways.said.version else str(ways.version)
         return foot_network(sure, checked=ways.everything, version=version)
 
-    return analyst.kept("ways on foot", {"checked": ways.everything}, make, besides=BESIDES)
+    of: dict[str, object] = {"network": ways.version, "said": ways.said.version, "checked": ways.everything}
+    return analyst.kept_of("ways on foot", of, make)
 
 
 def _open(analyst: Analyst, ways: Ways) -> gpd.GeoDataFrame:

@@ -7,20 +7,22 @@ are known now, for nobody keeps since when a shop is there.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from layers.analysis import surroundings, verdicts, zone_streets
+from layers.analysis import coverage, surroundings, verdicts, zone_streets
 from layers.analysis.questions import Analyst
 from layers.city import clearance_rules
-from layers.field import coverage as covered
 from layers.field.asking import FindingFilter
 
 WEEKS = 12
 
 
-def weeks(analyst: Analyst, now: datetime, within_days: int) -> pd.DataFrame:
+def weeks(analyst: Analyst, now: datetime, within_days: int, only: int | None = None) -> pd.DataFrame:
     """Return the status of every school on each of the last weeks' days and now, the oldest first.
+
+    Or `only` of the one of this fid.
 
     Returns
     -------
@@ -28,10 +30,10 @@ def weeks(analyst: Analyst, now: datetime, within_days: int) -> pd.DataFrame:
         A column per instant (midnight there, a week apart; the last is `now`) with the status as text.
     """
     begin = now.astimezone(analyst.site.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    current = surroundings.status(analyst, now, within_days)
+    current = surroundings.status(analyst, now, within_days, only)
     held = clearance_rules.versions_key(verdicts.rules(analyst))
-    asked: dict[str, object] = {"begin": begin, "days": within_days, "rules": held}
-    past = analyst.kept("weeks of schools", asked, lambda: _past(analyst, begin, within_days))
+    asked: dict[str, object] = {"begin": begin, "days": within_days, "rules": held, "only": only}
+    past = analyst.kept("weeks of schools", asked, lambda: _past(analyst, begin, within_days, only))
     today = current.schools.set_index("fid")["status"]
     return past.reindex(today.index).assign(**{_name(now): today})
 
@@ -53,27 +55,27 @@ def _name(at: datetime) -> str:
     return at.isoformat()
 
 
-def _past(analyst: Analyst, begin: datetime, within_days: int) -> pd.DataFrame:
+def _past(analyst: Analyst, begin: datetime, within_days: int, only: int | None) -> pd.DataFrame:
     days = [begin - timedelta(weeks=k) for k in range(WEEKS, 0, -1)]
     window = timedelta(days=within_days)
-    schools = analyst.schools()
+    schools = surroundings.chosen(analyst, only)
     kept = verdicts.rules(analyst)
     reaches = [_reach(analyst, kept, schools["kind"], day) for day in days]
-    asked: dict[str, object] = {"days": days, "within": within_days, "reaches": reaches}
+    asked: dict[str, object] = {"days": days, "within": within_days, "reaches": reaches, "only": only}
     seen = analyst.kept(
         "weeks of streets in zones",
         asked,
-        lambda: _seen(analyst, days, window, reaches),
+        lambda: _seen(analyst, schools, days, window, reaches),
         besides=zone_streets.BESIDES,
     )
     judged = verdicts.audit(
-        analyst, FindingFilter(observed_from=days[0] - window, observed_until=begin), begin
+        analyst, FindingFilter(observed_from=days[0] - window, observed_until=begin), begin, only
     )
     of_findings = judged[judged["what"].eq("finding")]
     columns = {}
     for day, share in zip(days, seen, strict=True):
         recent = of_findings["observed_at"].between(pd.Timestamp(day - window), pd.Timestamp(day), "left")
-        both = pd.concat([of_findings[recent], verdicts.of_premises(analyst, day)], ignore_index=True)
+        both = pd.concat([of_findings[recent], verdicts.of_premises(analyst, day, only)], ignore_index=True)
         columns[_name(day)] = surroundings.named(schools["fid"], both, share).to_numpy()
     return pd.DataFrame(columns, index=pd.Index(schools["fid"], name="fid"))
 
@@ -89,18 +91,19 @@ def _reach(
 
 
 def _seen(
-    analyst: Analyst, days: Sequence[datetime], window: timedelta, reaches: Sequence[tuple[float, ...]]
+    analyst: Analyst,
+    schools: gpd.GeoDataFrame,
+    days: Sequence[datetime],
+    window: timedelta,
+    reaches: Sequence[tuple[float, ...]],
 ) -> list["pd.Series[float]"]:
     """Return for each day the share of each school's streets that was inspected in the days before it."""
-    schools = analyst.schools()
     if analyst.site.network_or_none() is None:
         return [pd.Series(0.0, index=schools["fid"]) for _ in days]
-    zones = {
-        reach: zone_streets.inside(analyst, schools, np.array(reach)) for reach in dict.fromkeys(reaches)
-    }
-    every = covered.intervals(analyst.site, days[0] - window, days[-1])
+    zones = {reach: zone_streets.zones(analyst, schools, np.array(reach)) for reach in dict.fromkeys(reaches)}
+    inside = pd.concat(list(zones.values()))["block_id"].unique().tolist()
+    every = coverage.intervals(analyst, days[0] - window, days[-1], inside)
     every = every[every["state"].eq("inspected")]
-    every = every[every["block_id"].isin(pd.concat(list(zones.values()))["block_id"])]
     if every.empty:
         return [pd.Series(0.0, index=schools["fid"]) for _ in days]
     found = every[["block_id", "from_m", "to_m", "started_at", "ended_at"]].rename(

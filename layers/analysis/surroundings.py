@@ -13,6 +13,7 @@ from layers.analysis import verdicts, zone_streets
 from layers.analysis.questions import Analyst
 from layers.city import clearance_rules
 from layers.city.clearance_rules import Kept
+from layers.errors import NotFoundError
 from layers.field.asking import FindingFilter
 
 # Known to be wrong, looked at and open, not looked at, looked at in part, well
@@ -40,8 +41,10 @@ def reach_m(kept: Iterable[Kept], kind: str) -> float:
     return max(limits, default=0.0)
 
 
-def status(analyst: Analyst, now: datetime, within_days: int) -> Surroundings:
+def status(analyst: Analyst, now: datetime, within_days: int, only: int | None = None) -> Surroundings:
     """Return every school with the status of its surroundings, the worst first; made once a day and version.
+
+    Or `only` the one of this fid, which takes a fraction of the time.
 
     Breached: a breach by premises of today or by a finding of the last `within_days` days.  Otherwise nobody
     looked (unverified), or somebody did: then something is to be measured on site (to_measure), a verdict
@@ -53,16 +56,19 @@ def status(analyst: Analyst, now: datetime, within_days: int) -> Surroundings:
         "day": str(today.date()),
         "days": within_days,
         "rules": tuple(verdicts.keys(held)),
+        "only": only,
     }
-    return analyst.kept("surroundings", asked, lambda: _status(analyst, now, held, within_days))
+    return analyst.kept("surroundings", asked, lambda: _status(analyst, now, held, within_days, only))
 
 
-def _status(analyst: Analyst, now: datetime, held: list[Kept], within_days: int) -> Surroundings:
+def _status(
+    analyst: Analyst, now: datetime, held: list[Kept], within_days: int, only: int | None
+) -> Surroundings:
     # from midnight there, so that the answer is the same all day
     begin = now.astimezone(analyst.site.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     since = begin - timedelta(days=within_days)
-    schools = analyst.schools()
-    judged = verdicts.audit(analyst, FindingFilter(observed_from=since), now)
+    schools = chosen(analyst, only)
+    judged = verdicts.audit(analyst, FindingFilter(observed_from=since), now, only)
     reach = np.array([reach_m(held, kind) for kind in schools["kind"]], dtype=float)
     asked: dict[str, object] = {"since": since, "reach": reach.tolist()}
     stretches = analyst.kept(
@@ -93,6 +99,17 @@ def _status(analyst: Analyst, now: datetime, held: list[Kept], within_days: int)
         ["rank", "n_breach", "share_seen", "fid"], ascending=[True, False, True, True]
     )
     return Surroundings(worst.drop(columns="rank").reset_index(drop=True), judged, stretches)
+
+
+def chosen(analyst: Analyst, only: int | None) -> gpd.GeoDataFrame:
+    """Return the schools in force, or the one of a fid."""
+    schools = analyst.schools()
+    if only is None:
+        return schools
+    mine = schools[schools["fid"].eq(only)]
+    if not len(mine):
+        raise NotFoundError("There is no such school")
+    return mine.reset_index(drop=True)
 
 
 def named(fid: "pd.Series[int]", judged: pd.DataFrame, share: "pd.Series[float]") -> "pd.Series[str]":

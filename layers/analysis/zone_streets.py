@@ -60,6 +60,14 @@ def inside(analyst: "Analyst", places: gpd.GeoDataFrame, reach: NDArray[np.float
     return table[table["to_m"] - table["from_m"] > _SHORTEST_M].reset_index(drop=True)
 
 
+def zones(analyst: "Analyst", places: gpd.GeoDataFrame, reach: NDArray[np.float64]) -> pd.DataFrame:
+    """Return `inside` of key points in force, made anew only when streets or key points have changed."""
+    known = analyst.site.facts()
+    of: dict[str, object] = {name: known[name] for name in ("network", "key_points")}
+    asked = {**of, "places": places["fid"].tolist(), "reach": reach.tolist()}
+    return analyst.kept_of("blocks in zones", asked, lambda: inside(analyst, places, reach))
+
+
 def read(
     analyst: "Analyst",
     places: gpd.GeoDataFrame,
@@ -68,12 +76,12 @@ def read(
     now: datetime,
 ) -> pd.DataFrame:
     """Return a row per place and stretch of a block in its zone; `seen` if it was inspected since then."""
-    within = inside(analyst, places, reach)
+    within = zones(analyst, places, reach)
     if not len(within):
         empty = pd.DataFrame(columns=COLUMNS).astype({"length_m": float, "seen": bool})
         return empty.assign(last_at=pd.to_datetime(empty["last_at"], utc=True))
-    cut = coverage.stretches(analyst, None, now)
-    cut = cut[cut["block_id"].isin(within["block_id"])].rename(columns={"from_m": "a", "to_m": "b"})
+    cut = coverage.stretches(analyst, None, now, within["block_id"].unique().tolist())
+    cut = cut.rename(columns={"from_m": "a", "to_m": "b"})
     found = within.merge(cut[["block_id", "a", "b", "inspected_at"]], on="block_id")
     names = analyst.site.network.blocks.set_index("block_id")["name"]
     found = found.assign(

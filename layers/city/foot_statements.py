@@ -64,8 +64,12 @@ def in_force(conn: Connection) -> Said:
             places[row.key_point_id] = one
         else:
             of_all = one
-    last = conn.execute(select(func.max(table.c.id))).scalar()
-    return Said(int(last or 0), ways, places, of_all)
+    return Said(last(conn), ways, places, of_all)
+
+
+def last(conn: Connection) -> int:
+    """Return the number of the last statement: it rises with every one."""
+    return int(conn.execute(select(func.max(foot_statement.c.id))).scalar() or 0)
 
 
 def say(

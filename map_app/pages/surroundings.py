@@ -14,7 +14,6 @@ from layers.analysis import around, on_foot, school_history, surroundings, verdi
 from layers.analysis.around import Around
 from layers.analysis.surroundings import Surroundings
 from layers.city import clearance_rules, foot_statements, key_points, taxonomy
-from layers.errors import NotFoundError
 from layers.language import gettext
 from map_app import around_words, basis, rule_words
 from map_app import surroundings_words as words
@@ -67,13 +66,8 @@ def listed() -> ResponseReturnValue:
 def one(fid: int) -> ResponseReturnValue:
     """Show one school: its zones, what lies inside by which rule, what nobody has seen, how it changes."""
     allow("surroundings")
-    found, settings = _status(), site().settings
-    mine = found.schools[found.schools["fid"].eq(fid)]
-    if not len(mine):
-        raise NotFoundError("There is no such school")
-    school = mine.iloc[0]
-    judged = found.verdicts[found.verdicts["place_id"].eq(fid)]
-    stretches = found.stretches[found.stretches["fid"].eq(fid)]
+    found, settings = _status(fid), site().settings
+    school, judged, stretches = found.schools.iloc[0], found.verdicts, found.stretches
     near = around.look(analyst(), school["geom"], float(school["reach_m"]), now())
     said = _said()
     subjects = words.subjects(judged, said)
@@ -106,7 +100,7 @@ def one(fid: int) -> ResponseReturnValue:
         days=settings.surroundings_days,
         weeks=[
             {**words.week(str(at), str(status), settings.zone), "colour": drawing.STATUS_COLOURS[str(status)]}
-            for at, status in _weeks().loc[fid].items()
+            for at, status in _weeks(fid).loc[fid].items()
         ],
         may_verify=people.may(visitor(), "verify"),
         n_ways=words.waits_for,
@@ -117,12 +111,12 @@ def one(fid: int) -> ResponseReturnValue:
     )
 
 
-def _status() -> Surroundings:
-    return surroundings.status(analyst(), now(), site().settings.surroundings_days)
+def _status(only: int | None = None) -> Surroundings:
+    return surroundings.status(analyst(), now(), site().settings.surroundings_days, only)
 
 
-def _weeks() -> pd.DataFrame:
-    return school_history.weeks(analyst(), now(), site().settings.surroundings_days)
+def _weeks(only: int | None = None) -> pd.DataFrame:
+    return school_history.weeks(analyst(), now(), site().settings.surroundings_days, only)
 
 
 def _dots(schools: pd.DataFrame) -> list[dict[str, Any]]:

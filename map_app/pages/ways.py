@@ -84,11 +84,7 @@ def _degrees(name: str) -> float:
 
 
 def _school(fid: int) -> Any:
-    found = surroundings.status(analyst(), now(), site().settings.surroundings_days).schools
-    mine = found[found["fid"].eq(fid)]
-    if not len(mine):
-        raise NotFoundError("There is no such school")
-    return mine.iloc[0]
+    return surroundings.status(analyst(), now(), site().settings.surroundings_days, fid).schools.iloc[0]
 
 
 def _near(school: Any) -> Any:
@@ -136,8 +132,8 @@ def _page(fid: int, error: XunchaError | None = None) -> ResponseReturnValue:
 
 def _waiting(fid: int) -> set[str]:
     """Return the ways that verdicts of this school wait for."""
-    found = surroundings.status(analyst(), now(), site().settings.surroundings_days).verdicts
-    own = found[found["place_id"].eq(fid) & found["verdict"].isin(["indeterminate", "measure_on_site"])]
+    found = surroundings.status(analyst(), now(), site().settings.surroundings_days, fid).verdicts
+    own = found[found["verdict"].isin(["indeterminate", "measure_on_site"])]
     return {key for keys in own["waits_for"] for key in keys}
 
 
