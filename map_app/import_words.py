@@ -8,7 +8,8 @@ from layers.city.kerbs import KINDS as KERB_KINDS
 from layers.errors import XunchaError
 from layers.field.tracks import MODES
 from layers.importing import kinds
-from layers.importing.options import FRAMES
+from layers.importing.kinds import Kind
+from layers.importing.options import FRAMES, ImportOptions
 from layers.language import explain, gettext
 from layers.settings import SOURCE_ERRORS
 from map_app import basis
@@ -36,6 +37,7 @@ def kind_name(kind: str) -> str:
 def field_name(field: str) -> str:
     """Return what a field is called beside the choice of its column."""
     names = {
+        "frame": gettext("Frame of the positions"),
         "lon": gettext("Longitude"),
         "lat": gettext("Latitude"),
         "observed_at": gettext("Observed"),
@@ -50,7 +52,7 @@ def field_name(field: str) -> str:
         "device": gettext("Device"),
         "source": gettext("Source of the position"),
         "id": gettext("Number that names a row for ever"),
-        "name": gettext("Name"),
+        "name": gettext("Name of the place"),
         "kind": gettext("Kind"),
         "n_bays": gettext("Number of bays"),
         "licensed_on": gettext("Licensed since"),
@@ -83,7 +85,7 @@ def outcome(found: Mapping[str, Any]) -> str:
         return gettext("%(read)s photos: %(good)s new, %(same)s there already, %(refused)s refused.", **said)
     if found["kind"] == "tracks":
         return gettext(
-            "%(read)s fixes: %(good)s tracks new, %(same)s there already, %(refused)s refusals.",
+            "%(read)s fixes. Tracks: %(good)s new, %(same)s there already; %(refused)s refusals.",
             **said,
         )
     if found["kind"] in kinds.LAYERS:
@@ -127,6 +129,25 @@ def level_choices() -> Choices:
     return [(one, taxonomy.level_name(one)) for one in taxonomy.DISTRICT_LEVELS]
 
 
+def missing(kind: Kind, found: Mapping[str, Any], options: ImportOptions) -> str | None:
+    """Return what a file does not say and must be chosen, all of it in one sentence."""
+    if "error" not in found or found["error"]["message"] not in _ASKING or not kind.asks(found):
+        return None
+    known = {**found.get("guessed", {}), **options.columns, **options.constants}
+    has_frame = options.frame is not None or options.crs is not None
+    lacking = [one for one in kind.required if one not in known and not (one == "frame" and has_frame)]
+    if not lacking:
+        return None
+    names = gettext(", ").join(field_name(one) for one in lacking)
+    return gettext("Still to be chosen: %(fields)s.", fields=names)
+
+
+def cell_name(name: str) -> str:
+    """Return what a cell of a refused row is called: the file's own word, or ours for what we counted."""
+    names = {"track": gettext("Track"), "n_fixes": gettext("Fixes"), "file": gettext("File")}
+    return names.get(name, name)
+
+
 def frame_choices() -> Choices:
     """Return the frames of positions with what uses them."""
     names = {
@@ -159,6 +180,31 @@ def explained(told: Mapping[str, Any]) -> str:
     return own(told["params"]) if own else explain(XunchaError(told["message"], **told["params"]))
 
 
+def _kinds_known(params: Mapping[str, Any]) -> str:
+    """Say which words are known; ours for the kinds of kerbs are understood in either language."""
+    known = str(params["known"])
+    if known == ", ".join(KERB_KINDS):
+        known = gettext(", ").join(label for _, label in kerb_choices())
+    return gettext("%(given)s is not known; known: %(known)s", given=params["given"], known=known)
+
+
+def _levels_known(params: Mapping[str, Any]) -> str:
+    known = gettext(", ").join(label for _, label in level_choices())
+    return gettext("%(given)s is not a level; levels: %(known)s", given=params["given"], known=known)
+
+
+# What is asked for one after the other, and told together
+_ASKING = frozenset(
+    {
+        "Nothing says in which frame the positions are; name it with --frame: wgs84, gcj02 or bd09",
+        "Nothing in the file says %(field)s; say it with %(advice)s",
+        "Nothing says of what kind these are; name it with --kind: %(known)s",
+        "Nothing says of what kind these are; name it with --kind, for example school",
+        "Nothing says of what level these areas are; name it with --level: %(known)s",
+        "No columns of longitude and latitude found; name them, for example --column lon=… --column lat=…",
+        "%(file)s does not say its reference system; name it with --crs, for degrees often EPSG:4326",
+    }
+)
 _ON_PAGE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "Nothing says in which frame the positions are; name it with --frame: wgs84, gcj02 or bd09": (
         lambda _: gettext("Choose in which frame the positions are.")
@@ -195,6 +241,12 @@ _ON_PAGE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "%(given)s is no time we can read; describe it with --date-format, as in strftime": (
         lambda params: gettext("%(given)s is no time we can read", given=params["given"])
     ),
+    "%(given)s is not known; known: %(known)s": _kinds_known,
+    "%(given)s is not a level; levels: %(known)s": _levels_known,
+    "A category is written scheme.code; this is %(given)s": (
+        lambda params: gettext("No category is called %(given)s", given=params["given"])
+    ),
+    "no geometry": lambda _: gettext("the position is missing"),
     "Row %(first)s has the same key and says something else; --key none takes both": (
         lambda params: gettext(
             "Row %(first)s has the same number and says something else; by the whole row both are taken",

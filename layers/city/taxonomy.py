@@ -18,6 +18,8 @@ from layers.city import versions
 from layers.errors import InvalidError
 from layers.store import schema
 
+# GB/T 30428.2-2013 took the place of CJ/T 214-2007
+_SUPERSEDED = frozenset({"cjt214-2007-event", "cjt214-2007-part"})
 KINDS = ("state", "behaviour", "part", "mobile")
 
 
@@ -86,6 +88,28 @@ class Taxonomy:
                 "A category is written scheme.code; this is %(given)s", field="category", given=text
             )
         return self.category(scheme, code)
+
+    def find(self, text: str) -> Category:
+        """Return the category that a person's word means: ``scheme.code``, or a name in either language.
+
+        A name that the standard in force has kept from the one before it is that of the one in force.
+
+        >>> shipped().find("店外经营").id == shipped().find("gbt30428-2013-event.0405").id
+        True
+        """
+        if text.partition(".")[0] in self.schemes:
+            return self.parse(text)
+        named = (one for one in self.all() if text.lower() in (one.name_zh.lower(), one.name_en.lower()))
+        both = list(named)
+        called = [one for one in both if one.scheme not in _SUPERSEDED] or both
+        if len(called) > 1:
+            raise InvalidError(
+                "Several categories are called %(given)s: %(known)s",
+                field="code",
+                given=text,
+                known=", ".join(one.id for one in called),
+            )
+        return called[0] if called else self.parse(text)
 
     def all(self) -> list[Category]:
         """Return every category, by scheme and code."""

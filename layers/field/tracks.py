@@ -11,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import Connection, LargeBinary, insert, select, update
+from sqlalchemy import Connection, LargeBinary, func, insert, select, update
 
 from geo.assign import ACCURACY_KINDS
 from geo.crs import check_lonlat
@@ -221,6 +221,13 @@ def _insert(conn: Connection, values: dict[str, Any], by: int, now: datetime) ->
         details={history.SEAL: values["content_hash"]},
     )
     return fid
+
+
+def overlaps(conn: Connection, account_id: int, uuid: str, begun: datetime, ended: datetime) -> int:
+    """Return how many other tracks of a person were recorded while this one was: their ways count as well."""
+    others = (track.c.account_id == account_id, track.c.uuid != uuid)
+    at_once = (track.c.started_at < ended, track.c.ended_at > begun)
+    return int(conn.execute(select(func.count()).where(*others, *at_once)).scalar_one())
 
 
 def rederive(

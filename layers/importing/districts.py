@@ -26,6 +26,16 @@ FIELDS: dict[str, tuple[str, ...]] = {
 LEVELS = tuple(DISTRICT_LEVELS)
 
 
+# What people call the levels
+_WORDS = {word: level for level, words in DISTRICT_LEVELS.items() for word in words[0].split("、")} | {
+    "镇": "subdistrict",
+    "乡": "subdistrict",
+    "居委会": "community",
+    "村委会": "community",
+    "居住区": "estate",
+}
+
+
 def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Layer:
     """Read areas; see `vector.read` for the formats and what is refused.
 
@@ -49,7 +59,7 @@ def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Lay
             field="level",
             known=", ".join(LEVELS),
         )
-    levels = features.texts(rows, columns, options, "level")
+    levels = _levels(features.texts(rows, columns, options, "level"))
     if "level" in options.constants and options.constants["level"] not in LEVELS:
         raise InvalidError(
             "%(given)s is not a level; levels: %(known)s",
@@ -82,3 +92,7 @@ def read(path: Path, options: ImportOptions, progress: Progress = silent) -> Lay
     return features.layer(
         found, columns, table, faults, again, features.repeats(again, "the same area again")
     )
+
+
+def _levels(words: "pd.Series[str]") -> "pd.Series[str]":
+    return words.map(lambda word: _WORDS.get(word, word)).astype(object)

@@ -27,7 +27,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
         *("inspectiondate", "发现时间", "上报时间", "时间", "日期"),
     ),
     "scheme": ("scheme",),
-    "code": ("code", "categorycode", "小类代码", "案件代码"),
+    "code": (
+        *("code", "categorycode", "小类代码", "案件代码"),
+        *("小类名称", "案件小类", "问题小类", "小类", "问题类别", "案件类别"),
+    ),
     "note": ("note", "notes", "description", "remark", "remarks", "comment", "comments", "备注", "问题描述"),
     "n_items": ("nitems", "数量"),
     "accuracy_m": ("accuracym", "accuracy", "定位精度"),
@@ -75,8 +78,8 @@ def read(
     """Yield reports in batches of at most ten thousand rows.
 
     Fields come from constants, named columns, or columns of usual names.  Position and error need
-    `lon` and `lat` (or `x` and `y` with a reference system) and a frame; the category is `code`, either
-    as `scheme.code` or beside a `scheme`, its values translated by `options.values`.
+    `lon` and `lat` (or `x` and `y` with a reference system) and a frame; the category is `code`, as
+    `scheme.code`, by its name, or beside a `scheme`, its values translated by `options.values`.
 
     Parameters
     ----------
@@ -186,7 +189,7 @@ def _categories(cells: Cells, taxonomy: Taxonomy) -> tuple[list[str | None], lis
 
 def _category(taxonomy: Taxonomy, scheme: str | None, code: str | None) -> tuple[str, str] | InvalidError:
     try:
-        found = taxonomy.category(scheme, code or "") if scheme else taxonomy.parse(code or "")
+        found = taxonomy.category(scheme, code or "") if scheme else taxonomy.find(code or "")
     except InvalidError as error:
         return error
     return found.scheme, found.code

@@ -96,6 +96,7 @@ _SYNONYMS = {
     "公厕": "toilet",
     "网吧": "internet_cafe",
     "烟酒店": "tobacco",
+    **{words[0]: kind for kind, words in KEY_POINT_KINDS.items()},
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from layers import unpacking
 from layers.errors import InvalidError
@@ -22,6 +23,8 @@ class Kind:
         Fields that a column may be named for.
     constants : tuple of str
         Fields that may be the same for all rows.
+    required : tuple of str
+        Fields without which no row can be read: from a column or the same for all rows; `frame` among them.
     is_layer : bool
         A layer of the city: the rows take the place of those that the same source had before.
     """
@@ -30,7 +33,12 @@ class Kind:
     act: str = "jobs"
     mapped: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
     is_layer: bool = False
+
+    def asks(self, found: Mapping[str, Any]) -> bool:
+        """Tell whether what is required is asked for: of GPX tracks everything is known."""
+        return bool(found.get("known")) or not self.mapped
 
     def has_columns(self, path: Path) -> bool:
         """Tell whether the rows of a file have columns that may be named."""
@@ -42,18 +50,21 @@ FINDINGS = Kind(
     name="findings",
     mapped=(*_PLACE, "observed_at", "code", "note", "accuracy_m", "street_hint"),
     constants=("source", "code"),
+    required=("observed_at", "code", "frame"),
 )
-PHOTOS = Kind(name="photos", constants=("code",))
+PHOTOS = Kind(name="photos", constants=("code",), required=("code",))
 TRACKS = Kind(
     name="tracks",
     mapped=(*_PLACE, "time", "track", "person", "accuracy_m"),
     constants=("person", "mode", "device"),
+    required=("time", "frame"),
 )
 KERBS = Kind(
     name="kerbs",
     act="rules",
     mapped=(*_PLACE, "kind", "name", "n_bays", "id"),
     constants=("kind",),
+    required=("kind",),
     is_layer=True,
 )
 KEY_POINTS = Kind(
@@ -61,6 +72,7 @@ KEY_POINTS = Kind(
     act="rules",
     mapped=(*_PLACE, "kind", "name", "licensed_on", "licence_until", "id"),
     constants=("kind",),
+    required=("kind",),
     is_layer=True,
 )
 # Areas limit what accounts see
@@ -69,6 +81,7 @@ DISTRICTS = Kind(
     act="accounts",
     mapped=("level", "name", "code", "id"),
     constants=("level",),
+    required=("level",),
     is_layer=True,
 )
 # By the names under which runs and profiles keep them

@@ -99,7 +99,7 @@ def _read_plain(path: Path, options: ImportOptions, *, as_is: bool) -> Any:
             return pyogrio.read_dataframe(
                 address(path),
                 layer=layer(path, options),
-                encoding=_encoding(path, options),
+                encoding=encoding(path, options),
                 **(_faithfully(path) if as_is else {}),
             )
     except _UNREADABLE as error:
@@ -159,7 +159,7 @@ def layer(path: Path, options: ImportOptions) -> str | None:
     return options.layer
 
 
-def _encoding(path: Path, options: ImportOptions) -> str | None:
+def encoding(path: Path, options: ImportOptions) -> str | None:
     """Return the encoding to read with; only shapefiles may be in another than UTF-8."""
     if options.encoding is not None:
         return options.encoding

@@ -74,5 +74,5 @@ def _category(options: ImportOptions, taxonomy: Taxonomy) -> tuple[str, str]:
             advice="--set code=scheme.code",
         )
     scheme = options.constants.get("scheme")
-    found = taxonomy.category(scheme, code) if scheme else taxonomy.parse(code)
+    found = taxonomy.category(scheme, code) if scheme else taxonomy.find(code)
     return found.scheme, found.code

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyogrio
 import shapely
 from numpy.typing import NDArray
@@ -16,7 +17,20 @@ from geo.crs import LonLat
 from geo.datum import to_wgs84
 from layers import jobs, teams, unpacking
 from layers.field import placements
-from layers.importing import findings, opening, refusals, tables
+from layers.field import tracks as track_store
+from layers.importing import columns as names
+from layers.importing import (
+    districts,
+    findings,
+    kerbs,
+    key_points,
+    opening,
+    positions,
+    refusals,
+    tables,
+    tracks,
+    vector,
+)
 from layers.importing.features import Layer
 from layers.importing.options import ImportOptions
 from layers.importing.refusals import Refusal
@@ -27,22 +41,53 @@ from layers.people import Account
 if TYPE_CHECKING:
     from layers.site import Site
 
+_FIELDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "findings": findings.FIELDS,
+    "tracks": tracks.FIELDS,
+    "kerbs": kerbs.FIELDS,
+    "key_points": key_points.FIELDS,
+    "districts": districts.FIELDS,
+}
+_SAMPLE = 4
+_UNSHOWN = frozenset((*refusals.OURS, "geom", "geometry"))
 _REFUSED, _CELLS, _LONGEST_CELL = 100, 6, 60
 _POINTS, _LINES, _VERTICES, _OUTINGS = 2000, 300, 200, 50
 Shapes = dict[str, list[Any]]
 
 
-def columns(path: Path, options: ImportOptions) -> list[str]:
-    """Return the names of a file's columns; none where its rows are no table."""
+def sample(path: Path, options: ImportOptions) -> dict[str, list[Any]]:
+    """Return the names of a file's columns and its first rows; nothing where its rows are no table."""
+    rows = _first_rows(path, options)
+    cells = [[vector.text(value) or "" for value in row] for row in rows.itertuples(index=False, name=None)]
+    short = [[cell[:_LONGEST_CELL] for cell in row] for row in cells]
+    return {"known": [str(name) for name in rows.columns], "sample": short}
+
+
+def _first_rows(path: Path, options: ImportOptions) -> pd.DataFrame:
     if tables.is_text_table(path):
-        chunk = next(iter(tables.chunks(path, encoding=options.encoding)), None)
-        return [] if chunk is None else [str(name) for name in chunk.rows.columns]
+        chunk = next(iter(tables.chunks(path, encoding=options.encoding, size=_SAMPLE)), None)
+        return pd.DataFrame() if chunk is None else chunk.rows
     unpacking.require_plain(path)
     try:
-        info = pyogrio.read_info(opening.address(path), layer=opening.layer(path, options))
-    except pyogrio.errors.DataSourceError:
-        return []
-    return [str(name) for name in info["fields"]]
+        layer = opening.layer(path, options)
+        encoding = opening.encoding(path, options)
+        found: pd.DataFrame = pyogrio.read_dataframe(
+            opening.address(path), layer=layer, max_features=_SAMPLE, read_geometry=False, encoding=encoding
+        )
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError):
+        # whoever reads all of it says why
+        return pd.DataFrame()
+    return found
+
+
+def guessed(kind: str, known: Sequence[str]) -> dict[str, str]:
+    """Return the columns that are taken for the fields of a kind by their usual names.
+
+    >>> guessed("tracks", ["时间", "经度", "纬度", "x"])
+    {'lon': '经度', 'lat': '纬度', 'time': '时间'}
+    """
+    usual = {**{name: positions.FIELDS[name] for name in ("lon", "lat")}, **_FIELDS[kind]}
+    return names.match(known, usual, {})
 
 
 def layers(path: Path) -> list[str]:
@@ -76,8 +121,8 @@ def told(done: Done) -> dict[str, Any]:
 
 def _refused(one: Refusal) -> dict[str, Any]:
     # of a photo its name, and not where it lies here
-    shown = {k: Path(str(v)).name if k == "file" else v for k, v in one.values.items()}
-    cells = [(str(k), str(v)[:_LONGEST_CELL]) for k, v in shown.items() if k not in refusals.OURS]
+    shown = {k: Path(str(v)).name if k == "file" else vector.text(v) for k, v in one.values.items()}
+    cells = [(str(k), v[:_LONGEST_CELL]) for k, v in shown.items() if v and k not in _UNSHOWN]
     return {
         "row": one.row,
         "field": one.field,
@@ -154,6 +199,7 @@ def outings(site: "Site", walked: Sequence[tuple[Outing, Account]]) -> list[Mapp
                     "begun_at": begun.isoformat(),
                     "ended_at": ended.isoformat(),
                     "n_fixes": len(time),
+                    "overlaps": track_store.overlaps(conn, who.id, outing.track.uuid, begun, ended),
                 }
             )
     return shown

@@ -123,7 +123,8 @@ def look(site: "Site", work: Work) -> dict[str, Any]:
         told |= {"kind": kind.name, "earlier": runs.earlier(site, kind.name, handed.path)}
         if kind.has_columns(handed.path):
             told["layers"] = sights.layers(handed.path)
-            told["known"] = sights.columns(handed.path, handed.options)
+            told |= sights.sample(handed.path, handed.options)
+            told["guessed"] = sights.guessed(kind.name, told["known"])
         told |= _LOOKS[kind.name](handed)
     except (InvalidError, UnreadableFileError, TooLargeError, GeoError) as error:
         # what is missing is said on the page, where it can be chosen

@@ -25,6 +25,7 @@ def page() -> ResponseReturnValue:
         undoable=undoing.UNDOABLE,
         profiles=[(one.name, one.kind) for one in profiles.every(site())],
         frames=import_words.frame_choices(),
+        most_mb=f"{site().settings.max_upload_bytes / 1e6:.0f}",
         suffixes=",".join((*uploads.SUFFIXES, *uploads.TOGETHER)),
     )
 

@@ -52,6 +52,7 @@ def looked_at(job_id: int) -> ResponseReturnValue:
     job = uploads.of(site(), visitor(), job_id)
     found = dict(job.result or {})
     kind = kinds.get(str(found.get("kind") or job.payload.get("what") or "findings"))
+    options = profiles.read(job.payload["options"])
     shapes = found.get("shapes") or {}
     is_drawn = any(shapes.values()) and site().network_or_none()
     drawn = import_preview.build(ground(), shapes) if is_drawn else None
@@ -60,19 +61,24 @@ def looked_at(job_id: int) -> ResponseReturnValue:
         line=jobs.line(job, now()),
         name=job.payload["name"],
         found=found,
-        problem=import_words.explained(found["error"]) if "error" in found else None,
+        problem=import_words.missing(kind, found, options)
+        or (import_words.explained(found["error"]) if "error" in found else None),
         refused=[
             {**one, "reason": import_words.explained(one["reason"])} for one in found.get("refused", [])
         ],
         earlier=_dated(found["earlier"], "at") if found.get("earlier") else None,
+        n_overlaps=sum(bool(one["overlaps"]) for one in found.get("outings", [])),
         outings=[_dated(one, "begun_at", "ended_at") for one in found.get("outings", [])],
         is_look=job.kind == uploads.LOOK,
         kind=kind,
         kinds=kinds_of_mine(),
         has_columns="known" in found and bool(found["known"]),
-        options=profiles.read(job.payload["options"]),
+        options=options,
         choices={name: _choices(kind.name, name) for name in (*kind.constants, "frame", "encoding")},
         fitted=basis.fitted(found.get("source_errors")),
+        categories=[(one.id, one.name()) for one in site().taxonomy.all()]
+        if "code" in kind.constants
+        else [],
         words=import_words,
         parts=base.parts(drawn) if drawn else None,
     )

@@ -64,7 +64,8 @@ def test_a_file_is_looked_at_mapped_imported_and_taken_back(
     assert "upload.js" in client.get(there).get_data(as_text=True)
     work(town, now)
     text = client.get(there).get_data(as_text=True)
-    assert "Choose in which frame the positions are." in text
+    assert "Still to be chosen: Observed, Category code, Frame of the positions." in text
+    assert "<td>占道</td>" in text
     assert "--" not in text.split('id="jobs"')[1].split("</div>")[0]
     assert "<option>东经</option>" in text
     said = {"csrf_token": token(client), **COLUMNS, **REST, "act": "look"}
@@ -248,7 +249,7 @@ def test_a_walk_of_a_watch_is_looked_at_imported_once_and_taken_back(
     there = send(client, "watch.gpx", text).headers["Location"]
     work(town, now)
     seen = client.get(there).get_data(as_text=True)
-    assert "10 fixes: 1 tracks new, 0 there already, 1 refusals." in seen
+    assert "10 fixes. Tracks: 1 new, 0 there already; 1 refusals." in seen
     assert "the track says where somebody went and not when" in seen
     assert seen.split('"lines": ')[1].split("]]]")[0].count("[") == 7
     said = {"csrf_token": token(client), "what": "tracks", "all_person": inspector.login, "all_mode": "foot"}
@@ -260,7 +261,7 @@ def test_a_walk_of_a_watch_is_looked_at_imported_once_and_taken_back(
     assert n_tracks(town) == []
     there = client.post(there, data={**said, "act": "import"}).headers["Location"]
     work(town, now)
-    assert "1 tracks new" in client.get(there).get_data(as_text=True)
+    assert "Tracks: 1 new" in client.get(there).get_data(as_text=True)
     ((owner, covered),) = n_tracks(town)
     assert owner == inspector.id
     assert covered > 0
@@ -269,7 +270,7 @@ def test_a_walk_of_a_watch_is_looked_at_imported_once_and_taken_back(
     assert "This very file was imported before" in client.get(again).get_data(as_text=True)
     again = client.post(again, data={**said, "act": "import"}).headers["Location"]
     work(town, now)
-    assert "0 tracks new, 1 there already" in client.get(again).get_data(as_text=True)
+    assert "Tracks: 0 new, 1 there already" in client.get(again).get_data(as_text=True)
     (run,) = undoing.every(town)
     assert (run.kind, run.file_name) == ("tracks", "watch.gpx")
     assert undoing.undo(town, run.id, by=None, now=now) == 1
@@ -283,7 +284,9 @@ def test_a_table_of_fixes_is_taken_as_tracks_when_the_page_says_so(
     text = "\n".join(["东经,北纬,何时,谁", *lines])
     there = send(client, "轨迹.csv", text, what="tracks").headers["Location"]
     work(town, now)
-    assert "Choose in which frame the positions are." in client.get(there).get_data(as_text=True)
+    assert "Still to be chosen: Time of the fix, Frame of the positions." in client.get(there).get_data(
+        as_text=True
+    )
     columns = {"column_lon": "东经", "column_lat": "北纬", "column_time": "何时", "column_person": "谁"}
     said = {"csrf_token": token(client), **columns, "frame": "gcj02", "what": "tracks"}
     there = client.post(there, data={**said, "act": "look"}).headers["Location"]
@@ -297,6 +300,33 @@ def test_a_table_of_fixes_is_taken_as_tracks_when_the_page_says_so(
         kept = conn.execute(select(schema.track)).one()
     assert (kept.frame, kept.account_id, kept.n_fixes) == ("gcj02", inspector.id, 5)
     assert profiles.get(town, "tracks", "手表").columns["time"] == "何时"
+
+
+def test_a_second_recording_of_the_same_walk_is_told(
+    client: FlaskClient, town: Site, inspector: Account, now: datetime
+) -> None:
+    said = {"csrf_token": token(client), "what": "tracks", "all_person": inspector.login}
+    for y, is_told in ((200, False), (202, True)):
+        there = send(client, f"{y}.gpx", watch(walk("a", y))).headers["Location"]
+        there = client.post(there, data={**said, "act": "look"}).headers["Location"]
+        work(town, now)
+        assert ("overlap in time with a track" in client.get(there).get_data(as_text=True)) == is_told
+        client.post(there, data={**said, "act": "import"})
+        work(town, now)
+
+
+def test_a_hotline_s_own_words_need_nothing_but_the_frame(
+    client: FlaskClient, town: Site, now: datetime
+) -> None:
+    text = f"案件编号,上报时间,小类名称,问题描述,经度,纬度\nT1,2026/8/1 8:00,店外经营,堆放,{LON},{LAT}\n"
+    there = send(client, "热线.csv", text).headers["Location"]
+    work(town, now)
+    seen = client.get(there).get_data(as_text=True)
+    assert "Still to be chosen: Frame of the positions." in seen
+    assert "<option selected>小类名称</option>" in seen
+    there = send(client, "热线.csv", text, frame="gcj02").headers["Location"]
+    work(town, now)
+    assert "1 rows: 1 new" in client.get(there).get_data(as_text=True)
 
 
 def test_a_table_in_another_encoding_is_read_when_it_is_named(
@@ -364,9 +394,7 @@ def test_areas_are_for_who_keeps_accounts_and_key_points_say_which_kind_they_are
     text = f"名称,经度,纬度\n普育小学,{LON},{LAT}\n"
     there = send(client, "学校.csv", text, what="key_points", frame="wgs84").headers["Location"]
     work(town, now)
-    assert "Choose the column of the kind, or one kind for all rows." in client.get(there).get_data(
-        as_text=True
-    )
+    assert "Still to be chosen: Kind." in client.get(there).get_data(as_text=True)
     said = {"csrf_token": token(client), "what": "key_points", "frame": "wgs84", "all_kind": "school"}
     there = client.post(there, data={**said, "act": "look"}).headers["Location"]
     work(town, now)

@@ -67,6 +67,13 @@ def test_a_plain_row_becomes_a_report(tmp_path: Path) -> None:
     assert report.street_hint is None
 
 
+def test_a_category_is_known_by_its_name_as_hotlines_write_it(tmp_path: Path) -> None:
+    words = ["店外经营", "gbt30428-2013-event.0406", "trading outside the shop", "没有这一类"]
+    batch = read(write(tmp_path, [row(小类名称=word) for word in words]), constants={})
+    assert [report.code for report in batch.reports] == ["0405", "0406", "0405"]
+    assert [(one.row, one.field) for one in batch.refused] == [(4, "category")]
+
+
 def test_an_address_is_a_hint_only_where_somebody_says_so(tmp_path: Path) -> None:
     path = write(tmp_path, [row(street="光荣道", address="光荣道7号")])
     assert read(path).reports[0].street_hint is None

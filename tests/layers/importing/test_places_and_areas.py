@@ -121,6 +121,13 @@ def test_areas_need_a_level_and_keep_code_and_name(tmp_path: Path) -> None:
     assert layer.frame.geom_type.tolist() == ["MultiPolygon"]
 
 
+def test_levels_and_kinds_are_understood_in_chinese(tmp_path: Path) -> None:
+    layer = areas(tmp_path, [SQUARE] * 3, {}, 名称=list("abc"), 级别=["网格", "街道", "村"], id=list("abc"))
+    assert layer.frame["level"].tolist() == ["grid", "subdistrict", "community"]
+    layer = places(tmp_path, [HERE] * 2, {}, 名称=list("ab"), 类型=["烟草零售点", "公共厕所"], id=list("ab"))
+    assert layer.frame["kind"].tolist() == ["tobacco", "toilet"]
+
+
 def test_rows_of_an_unknown_level_are_refused_one_by_one(tmp_path: Path) -> None:
     layer = areas(
         tmp_path,
