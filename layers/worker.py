@@ -35,6 +35,7 @@ HANDLERS: Mapping[str, str] = {
     "datum": "layers.field.datum:follow_ordered",
     "derive": "layers.importing.city:derive_again",
     "export": "layers.exporting.orders:make",
+    "export coverage": "layers.exporting.coverage_orders:make",
     "import": "layers.importing.uploads:bring",
     "import population": "layers.importing.population_uploads:bring",
     "look at import": "layers.importing.uploads:look",

@@ -28,7 +28,7 @@ class ExportAnswer(Outgoing):
     number: int
     kind: str
     state: Literal["waiting", "running", "done", "failed"]
-    done: int | None = Field(description="Findings written so far")
+    done: int | None = Field(description="Findings, or intervals of coverage, written so far")
     total: int | None
     file: str | None = Field(description="Address of the file, once it is done")
     reason: str | None = Field(description="Why it failed, or why it will be tried again")

@@ -23,6 +23,8 @@ from layers.analysis.coverage_choice import Asked
 from layers.analysis.questions import Analyst
 from layers.errors import InvalidError
 from layers.exporting.rows import cell
+from layers.importing.progress import Progress, silent
+from layers.importing.writing import replacing
 from layers.language import gettext
 
 LAYER = "coverage"
@@ -35,7 +37,7 @@ NAMES = (
     *("block_id", "street", "class", "side", "from_m", "to_m", "state"),
     *("started_at", "ended_at", "p", "p_side", "team", "shift", "recording", "pass_no", "source"),
 )
-_AT_ONCE = 2000
+_AT_ONCE, _WRITTEN_AT_ONCE = 2000, 20_000
 
 
 def headings() -> dict[str, str]:
@@ -130,12 +132,33 @@ def as_geojson(analyst: Analyst, asked: Asked) -> Iterator[bytes]:
 
 def as_gpkg(analyst: Analyst, asked: Asked) -> bytes:
     """Return a GeoPackage with one layer of lines; instants are UTC."""
-    found = table(analyst, asked)
-    frame = gpd.GeoDataFrame(found, geometry=_drawn(analyst, found), crs="EPSG:4326")
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{LAYER}.gpkg"
-        pyogrio.write_dataframe(frame, path, layer=LAYER, driver="GPKG", geometry_type="LineString")
+        write(analyst, asked, path)
         return path.read_bytes()
+
+
+def write(analyst: Analyst, asked: Asked, path: Path, progress: Progress = silent) -> int:
+    """Write a GeoPackage, which appears whole or not at all; return how many intervals there are."""
+    found = table(analyst, asked)
+    total = len(found)
+    with replacing(path) as temporary:
+        # GDAL makes the file itself
+        temporary.unlink()
+        # of nothing at all there is an empty layer
+        for start in range(0, total or 1, _WRITTEN_AT_ONCE):
+            some = found.iloc[start : start + _WRITTEN_AT_ONCE]
+            frame = gpd.GeoDataFrame(some, geometry=_drawn(analyst, some), crs="EPSG:4326")
+            pyogrio.write_dataframe(
+                frame,
+                temporary,
+                layer=LAYER,
+                driver="GPKG",
+                geometry_type="LineString",
+                append=start > 0,
+            )
+            progress("writing coverage", min(start + _WRITTEN_AT_ONCE, total), total)
+    return total
 
 
 def _drawn(analyst: Analyst, found: pd.DataFrame) -> NDArray[np.object_]:

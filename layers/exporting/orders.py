@@ -23,7 +23,7 @@ from layers.people import Account
 from layers.site import Site
 from layers.worker import Work
 
-KIND = "export"
+KIND, COVERAGE = "export", "export coverage"
 FOLDER = "exports"
 KEPT = timedelta(days=1)
 # Up to so many findings a file is made while the asker waits
@@ -47,7 +47,7 @@ def order(site: Site, account: Account, export: Export, *, now: datetime) -> int
     facts = [payload, at, int(site.facts()["network"] or 0), account.id]
     key = f"export {hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
     made = jobs.done(site, key)
-    if made is not None and _file(site, made) is not None:
+    if made is not None and has_file(site, made):
         return made.id
     with site.store.write() as conn:
         return jobs.put(conn, KIND, payload, now=now, key=key, account_id=account.id)
@@ -56,18 +56,28 @@ def order(site: Site, account: Account, export: Export, *, now: datetime) -> int
 def make(site: Site, work: Work) -> dict[str, Any]:
     """Do the job of an export."""
     export = Export(**{**work.payload, "wanted": unpack(work.payload["wanted"])})
+    path = place(site, work, files.LAYER, export.kind)
+    n = files.write(site, export, path, work.progress)
+    return {"file": path.name, "n": n, "n_bytes": path.stat().st_size}
+
+
+def place(site: Site, work: Work, what: str, kind: str) -> Path:
+    """Return where the file of an export is made: named by what it holds and the day."""
     folder = _folder(site, work.job.id)
     folder.mkdir(parents=True, exist_ok=True)
     day = work.clock().astimezone(site.settings.zone).date()
-    path = folder / f"{files.LAYER}-{day}.{export.kind}"
-    n = files.write(site, export, path, work.progress)
-    return {"file": path.name, "n": n, "n_bytes": path.stat().st_size}
+    return folder / f"{what}-{day}.{kind}"
+
+
+def has_file(site: Site, job: Job) -> bool:
+    """Tell whether the file of a job that is done is still kept."""
+    return _file(site, job) is not None
 
 
 def of(site: Site, account: Account, job_id: int) -> Job:
     """Return an export of this account; one of somebody else is answered as if it were not there."""
     job = jobs.get(site, job_id)
-    if job.kind != KIND or job.account_id != account.id:
+    if job.kind not in {KIND, COVERAGE} or job.account_id != account.id:
         raise NotFoundError("There is no such export")
     return job
 

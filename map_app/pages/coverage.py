@@ -5,13 +5,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from layers import language
 from layers.analysis import coverage_sides, coverage_tables
 from layers.analysis.coverage_choice import SHIFTS
 from layers.exporting import coverage as exporting
+from layers.exporting import coverage_orders
 from layers.language import gettext
 from layers.people import may
 from map_app import charts, coverage_words
@@ -73,11 +74,14 @@ def _checks_of(block_id: str) -> str:
 
 
 @blueprint.get("/files/coverage.<kind>")
-def file(kind: str) -> Response:
-    """Send the intervals of what is chosen."""
+def file(kind: str) -> ResponseReturnValue:
+    """Send the intervals of what is chosen; many of them as a GeoPackage are made beside the answers."""
     media_type, asked = exporting.check(kind), _choice().asked
     day = now().astimezone(site().settings.zone).date()
     headers = {"Content-Disposition": f"attachment; filename=coverage-{day}.{kind}"}
+    if not coverage_orders.is_short(analyst(), asked, kind):
+        number = coverage_orders.order(analyst(), visitor(), asked, now=now())
+        return redirect(url_for("pages.exports.ordered", job_id=number), 303)
     if kind == "gpkg":
         return Response(exporting.as_gpkg(analyst(), asked), content_type=media_type, headers=headers)
     if kind == "csv":

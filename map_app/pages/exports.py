@@ -34,7 +34,10 @@ def ordered(job_id: int) -> ResponseReturnValue:
     """Show how far an export is, and where its file is."""
     job = orders.of(site(), visitor(), job_id)
     return render_template(
-        "map_app/export.html", line=jobs.line(job, now()), kind=job.payload["kind"].upper()
+        "map_app/export.html",
+        line=jobs.line(job, now()),
+        kind=job.payload["kind"].upper(),
+        of_coverage=job.kind == orders.COVERAGE,
     )
 
 

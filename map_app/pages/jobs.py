@@ -70,6 +70,7 @@ def kind_name(kind: str) -> str:
         "datum": gettext("Derive a device's results in its true frame"),
         "derive": gettext("Derive places and surroundings anew"),
         "export": gettext("Export findings"),
+        "export coverage": gettext("Export coverage"),
         "reminders": gettext("Remind of what is late"),
         "import": gettext("Import a file"),
         "import population": gettext("Import a population"),

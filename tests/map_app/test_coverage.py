@@ -11,9 +11,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from layers import people, teams
+from layers.analysis.coverage_choice import Asked
+from layers.analysis.questions import Analyst
+from layers.exporting import coverage as exporting
+from layers.exporting import coverage_orders
 from layers.field import tracks
 from layers.people import Account
 from layers.site import Site
+from layers.worker import Worker, ticking
 from tests.layers.field.test_tracks import along, walk
 
 
@@ -86,6 +91,56 @@ def test_intervals_are_taken_home_in_three_formats(client: FlaskClient, tmp_path
     assert drawn.length.sum() == pytest.approx(300, abs=15)
     assert (drawn.length - (drawn["to_m"] - drawn["from_m"])).abs().max() < 0.5
     assert client.get("/files/coverage.exe").status_code == 400
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one interval be many, and be written by itself."""
+    monkeypatch.setattr(coverage_orders, "SHORT", 0)
+    monkeypatch.setattr(exporting, "_WRITTEN_AT_ONCE", 1)
+
+
+def test_many_intervals_are_made_beside_the_answers_with_the_filters_of_the_page(
+    client: FlaskClient,
+    enter: Callable[[Account], FlaskClient],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    stranger = enter(request.getfixturevalue("colleague"))
+    at_once = tmp_path / "at_once.gpkg"
+    at_once.write_bytes(client.get("/files/coverage.gpkg?team=-").get_data())
+    request.getfixturevalue("patient")
+    answer = client.get("/files/coverage.gpkg?team=-")
+    assert answer.status_code == 303
+    there = answer.headers["Location"]
+    assert 'data-busy="true"' in client.get(there).get_data(as_text=True)
+    assert client.get(f"{there}/file").status_code == 409
+    assert stranger.get(there).status_code == 404
+    Worker(request.getfixturevalue("town"), ticking(request.getfixturevalue("now"))).run_all()
+    page = client.get(there).get_data(as_text=True)
+    assert "Fetch coverage-2026-08-23.gpkg" in page
+    assert 'href="/coverage"' in page
+    later = tmp_path / "later.gpkg"
+    later.write_bytes(client.get(f"{there}/file").get_data())
+    drawn = gpd.read_file(later, layer="coverage")
+    assert len(drawn) > 1
+    assert drawn.equals(gpd.read_file(at_once, layer="coverage"))
+    # of the same passes it is made once; CSV streams however much there is
+    assert client.get("/files/coverage.gpkg?team=-").headers["Location"] == there
+    assert client.get("/files/coverage.gpkg").headers["Location"] != there
+    assert client.get("/files/coverage.csv").status_code == 200
+    assert "Export coverage" in client.get("/jobs").get_data(as_text=True)
+
+
+def test_progress_of_a_long_export_is_told_in_intervals(
+    client: FlaskClient, town: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "_WRITTEN_AT_ONCE", 1)
+    told: list[tuple[str, int, int | None]] = []
+    n = exporting.write(Analyst(town), Asked(), tmp_path / "c.gpkg", lambda *step: told.append(step))
+    assert told == [("writing coverage", k, n) for k in range(1, n + 1)]
+    assert exporting.write(Analyst(town), Asked(team="none"), tmp_path / "e.gpkg") == 0
+    assert gpd.read_file(tmp_path / "e.gpkg", layer="coverage").empty
 
 
 @pytest.mark.parametrize("query", ["shift=noon", "view=x", "days=3", "step=year", "at=-1", "class=none"])
