@@ -246,6 +246,12 @@ _ON_PAGE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "A category is written scheme.code; this is %(given)s": (
         lambda params: gettext("No category is called %(given)s", given=params["given"])
     ),
+    "The finding %(uuid)s is known with other content": (
+        lambda _: gettext("This row came before and says something else now")
+    ),
+    "The track %(uuid)s is known with other content": (
+        lambda _: gettext("This track came before, of somebody else or read in another way")
+    ),
     "no geometry": lambda _: gettext("the position is missing"),
     "Row %(first)s has the same key and says something else; --key none takes both": (
         lambda params: gettext(

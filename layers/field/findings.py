@@ -175,6 +175,25 @@ def _put_chunk(
     raise BusyError("Streets or key points are being changed; try again later")
 
 
+def look(
+    site: "Site",
+    account: Account,
+    reports: Sequence[Report],
+    before: dict[str, tuple[str, int]],
+    *,
+    now: datetime,
+) -> list[Told]:
+    """Return what each report would be told by `put_many`, and write nothing.
+
+    `before` holds what was looked at earlier and would be there by now: hash and owner by id; it grows.
+    """
+    seen = _look(site, reports, None)
+    digests = _checked(site, seen.facts, reports, now)
+    told, fresh = _sorted_out(account, reports, digests, {**seen.known, **before})
+    before.update({reports[row].uuid: (str(digests[row]), account.id) for row in fresh})
+    return told
+
+
 def _look(site: "Site", reports: Sequence[Report], run: int | None) -> _Seen:
     with site.store.read() as conn:
         known = _known(conn, [report.uuid for report in reports])

@@ -10,18 +10,16 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from layers.city.taxonomy import Taxonomy
 from layers.errors import ConflictError, ForbiddenError, InvalidError, XunchaError
 from layers.field import findings as finding_store
 from layers.field import photos as photo_store
 from layers.field import reports, source_errors
 from layers.field import tracks as track_store
-from layers.field.findings import Outcome, Report, Told
+from layers.field.findings import Outcome, Told
 from layers.importing import findings, fitting, photos, runs, tracks, walkers
 from layers.importing.findings import Batch
 from layers.importing.options import ImportOptions
 from layers.importing.photos import PhotoReport
-from layers.importing.positions import Bounds
 from layers.importing.progress import Progress, silent
 from layers.importing.refusals import Refusal
 from layers.importing.runs import Done
@@ -139,7 +137,7 @@ class _Intake:
         self.site, self.account, self.now, self.done = site, account, now, done
         self.run, self.dry_run = run, dry_run
         self.first_rows: dict[str, int] = {}
-        self.digests: dict[str, str] = {}
+        self.before: dict[str, tuple[str, int]] = {}
 
     def fit(self, batch: Batch) -> None:
         """Let the first rows say how the positions of their sources err; all rows are placed by that."""
@@ -214,19 +212,7 @@ class _Intake:
         )
 
     def _looked_at(self, batch: Batch) -> list[Told]:
-        taxonomy, bounds = self.site.taxonomy, self.site.bounds()
-        return [self._look_at(report, taxonomy, bounds) for report in batch.reports]
-
-    def _look_at(self, report: Report, taxonomy: Taxonomy, bounds: Bounds | None) -> Told:
-        try:
-            reports.check(report, taxonomy, now=self.now, bounds=bounds)
-        except InvalidError as error:
-            return error
-        digest, known = reports.content_hash(report), self.digests.get(report.uuid)
-        if known is not None and known != digest:
-            return ConflictError("The finding %(uuid)s is known with other content", uuid=report.uuid)
-        self.digests[report.uuid] = digest
-        return (Outcome.CREATED if known is None else Outcome.SAME), report.uuid
+        return finding_store.look(self.site, self.account, batch.reports, self.before, now=self.now)
 
     def _refusal(self, batch: Batch, at: int, reason: XunchaError) -> Refusal:
         """Return the refusal of a report; of two rows with one key it names the other."""

@@ -327,6 +327,39 @@ def test_a_hotline_s_own_words_need_nothing_but_the_frame(
     there = send(client, "热线.csv", text, frame="gcj02").headers["Location"]
     work(town, now)
     assert "1 rows: 1 new" in client.get(there).get_data(as_text=True)
+    said = {"csrf_token": token(client), "frame": "gcj02", "key": "案件编号"}
+    client.post(there, data={**said, "act": "import"})
+    work(town, now)
+    more = text + f"T2,2026/8/1 9:00,店外经营,堆放,{LON},{LAT}\n"
+    for held, told in (
+        (text, "1 rows: 0 new, 1 there already, 0 refused."),
+        (more, "2 rows: 1 new, 1 there already, 0 refused."),
+        (more.replace("T1,2026/8/1", "T1,2026/8/2"), "This row came before and says something else now"),
+    ):
+        there = send(client, "热线.csv", held, frame="gcj02").headers["Location"]
+        there = client.post(there, data={**said, "act": "look"}).headers["Location"]
+        work(town, now)
+        assert told in client.get(there).get_data(as_text=True)
+
+
+def test_of_several_layers_one_is_chosen(
+    client: FlaskClient, town: Site, now: datetime, tmp_path: Path
+) -> None:
+    path = tmp_path / "several.gpkg"
+    for name in ("工单", "说明"):
+        rows = gpd.GeoDataFrame(
+            {"time": ["2026-08-22 10:00"]}, geometry=gpd.points_from_xy([LON], [LAT]), crs=4326
+        )
+        rows.to_file(path, layer=name, engine="pyogrio")
+    there = sent(client, (path.name, path.read_bytes())).headers["Location"]
+    work(town, now)
+    seen = client.get(there).get_data(as_text=True)
+    assert "The file holds several sheets or layers. Choose one." in seen
+    assert "<option>说明</option>" in seen
+    said = {"csrf_token": token(client), "frame": "wgs84", "all_code": "店外经营", "layer": "工单"}
+    there = client.post(there, data={**said, "act": "look"}).headers["Location"]
+    work(town, now)
+    assert "1 rows: 1 new" in client.get(there).get_data(as_text=True)
 
 
 def test_a_table_in_another_encoding_is_read_when_it_is_named(
