@@ -4,8 +4,9 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,15 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
@@ -35,6 +44,9 @@ from tests.field_api.test_photos import jpeg
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 PASSWORD = "four words make one"
+# A busy machine may take its time; whoever waits for what never comes waits as long
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -113,16 +125,39 @@ class City:
 
 
 @pytest.fixture(scope="session")
-def city(
+def city(new_city: Callable[[], City]) -> City:
+    """Give the town behind a real server: findings with a hostile note, tracks and a photo."""
+    return new_city()
+
+
+@pytest.fixture(scope="session")
+def new_city(
     tmp_path_factory: pytest.TempPathFactory,
     streets: gpd.GeoDataFrame,
     places: gpd.GeoDataFrame,
     gates: gpd.GeoDataFrame,
     areas: gpd.GeoDataFrame,
+) -> Iterator[Callable[[], City]]:
+    """Give what makes such a town of one's own, for tests that hand something in."""
+    with ExitStack() as running:
+
+        def made() -> City:
+            home = tmp_path_factory.mktemp("city") / "home"
+            return running.enter_context(_city(home, streets, places, gates, areas))
+
+        yield made
+
+
+@contextmanager
+def _city(
+    home: Path,
+    streets: gpd.GeoDataFrame,
+    places: gpd.GeoDataFrame,
+    gates: gpd.GeoDataFrame,
+    areas: gpd.GeoDataFrame,
 ) -> Iterator[City]:
-    """Give the town behind a real server: findings with a hostile note, tracks and a photo."""
     now = datetime.now(UTC)
-    site = Site.create(tmp_path_factory.mktemp("city") / "home", now=now)
+    site = Site.create(home, now=now)
     networks.add(site, streets, "town", "© <b>by hand</b>", now=now)
     key_points.replace(site, "town", places, gates, now=now)
     districts.replace(site, "town", areas, now=now)
@@ -229,6 +264,14 @@ class Watched:
         assert self.hosts <= {self.url.split("/")[2]}
 
 
+def until(page: Page, expression: str) -> None:
+    """Wait until an expression is true on a page whose policy forbids it to look by itself."""
+    ends = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < ends, f"never came true: {expression}"
+        page.wait_for_timeout(50)
+
+
 @pytest.fixture
 def visit(chromium: Browser, city: City) -> Iterator[Callable[..., Watched]]:
     """Give pages of the city as one of its people sees them."""
@@ -237,6 +280,7 @@ def visit(chromium: Browser, city: City) -> Iterator[Callable[..., Watched]]:
     def visited(login: str | None = "supervisor", language: str = "zh", **options: object) -> Watched:
         size = options.pop("viewport", {"width": 1280, "height": 800})
         context = chromium.new_context(viewport=size, locale="zh-CN", **options)  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         watched = Watched(context.new_page(), context, city.url)
         if login:

@@ -13,7 +13,7 @@ from layers.field import findings, tracks
 from layers.field.asking import FindingFilter
 from tests.conftest import at, report
 from tests.layers.field.test_tracks import along, walk
-from tests.map_app.conftest import HOSTILE, City, Watched
+from tests.map_app.conftest import HOSTILE, City, Watched, until
 
 pytestmark = pytest.mark.browser
 # What rings and points on the screen add up to
@@ -84,7 +84,7 @@ def test_a_click_opens_the_right_finding_and_its_hostile_note_stays_text(visit: 
 
 def shows(watched: Watched, n: int) -> None:
     """Wait until the map shows n findings; it draws a moment after it was told."""
-    watched.page.wait_for_function(f"({COUNT})() === {n}")
+    until(watched.page, f"({COUNT})() === {n}")
 
 
 def test_a_category_can_be_hidden_and_shown_again(visit: Visit) -> None:
