@@ -6,12 +6,12 @@ from flask_openapi3.blueprint import APIBlueprint
 from field_api import answers, described
 from field_api.auth import asker
 from field_api.service import PREFIX, now, site, taxonomy
-from field_api.wire.exports import ByKind, ByNumber, ExportAnswer
+from field_api.wire.exports import ByKind, ByNumber, CoverageByKind, CoverageChoice, ExportAnswer
 from field_api.wire.features import MEDIA_TYPE
 from field_api.wire.findings import FindingChoice
 from field_api.wire.kinds import Nothing
 from layers import language
-from layers.exporting import files, orders
+from layers.exporting import coverage_orders, files, orders
 from layers.exporting.files import FORMATS, Export
 from layers.field.scope import seen_by
 
@@ -41,6 +41,20 @@ def export_findings(path: ByKind, query: FindingChoice) -> Response:
         with orders.at_once(site(), export) as made:
             return Response(made.read_bytes(), content_type=form.media_type, headers=headers)
     number = orders.order(site(), asker(), export, now=now())
+    return _told(number, 202)
+
+
+@exports.get("/coverage.<kind>", responses={202: ExportAnswer, **described.READ})
+def export_coverage(path: CoverageByKind, query: CoverageChoice) -> Response:
+    """Order what patrols covered, an interval per row, as a file: 202, and where it can be fetched."""
+    number = coverage_orders.order(
+        site(),
+        asker(),
+        query.asked(asker()),
+        kind=path.kind,
+        speak=language.current(),
+        now=now(),
+    )
     return _told(number, 202)
 
 

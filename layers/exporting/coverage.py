@@ -138,6 +138,14 @@ def as_gpkg(analyst: Analyst, asked: Asked) -> bytes:
         return path.read_bytes()
 
 
+def write_streamed(analyst: Analyst, asked: Asked, path: Path, *, speak: str) -> int:
+    """Write CSV or GeoJSON, which appears whole or not at all; return how many intervals there are."""
+    is_csv = path.suffix == ".csv"
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.writelines(as_csv(analyst, asked, speak=speak) if is_csv else as_geojson(analyst, asked))
+    return len(coverage_choice.chosen(analyst, asked))
+
+
 def write(analyst: Analyst, asked: Asked, path: Path, progress: Progress = silent) -> int:
     """Write a GeoPackage, which appears whole or not at all; return how many intervals there are."""
     found = table(analyst, asked)

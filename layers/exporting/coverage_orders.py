@@ -16,25 +16,27 @@ from layers.site import Site
 from layers.worker import Work
 
 # The only kind that does not stream; up to so many intervals it is made while the asker waits
-KIND, SHORT = "gpkg", 10_000
+GEOPACKAGE, SHORT = "gpkg", 10_000
 _INSTANTS = ("since", "until")
 _TUPLES = ("within",)
 
 
 def is_short(analyst: Analyst, asked: Asked, kind: str) -> bool:
     """Tell whether a file can be answered at once."""
-    return kind != KIND or len(coverage_choice.chosen(analyst, asked)) <= SHORT
+    return kind != GEOPACKAGE or len(coverage_choice.chosen(analyst, asked)) <= SHORT
 
 
-def order(analyst: Analyst, account: Account, asked: Asked, *, now: datetime) -> int:
-    """Order a GeoPackage and return its job; what was made of the same passes already is made only once.
+def order(
+    site: Site, account: Account, asked: Asked, *, now: datetime, kind: str = GEOPACKAGE, speak: str = "zh"
+) -> int:
+    """Order a file and return its job; what was made of the same passes already is made only once.
 
     What is asked has been narrowed to what the account may see.
     """
-    site = analyst.site
+    coverage.check(kind)
     with site.store.read() as conn:
         at = selection.data_version(conn)
-    payload = {"kind": KIND, "asked": pack(asked)}
+    payload = {"kind": kind, "asked": pack(asked), "speak": speak}
     facts = [payload, at, int(site.facts()["network"] or 0), account.id]
     key = f"{orders.COVERAGE} {hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
     made = jobs.done(site, key)
@@ -46,8 +48,12 @@ def order(analyst: Analyst, account: Account, asked: Asked, *, now: datetime) ->
 
 def make(site: Site, work: Work) -> dict[str, Any]:
     """Do the job of an export of coverage."""
-    path = orders.place(site, work, coverage.LAYER, KIND)
-    n = coverage.write(Analyst(site), unpack(work.payload["asked"]), path, work.progress)
+    kind, asked, analyst = work.payload["kind"], unpack(work.payload["asked"]), Analyst(site)
+    path = orders.place(site, work, coverage.LAYER, kind)
+    if kind == GEOPACKAGE:
+        n = coverage.write(analyst, asked, path, work.progress)
+    else:
+        n = coverage.write_streamed(analyst, asked, path, speak=work.payload["speak"])
     return {"file": path.name, "n": n, "n_bytes": path.stat().st_size}
 
 

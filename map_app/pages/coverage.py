@@ -80,7 +80,7 @@ def file(kind: str) -> ResponseReturnValue:
     day = now().astimezone(site().settings.zone).date()
     headers = {"Content-Disposition": f"attachment; filename=coverage-{day}.{kind}"}
     if not coverage_orders.is_short(analyst(), asked, kind):
-        number = coverage_orders.order(analyst(), visitor(), asked, now=now())
+        number = coverage_orders.order(site(), visitor(), asked, now=now())
         return redirect(url_for("pages.exports.ordered", job_id=number), 303)
     if kind == "gpkg":
         return Response(exporting.as_gpkg(analyst(), asked), content_type=media_type, headers=headers)

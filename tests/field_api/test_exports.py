@@ -5,6 +5,7 @@ import io
 import json
 from datetime import datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pyogrio
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from layers.exporting import orders
 from layers.site import Site
 from layers.worker import Worker, ticking
-from tests.field_api.conftest import Person, finding, uuid
+from tests.field_api.conftest import Person, finding, track, uuid
 
 
 @pytest.fixture
@@ -80,3 +81,33 @@ def test_a_kind_that_is_not_known_is_refused(me: Person) -> None:
     assert me.get("/exports/0").status_code == 422
     assert me.get("/exports/99").status_code == 404
     assert me.get("/findings.csv?limit=3").status_code == 422
+
+
+def test_coverage_is_ordered_in_each_kind_with_its_filters(
+    me: Person, other: Person, boss: Person, town: Site, now: datetime
+) -> None:
+    me.put(f"/tracks/{uuid(1)}", json=track())
+    asked = {"since": "2026-08-23T00:00:00+08:00", "shift": "day", "team": ""}
+    there = {}
+    for kind in ("csv", "geojson", "gpkg"):
+        answer = boss.get(f"/coverage.{kind}", query_string=asked)
+        assert (answer.status_code, answer.json["state"]) == (202, "waiting")
+        there[kind] = answer.headers["Location"].removeprefix("/api/v1")
+        assert boss.get(f"{there[kind]}/file").status_code == 409
+    nothing = other.get("/coverage.csv").headers["Location"].removeprefix("/api/v1")
+    Worker(town, ticking(now)).run_all()
+    done = boss.get(there["csv"]).json
+    assert done["state"] == "done"
+    assert done["done"] > 0
+    text = boss.get(f"{there['csv']}/file").get_data().decode("utf-8-sig")
+    assert len(list(csv.DictReader(io.StringIO(text)))) == done["done"]
+    assert len(json.loads(boss.get(f"{there['geojson']}/file").get_data())["features"]) == done["done"]
+    with NamedTemporaryFile(suffix=".gpkg") as file:
+        Path(file.name).write_bytes(boss.get(f"{there['gpkg']}/file").get_data())
+        assert len(pyogrio.read_dataframe(file.name)) == done["done"]
+    # a colleague sees neither the order nor what others walked
+    assert other.get(there["csv"]).status_code == 404
+    assert len(other.get(f"{nothing}/file").get_data().splitlines()) == 1
+    wrong = boss.get("/coverage.csv", query_string={**asked, "shift": "noon"})
+    assert wrong.status_code == 422
+    assert wrong.json["error"]["field"] == "shift"
