@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import IO, Any
+from math import isnan, nan
+from typing import IO, Any, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from layers.errors import InvalidError, UnreadableFileError
 
 Floats = NDArray[np.float64]
+# How many elements a name of a track lies in: the file and the track
+_IN_TRACK = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,8 +30,7 @@ class Fixes:
     accuracy_m: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """One fix as a file has it: of which track (from 1), and what could be read, NaN where nothing could.
 
     `texts` are longitude, latitude, time and accuracy as they stand there.
@@ -85,13 +87,13 @@ def said(data: bytes) -> Iterator[Said]:
     (1, 'a', nan, 39.2, ('x', '39.2', None, None))
     """
     number, name = 0, None
-    for element in _elements(data):
-        if _name(element) == "trk":
-            number, name = number + 1, None
-        elif _name(element) == "name":
+    for kind, element in _elements(data):
+        if kind == "trkpt":
+            yield _said(number, name, element)
+        elif kind == "name":
             name = (element.text or "").strip() or None
         else:
-            yield _said(number, name, element)
+            number, name = number + 1, None
 
 
 def is_of_tracks(file: IO[bytes]) -> bool:
@@ -123,7 +125,7 @@ def _said(number: int, name: str | None, point: Element) -> Said:
     return Said(number, name, _float(lon), _float(lat), _instant(time), _float(accuracy), texts)
 
 
-def _elements(data: bytes) -> Iterator[Element]:
+def _elements(data: bytes) -> Iterator[tuple[str, Element]]:
     """Give each track as it begins, its name, and its points once they are complete.
 
     What has been given is let go of.
@@ -131,43 +133,53 @@ def _elements(data: bytes) -> Iterator[Element]:
     depth = 0
     try:
         for event, element in iterparse(BytesIO(data), events=("start", "end"), forbid_dtd=True):
-            depth += 1 if event == "start" else -1
-            _refuse_other_roots(event, depth, element)
             name = _name(element)
-            is_wanted = name == "trk" if event == "start" else name == "trkpt" or (name, depth) == ("name", 2)
-            if is_wanted:
-                yield element
-            if event == "end" and name == "trkpt":
+            if event == "start":
+                depth += 1
+                _refuse_other_roots(depth, name)
+                if name == "trk":
+                    yield name, element
+                continue
+            depth -= 1
+            if name == "trkpt":
+                yield name, element
                 element.clear()
+            elif name == "name" and depth == _IN_TRACK:
+                yield name, element
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise UnreadableFileError("This is not GPX: %(reason)s", field="body", reason=error) from error
 
 
-def _refuse_other_roots(event: str, depth: int, element: Element) -> None:
-    if event == "start" and depth == 1 and _name(element) != "gpx":
-        raise UnreadableFileError("This is not GPX: %(reason)s", field="body", reason=_name(element)[:60])
+def _refuse_other_roots(depth: int, name: str) -> None:
+    if depth == 1 and name != "gpx":
+        raise UnreadableFileError("This is not GPX: %(reason)s", field="body", reason=name[:60])
 
 
 def _fix(row: int, fix: Said) -> tuple[float, float, float, float]:
     values = (fix.lon, fix.lat, fix.time, fix.accuracy_m)
-    for name, value, text in zip(("lon", "lat", "time", "accuracy"), values, fix.texts, strict=True):
-        if np.isnan(value) and (text or name != "accuracy"):
-            raise _wrong(row, name, text)
+    if isnan(fix.lon) or isnan(fix.lat) or isnan(fix.time) or (fix.texts[3] and isnan(fix.accuracy_m)):
+        for name, value, text in zip(("lon", "lat", "time", "accuracy"), values, fix.texts, strict=True):
+            if isnan(value):
+                raise _wrong(row, name, text)
     return values
 
 
 def _float(text: str | None) -> float:
+    if not text:
+        return nan
     try:
-        return float(text or "")
+        return float(text)
     except ValueError:
-        return np.nan
+        return nan
 
 
 def _instant(text: str | None) -> float:
+    if not text:
+        return nan
     try:
-        instant = datetime.fromisoformat(text or "")
+        instant = datetime.fromisoformat(text)
     except ValueError:
-        return np.nan
+        return nan
     known = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     return known.timestamp()
 
