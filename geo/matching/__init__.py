@@ -11,7 +11,7 @@ import shapely
 from scipy.special import i0e
 
 from geo import recordings, tracks
-from geo.matching.chain import Model
+from geo.matching.model import Model
 from geo.matching.network import Network, network
 from geo.matching.outing import GAP_S, matched
 from geo.matching.tables import Trace, context
@@ -74,7 +74,8 @@ def model_for(mode: str, *, metres_per_area: float = 0.02) -> Model:
         crossing=0.03,
         renewal_s=6.0,
         wander=1.0,
-        wandering=0.2,
+        wandering=0.3,
+        shortcut=0.03 if way.on_foot else 0.02,
         steady=0.7,
         spread=0.25,
         pace=_PACE[way.name],

@@ -10,18 +10,22 @@ from numpy.typing import NDArray
 
 from geo.matching.network import Floats, Ints, Streets
 
+ROUND = 0.3
+"""So much further one goes to stay off a metre of a minor block, metres."""
+
 
 class Scratch(NamedTuple):
     """Work space of one thread, so that a step costs what it touches and not what the city has.
 
-    `far` and `via` hold the distance and last block of nodes reached (infinite and -1 outside a search),
-    `from_node` the node before; `touched` lists them.  `heap_key` and `heap_node` are the queue.
-    `best`, `best_at` and `best_block` hold distance, chainage and block of pieces near a fix, by their
-    first vertex; `near` lists these pieces.
+    `far` and `via` hold the cost and last block of nodes reached (infinite and -1 outside a search), `minor`
+    how many metres of the way there were minor, `from_node` the node before; `touched` lists them.
+    `heap_key` and `heap_node` are the queue.  `best`, `best_at` and `best_block` hold distance, chainage and
+    block of pieces near a fix, by their first vertex; `near` lists these pieces.
     """
 
     far: Floats
     via: Ints
+    minor: Floats
     from_node: Ints
     touched: Ints
     heap_key: Floats
@@ -38,6 +42,7 @@ def scratch_for(streets: Streets) -> Scratch:
     return Scratch(
         far=np.full(n_nodes, np.inf),
         via=np.full(n_nodes, -1, dtype=np.int64),
+        minor=np.zeros(n_nodes),
         from_node=np.full(n_nodes, -1, dtype=np.int64),
         touched=np.empty(n_nodes, dtype=np.int64),
         heap_key=np.empty(n_arcs + 2),
@@ -140,12 +145,15 @@ def _sooner(scratch: Scratch, k: int, other: int) -> bool:
 def search(net: Streets, scratch: Scratch, source: int, forbidden: int, limit: float, target: int) -> int:
     """Run Dijkstra's algorithm from a node up to `limit` metres; return how many nodes were touched.
 
+    A metre of a minor block costs 1 + `ROUND`.
+
     The first step does not take the block `forbidden` unless the node is a dead end: that would be turning
     round.  Stops early once `target` is settled (-1: never).  `forget` must follow.
     """
     far, via = scratch.far, scratch.via
     keys, nodes = scratch.heap_key, scratch.heap_node
     far[source] = 0.0
+    scratch.minor[source] = 0.0
     scratch.touched[0] = source
     n_touched = 1
     keys[0], nodes[0] = 0.0, source
@@ -173,7 +181,8 @@ def search(net: Streets, scratch: Scratch, source: int, forbidden: int, limit: f
         for arc in range(net.arc[node], net.arc[node + 1]):
             if node == source and net.by[arc] == forbidden and net.exits[node] > 1:
                 continue
-            onward = key + net.cost[arc]
+            minor = net.cost[arc] * net.minor[net.by[arc]]
+            onward = key + net.cost[arc] + ROUND * minor
             there = net.to[arc]
             if onward > limit or onward >= far[there]:
                 continue
@@ -181,6 +190,7 @@ def search(net: Streets, scratch: Scratch, source: int, forbidden: int, limit: f
                 scratch.touched[n_touched] = there
                 n_touched += 1
             far[there] = onward
+            scratch.minor[there] = scratch.minor[node] + minor
             via[there] = net.by[arc]
             scratch.from_node[there] = node
             hole = size

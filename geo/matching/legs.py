@@ -7,12 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from geo.matching.chain import Chain, Model, Path, log_detour, reach_limit, step_shape
-from geo.matching.kernels import Scratch, forget, nearest_between, search
+from geo.matching.chain import Chain, Path
+from geo.matching.kernels import ROUND, Scratch, forget, nearest_between, search
+from geo.matching.model import Model, log_detour, reach_limit, step_shape
 from geo.matching.network import Floats, Ints, Streets
-
-# A pace is told by so many ways of so many seconds: within shorter ones it is the noise that moves
-_PACE_S, _PACE_N = 20.0, 8
 
 
 class Legs(NamedTuple):
@@ -58,24 +56,26 @@ def _way(
     other: int,
     other_at: float,
     e: int,
-) -> float:
-    """Return the length of the route between two states; leaves the search to be read and forgotten."""
+) -> tuple[float, float]:
+    """Return the length of the route between two states, and how much of it is on minor ways."""
     if block == other and d == e:
         ahead: float = (other_at - at) * (1 - 2 * d)
         if -back <= ahead <= limit:
-            return ahead
+            return ahead, abs(ahead) * net.minor[block]
     rest = at if d else net.length[block] - at
     node = net.start[block] if d else net.end[block]
     door = net.end[other] if e else net.start[other]
     if rest > limit:
-        return np.inf
+        return np.inf, 0.0
     n_touched = search(net, scratch, node, block, limit - rest, door)
     came_from = block if door == node else scratch.via[door]
-    length: float = rest + scratch.far[door] + (net.length[other] - other_at if e else other_at)
+    into = net.length[other] - other_at if e else other_at
+    between = scratch.minor[door]
+    length: float = rest + scratch.far[door] - ROUND * between + into
     if (came_from == other and net.exits[door] > 1) or length > limit:
         length = np.inf
     forget(scratch, n_touched)
-    return length
+    return length, between + rest * net.minor[block] + into * net.minor[other]
 
 
 @njit(cache=True, nogil=True)
@@ -100,7 +100,7 @@ def _write_way(
     door = net.end[other] if e else net.start[other]
     legs = _added(legs, n, block, at, 0.0 if d else net.length[block], step)
     n += 1
-    n_touched = search(net, scratch, node, block, length + 1e-6, door)
+    n_touched = search(net, scratch, node, block, (1.0 + ROUND) * length + 1e-6, door)
     middle = n
     here = door
     while here != node:
@@ -142,16 +142,16 @@ def connect(
 ) -> tuple[Legs, int]:
     """Write the likeliest way between two states: onward, or after turning round."""
     back = 4.0 * noise
-    onward = _way(net, scratch, limit, back, block, at, d, other, other_at, e)
-    turned = np.inf
+    onward, minor = _way(net, scratch, limit, back, block, at, d, other, other_at, e)
+    turned, turned_minor = np.inf, 0.0
     shape = step_shape(model, straight, usual, noise)
-    log_onward = log_detour(model, shape, onward)
+    log_onward = log_detour(model, shape, onward, minor)
     # nothing that turns round can be likelier than this
     if net.one_way[block] == 0 and np.log(shape[1]) - model.turn > log_onward:
-        turned = _way(net, scratch, limit, back, block, at, 1 - d, other, other_at, e)
+        turned, turned_minor = _way(net, scratch, limit, back, block, at, 1 - d, other, other_at, e)
     if onward == np.inf and turned == np.inf:
         return legs, n
-    if log_detour(model, shape, turned) - model.turn > log_onward:
+    if log_detour(model, shape, turned, turned_minor) - model.turn > log_onward:
         return _write_way(net, scratch, turned, block, at, 1 - d, other, other_at, e, legs, n, step)
     return _write_way(net, scratch, onward, block, at, d, other, other_at, e, legs, n, step)
 
@@ -362,32 +362,6 @@ def bridged(
 
 
 @njit(cache=True, nogil=True)
-def anchors(x: Floats, y: Floats, s: Floats, usable: Ints) -> Ints:
-    """Thin a chain to fixes at least max(2 s, 5 m) apart, the first and last usable ones kept.
-
-    Nearer fixes have nearly the same error: they would be counted as new evidence that they are not.
-    """
-    chosen = np.empty(len(x), dtype=np.int64)
-    n, last = 0, -1
-    for k in range(len(x)):
-        if not usable[k]:
-            continue
-        last = k
-        if n == 0:
-            chosen[0] = k
-            n = 1
-            continue
-        a = chosen[n - 1]
-        if np.hypot(x[k] - x[a], y[k] - y[a]) >= max(2.0 * s[k], 5.0):
-            chosen[n] = k
-            n += 1
-    if n and last != chosen[n - 1]:
-        chosen[n] = last
-        n += 1
-    return chosen[:n].copy()
-
-
-@njit(cache=True, nogil=True)
 def placed(net: Streets, legs: Legs, step: Ints, x: Floats, y: Floats) -> tuple[Ints, Floats, Floats, Ints]:
     """Return for each fix between two others the nearest stretch of its leg: block, chainage, distance, leg.
 
@@ -408,14 +382,3 @@ def placed(net: Streets, legs: Legs, step: Ints, x: Floats, y: Floats) -> tuple[
                 best = abs(distance)
                 block[k], at[k], away[k], which[k] = legs.block[leg], where, distance, leg
     return block, at, away, which
-
-
-def usual_pace(model: Model, x: Floats, y: Floats, t: Floats) -> float:
-    """Return how fast a patrol usually moves, m/s, by straight ways of 20 s and more between its fixes."""
-    later = np.searchsorted(t, t + _PACE_S)
-    begun = np.flatnonzero(later < len(t))
-    if len(begun) < _PACE_N:
-        return model.pace
-    later = later[begun]
-    gone = np.hypot(x[later] - x[begun], y[later] - y[begun]) / (t[later] - t[begun])
-    return float(max(np.quantile(gone, 0.6), 0.5 * model.pace))

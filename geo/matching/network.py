@@ -26,11 +26,11 @@ PATHS = ("footway", "path", "steps", "cycleway", "bridleway", "pedestrian", "cor
 class Streets(NamedTuple):
     """What the kernels read; block i has the vertices ``first[i]`` to ``first[i + 1] - 1``.
 
-    `x`, `y` and `chainage` belong to vertices; `length`, `start`, `end`, `one_way` and
-    `kerb` (from the line to where people walk) and `only` (1 or -1 where they walk on the left or right of
-    it alone) to blocks; `arc` delimits the neighbours `to`, `by` (block) and `cost` of each node; `cell`
-    delimits the pieces in each cell of the grid (`piece_block`, `piece` = its first vertex).  `exits` counts
-    the blocks at a node.
+    `x`, `y` and `chainage` belong to vertices; `length`, `start`, `end`, `one_way`, `kerb` (from the line to
+    where people walk), `only` (1 or -1 where they walk on the left or right of it alone) and `minor` (1 where
+    one goes to get somewhere, seldom to get through) to blocks; `arc` delimits the neighbours `to`, `by`
+    (block) and `cost` of each node; `cell` delimits the pieces in each cell of the grid (`piece_block`,
+    `piece` = its first vertex).  `exits` counts the blocks at a node.
     """
 
     x: Floats
@@ -43,6 +43,7 @@ class Streets(NamedTuple):
     one_way: Ints
     kerb: Floats
     only: Ints
+    minor: Floats
     arc: Ints
     to: Ints
     by: Ints
@@ -130,6 +131,7 @@ def network(blocks: gpd.GeoDataFrame, *, on_foot: bool) -> Network:
         one_way=one_way,
         kerb=kerb_m(blocks),
         only=_only_side(blocks),
+        minor=_minor(blocks, on_foot=on_foot),
         arc=arc,
         to=to,
         by=by,
@@ -173,6 +175,15 @@ def _only_side(blocks: pd.DataFrame) -> Ints:
     corridor = blocks["corridor_id"]
     twin = (corridor.map(corridor.value_counts()) > 1).to_numpy()
     return np.where(twin, -blocks["one_way"].fillna(0).to_numpy(np.int64), 0)
+
+
+def _minor(blocks: pd.DataFrame, *, on_foot: bool) -> Floats:
+    """Return 1 for access roads, and for whoever is on foot for slip roads too."""
+    kind = blocks.get("class", pd.Series(None, index=blocks.index, dtype=object)).astype(object)
+    minor = kind.eq("service").to_numpy()
+    if on_foot:
+        minor = minor | kind.astype(str).str.endswith("_link").to_numpy()
+    return np.asarray(minor, dtype=np.float64)
 
 
 def _vertices(lines: NDArray[Any]) -> tuple[Floats, Floats, Floats, Ints]:

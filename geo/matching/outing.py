@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from geo.matching.chain import Chain, Model, Path, find, solve
+from geo.matching.anchors import anchors, usual_pace
+from geo.matching.chain import Chain, Path, find
 from geo.matching.kernels import scratch_for
-from geo.matching.legs import Legs, anchors, bridged, p_passed, placed, travelled, usual_pace
+from geo.matching.legs import Legs, bridged, p_passed, placed, travelled
+from geo.matching.model import Model
 from geo.matching.network import Floats, Ints, Network
+from geo.matching.posterior import solve
 from geo.matching.tables import Answer, Trace, chance_table, digests, fix_table, leg_table
 from geo.recordings import Recording
 from geo.tracks import REASONS, Cleaned

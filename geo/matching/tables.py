@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from geo.matching.chain import Model
+from geo.matching.model import Model
 from geo.matching.network import Floats, Ints, Network
 from geo.recordings import Recording
 from geo.tracks import REASONS, Cleaned

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from layers.site import Site
 
 # Raised when the same position on the same blocks would be placed otherwise
-METHOD_VERSION = "posterior-2"
+METHOD_VERSION = "posterior-3"
 CHUNK = 20_000
 Progress = Callable[[int, int], None]
 Floats = NDArray[np.float64]
