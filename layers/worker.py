@@ -55,6 +55,7 @@ DUTIES: tuple[tuple[timedelta, str], ...] = (
     (timedelta(hours=6), "layers.field.retention:keep_as_said"),
     (timedelta(hours=1), "layers.field.photos:hash_in_passing"),
     (timedelta(days=1), "layers.field.orphans:sweep"),
+    (timedelta(days=1), "layers.importing.city:look"),
 )
 # Trying again would bring the same
 _FOR_GOOD = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
 
 from geo import coverage
 from geo.matching import Trace
@@ -37,12 +37,7 @@ def derive(site: "Site", version: int, *, progress: Progress = lambda done, tota
     A track is a transaction of its own, so that an interruption loses nothing; what was read on older
     versions stays.
     """
-    read = (
-        (coverage_run.c.track_id == track.c.fid)
-        & (coverage_run.c.network_version == version)
-        & (coverage_run.c.method_version == METHOD_VERSION)
-    )
-    lacking = select(track.c.fid).where(~select(coverage_run.c.id).where(read).exists()).order_by(track.c.fid)
+    lacking = select(track.c.fid).where(_is_unread(version)).order_by(track.c.fid)
     with site.store.read() as conn:
         fids = list(conn.execute(lacking.where(track.c.dropped_at.is_(None))).scalars())
         dropped = list(conn.execute(lacking.where(track.c.dropped_at.is_not(None))).scalars())
@@ -54,6 +49,22 @@ def derive(site: "Site", version: int, *, progress: Progress = lambda done, tota
         keep(site, version, row, course(site, version, row))
         progress(done, len(fids))
     return len(fids)
+
+
+def n_unread(site: "Site", version: int) -> int:
+    """Return how many tracks were not yet read on this version of the streets, in today's way."""
+    unread = select(func.count()).select_from(track).where(_is_unread(version))
+    with site.store.read() as conn:
+        return int(conn.execute(unread).scalar_one())
+
+
+def _is_unread(version: int) -> ColumnElement[bool]:
+    read = (
+        (coverage_run.c.track_id == track.c.fid)
+        & (coverage_run.c.network_version == version)
+        & (coverage_run.c.method_version == METHOD_VERSION)
+    )
+    return ~select(coverage_run.c.id).where(read).exists()
 
 
 def _hold_on(site: "Site", version: int, fid: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+from sqlalchemy import Connection
 
 from layers import checking, jobs
 from layers.city import districts as district_store
@@ -207,16 +208,21 @@ def derive_soon(
 ) -> None:
     """Bring what is derived up to date, as a job: if this is cut short, a worker does the rest."""
     with site.store.write() as conn:
-        job = jobs.put(
-            conn,
-            "derive",
-            {"streets": streets, "around": around},
-            now=now,
-            key=f"derive {streets} {around}",
-            again=True,
-            account_id=account_id,
-        )
+        job = _order(conn, now=now, account_id=account_id, streets=streets, around=around)
     Worker(site, ticking(now)).do(job, progress)
+
+
+def _order(conn: Connection, *, now: datetime, account_id: int | None, streets: bool, around: bool) -> int:
+    payload, key = {"streets": streets, "around": around}, f"derive {streets} {around}"
+    return jobs.put(conn, "derive", payload, now=now, key=key, again=True, account_id=account_id)
+
+
+def look(site: Site, *, now: datetime) -> None:
+    """Order the job of deriving if a version of the program has come that reads positions otherwise."""
+    version = int(site.facts()["network"])
+    if version and (checking.n_unplaced(site) or coverage.n_unread(site, version)):
+        with site.store.write() as conn:
+            _order(conn, now=now, account_id=None, streets=True, around=False)
 
 
 def derive_again(site: Site, work: Work) -> None:

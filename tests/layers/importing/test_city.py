@@ -10,13 +10,15 @@ from sqlalchemy import func, select
 
 from layers import checking
 from layers.errors import InvalidError
-from layers.field import findings, photos
+from layers.field import coverage, findings, photos, tracks
 from layers.importing import city
 from layers.importing.options import ImportOptions
 from layers.people import Account
 from layers.site import Site
 from layers.store import schema
+from layers.worker import Worker
 from tests.conftest import at, report
+from tests.layers.field.test_tracks import along, walk
 from tests.layers.importing.extracts import Town, campus, crossroads, helsinki
 
 
@@ -127,6 +129,22 @@ def test_an_interrupted_derivation_is_seen_and_caught_up(
     assert checking.state(town).n_imports_cut_short == 1
     city.derive_anew(town, now=now)
     assert checking.soundness(town).is_sound
+
+
+def test_what_an_older_program_read_is_read_again_by_the_worker(
+    town: Site, inspector: Account, now: datetime
+) -> None:
+    tracks.put(town, inspector, walk(along(200, 50, 350, 31), now), now=now)
+    worker = Worker(town, lambda: now)
+    city.look(town, now=now)
+    assert worker.run_all() == 0
+    with town.store.write() as conn:
+        conn.execute(schema.coverage_run.update().values(method_version="cover-0"))
+    version = int(town.facts()["network"])
+    assert coverage.n_unread(town, version) == 1
+    city.look(town, now=now)
+    assert worker.run_all() == 1
+    assert coverage.n_unread(town, version) == 0
 
 
 def test_a_lost_photo_is_told(town: Site, supervisor: Account, now: datetime) -> None:
