@@ -222,7 +222,7 @@ def _model(analyst: Analyst, found: Hotspots) -> Rows:
             (gettext("Overdispersion"), "φ = " + _interval(facts, "phi")),
         ]
     tested = gettext(
-        "%(n)s blocks, %(radius)s m along the streets; hotspot where q ≤ %(alpha)s (Benjamini–Hochberg)",
+        "%(n)s blocks, %(radius)s m along streets; share of false places q ≤ %(alpha)s (Benjamini–Heller)",
         n=n,
         radius=f"{RADIUS_M:g}",
         alpha=f"{ALPHA:g}",

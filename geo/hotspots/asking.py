@@ -30,8 +30,8 @@ def find(
     Counts are negative binomial (or heavier tailed, where the data say so) with a mean that grows with
     a power of the inspected metres, a power of the length, and differs by class of street; all three are
     estimated.  The findings on the blocks within `radius_m` along the streets are compared with what
-    the model, its level taken from outside that neighbourhood, expects there: one-sided mid-p, then
-    Benjamini and Hochberg's q over all blocks.  Rates that vary all over the city count as usual.
+    the model expects there that never saw that neighbourhood: one-sided mid-p, then q, the share of chance
+    among places as conspicuous (`geo.hotspots.places`).  Rates that vary all over the city count as usual.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def find(
     radius_m : float
         Reach of a neighbourhood, metres between the middles of blocks.
     alpha : float
-        A block is `hot` where ``q <= alpha``: of all flags about this share is false.
+        A block is `hot` where ``q <= alpha``: of all places flagged about this share is false.
     near : Neighbourhoods, optional
         What `geo.neighbours.find` returned for these blocks and at least this radius, to save the time.
 
@@ -133,7 +133,8 @@ def find_many(
     exposure = Exposure(length_m[seen], amount[seen] / length_m[seen], _classes(blocks, seen))
     reached = (near or neighbours.find(blocks, max(radii_m))).among(seen)
     asked = [(*counted, radius_m) for counted in _counts(findings, ids, category) for radius_m in radii_m]
-    questions = [Question(counts[seen], reached.within(radius_m)) for _, counts, _, radius_m in asked]
+    within = {radius_m: reached.within(radius_m) for radius_m in radii_m}
+    questions = [Question(counts[seen], within[radius_m]) for _, counts, _, radius_m in asked]
     answers: list[Answer] | list[None] = [None] * len(asked)
     q = [np.full(int(seen.sum()), np.nan)] * len(asked)
     if seen.any() and asked:

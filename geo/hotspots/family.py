@@ -1,6 +1,9 @@
 """Neighbourhood totals against the model: mid-p, shrunk ratio, and q over everything asked together."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +11,9 @@ from scipy.optimize import brentq
 from scipy.special import gammaincinv, ndtri
 
 from geo.hotspots.model import Exposure, Fit, Floats, fit
-from geo.hotspots.tails import mid_p
+from geo.hotspots.noise import outside
+from geo.hotspots.places import false_places, grow, independent
+from geo.hotspots.tails import FEW, THREADS, mid_p
 from geo.neighbours import Neighbourhoods
 
 # The model is fitted again without the flagged streets only while most blocks stay in
@@ -17,6 +22,8 @@ _MOST_LEFT_OUT = 0.5
 # root of the number of neighbourhoods that do not overlap; with fewer than 20 nothing is known
 _BEYOND_CHANCE = 2.6
 _FEWEST_APART = 20
+# No neighbourhood turns the slopes by more than this, on the log scale of the level
+_FURTHEST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +52,29 @@ def ask(questions: list[Question], exposure: Exposure, alpha: float) -> tuple[li
     others.  So whatever is flagged is left out, the model fitted again and everything tested once more.
     Where there is no hotspot, the first round alone decides if anything is flagged.
     """
-    answers = [_answer(question, exposure, np.ones(len(question.count), np.bool_)) for question in questions]
-    q = _together(answers)
+    answers = _each(
+        lambda question: _answer(question, exposure, np.ones(len(question.count), np.bool_)), questions
+    )
+    n_tests = _worth_of(questions, alpha)
+    q = _together(questions, answers, n_tests)
     used = [_unflagged(question, values <= alpha) for question, values in zip(questions, q, strict=True)]
     if all(rows.all() for rows in used):
         return answers, q
-    answers = [
-        answer if rows.all() else _answer(question, exposure, rows)
-        for question, answer, rows in zip(questions, answers, used, strict=True)
-    ]
-    return answers, _together(answers)
+    answers = _each(
+        lambda question, answer, rows: answer if rows.all() else _answer(question, exposure, rows),
+        questions,
+        answers,
+        used,
+    )
+    return answers, _together(questions, answers, n_tests)
+
+
+def _each(answer: Callable[..., Answer], questions: list[Question], *besides: list[Any]) -> list[Answer]:
+    """Answer the questions of a large city side by side: most of the work lets go of the interpreter."""
+    if len(questions) < 2 or len(questions[0].count) < FEW:
+        return list(map(answer, questions, *besides))
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(answer, questions, *besides))
 
 
 def false_discovery(p: Floats) -> Floats:
@@ -99,10 +119,20 @@ def ratios(question: Question, answer: Answer) -> tuple[Floats, Floats, Floats]:
     return shape / rate, gammaincinv(shape, 0.05) / rate, gammaincinv(shape, 0.95) / rate
 
 
-def _together(answers: list[Answer]) -> list[Floats]:
+def _together(questions: list[Question], answers: list[Answer], n_tests: float) -> list[Floats]:
     """Return q values of all answers as one family."""
-    sizes = np.cumsum([len(answer.p) for answer in answers])[:-1]
-    return np.split(false_discovery(np.concatenate([answer.p for answer in answers])), sizes)
+    return false_places(
+        [grow(answer.p, question.near, n_tests) for question, answer in zip(questions, answers, strict=True)]
+    )
+
+
+def _worth_of(questions: list[Question], alpha: float) -> float:
+    """Return how many independent tests the family is worth; categories share their neighbourhoods."""
+    n_asked = sum(len(question.count) for question in questions)
+    level = float(np.clip(alpha / n_asked, 1e-12, 0.25))
+    known = {id(question.near): question.near for question in questions}
+    worth = {key: independent(near, level) for key, near in known.items()}
+    return sum(worth[id(question.near)] for question in questions)
 
 
 def _answer(question: Question, exposure: Exposure, used: NDArray[np.bool_]) -> Answer:
@@ -112,8 +142,11 @@ def _answer(question: Question, exposure: Exposure, used: NDArray[np.bool_]) -> 
     if not question.count.sum():
         return Answer(fitted, observed, np.zeros(len(observed)), np.ones(len(observed)))
     worth = _worth(fitted)
-    level, known = _outside(worth * question.count * used, worth * fitted.expected * used, near)
-    spread, weighted = _spread(fitted, near) / known, near.sums(worth * question.count)
+    level, spread = _outside(question, fitted, used)
+    weighted, weight = (
+        near.sums(worth * question.count),
+        outside(fitted.noise, question.count, fitted.expected * used, near),
+    )
 
     def tested(background: float) -> Floats:
         return mid_p(
@@ -124,6 +157,7 @@ def _answer(question: Question, exposure: Exposure, used: NDArray[np.bool_]) -> 
             scale=level,
             spread=spread + background,
             noise=fitted.noise,
+            weight=weight,
         )
 
     p = tested(0.0)
@@ -140,17 +174,29 @@ def _worth(fitted: Fit) -> Floats:
     return np.asarray(1.0 / (1.0 + fitted.noise.mean_phi * fitted.expected))
 
 
-def _outside(seen: Floats, due: Floats, near: Neighbourhoods) -> tuple[Floats, Floats]:
-    """Return the level seen outside each neighbourhood over the fitted one, and the share known there."""
-    left = 1.0 + np.maximum(0.0, due.sum() - near.sums(due))
-    return (1.0 + np.maximum(0.0, seen.sum() - near.sums(seen))) / left, left / (1.0 + due.sum())
+def _outside(question: Question, fitted: Fit, used: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return the level due in each neighbourhood by all others over the fitted one, and its variance.
 
+    Level and slopes are those of a fit without the neighbourhood: the level exactly, since a neighbourhood
+    may hold most of what was found, the slopes by one step of the scoring from the whole fit [1]_.
 
-def _spread(fitted: Fit, near: Neighbourhoods) -> Floats:
-    """Return the relative variance of each expected total that comes from the fit."""
-    due = fitted.expected * _worth(fitted)
-    slope = near.sums(due[:, None] * fitted.design) / near.sums(due)[:, None]
-    return np.asarray(np.einsum("bi,ij,bj->b", slope, fitted.covariance, slope))
+    References
+    ----------
+    .. [1] Pregibon, D. (1981), "Logistic regression diagnostics", doi 10.1214/aos/1176345513.
+    """
+    near, design, covariance = question.near, fitted.design, fitted.covariance
+    worth = _worth(fitted)
+    due, seen = worth * fitted.expected * used, worth * question.count * used
+    here_due, here_seen = near.sums(due), near.sums(seen)
+    left = 1.0 + np.maximum(0.0, due.sum() - here_due)
+    level = (1.0 + np.maximum(0.0, seen.sum() - here_seen)) / left
+    weight = worth * fitted.expected
+    slope = near.sums(weight[:, None] * design) / near.sums(weight)[:, None]
+    step = -near.sums(design * (seen - due)[:, None]) @ covariance
+    # what the same step makes of the level alone is in the level already
+    turned = np.einsum("bi,bi->b", slope, step) + (here_seen - here_due) / (1.0 + due.sum())
+    variance = np.einsum("bi,ij,bj->b", slope, covariance, slope) * (1.0 + due.sum()) / left
+    return level * np.exp(np.clip(turned, -_FURTHEST, _FURTHEST)), variance
 
 
 def _background(p: Floats, near: Neighbourhoods, fitted: Fit, used: NDArray[np.bool_]) -> float:

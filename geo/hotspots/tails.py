@@ -16,11 +16,14 @@ from geo.neighbours import Neighbourhoods
 # the heavy law: there what looks unlikely is integrated
 _INTEGRATE_BELOW = 0.02
 _NOTHING = 1e-7
+# Where phi is averaged over and not taken at its mean, and the weight that a value must have to count
+_AVERAGE_BELOW = 0.1
+_NO_WEIGHT = 1e-5
 # Standard deviation (in findings) of the blur that makes the integral of a discrete law converge
 _BLUR = 0.3
 # A large city is tested in shares by several threads, a small one is not worth that
-_FEW, _SHARES = 2_000, 16
-_THREADS = 4
+FEW, _SHARES = 2_000, 16
+THREADS = 4
 
 
 def mid_p(
@@ -32,6 +35,7 @@ def mid_p(
     scale: NDArray[np.float64],
     spread: NDArray[np.float64],
     noise: Noise,
+    weight: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return ``P(Y > O) + P(Y = O)/2`` for the weighted total `Y` of each neighbourhood.
 
@@ -40,7 +44,8 @@ def mid_p(
     stands for what is not known about the mean.  Sums of negative binomials with different means are not
     negative binomial, and matching two moments makes the tail too light; the cumulant function is known
     exactly, so the tail comes from it by the formula of Lugannani and Rice [1]_, its two continuity
-    corrections averaged, which gives the mid-p [2]_.  The result is averaged over the values of `noise`.
+    corrections averaged, which gives the mid-p [2]_.  What looks unlikely is averaged over the values of
+    `noise`; the rest takes the mean value of each law, which is as good there.
 
     Parameters
     ----------
@@ -53,6 +58,8 @@ def mid_p(
         Per neighbourhood; `scale` above 0, `spread` at least 0.
     noise : Noise
         How much the counts scatter.
+    weight : float array, shape (n, values of `noise`), optional
+        What each neighbourhood makes of the values, in place of the weights of `noise`.
 
     Returns
     -------
@@ -79,6 +86,7 @@ def mid_p(
     # neighbourhoods know nothing of each other: shares of like size, whatever the number of threads
     cuts = np.searchsorted(near.offsets, np.linspace(0, len(near.members), _SHARES + 1)[1:-1])
     bounds = [0, *cuts.tolist(), near.n_blocks]
+    weights = np.tile(noise.weight, (near.n_blocks, 1)) if weight is None else weight
 
     def part(first: int, last: int) -> NDArray[np.float64]:
         tested: NDArray[np.float64] = _mid_p(
@@ -91,14 +99,14 @@ def mid_p(
             spread[first:last],
             noise.phi,
             noise.heavy,
-            noise.weight,
+            weights[first:last],
         )
         return tested
 
-    if near.n_blocks < _FEW:
+    if near.n_blocks < FEW:
         return part(0, near.n_blocks)
     # the compiled loop lets go of the interpreter, and is no parallel loop itself: any thread may call it
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         return np.concatenate(list(pool.map(part, bounds[:-1], bounds[1:])))
 
 
@@ -229,6 +237,21 @@ def _one(mu, worth, observed, phi, heavy, spread, start):  # type: ignore[no-unt
 
 
 @numba.njit(cache=True, nogil=True)
+def _plain(mu, worth, observed, spread, phi, heavy, weight):  # type: ignore[no-untyped-def]
+    """Mid-p with the mean phi of each law."""
+    p = 0.0
+    for law in (False, True):
+        share = mean = 0.0
+        for k in range(len(phi)):
+            if heavy[k] == law:
+                share += weight[k]
+                mean += weight[k] * phi[k]
+        if share > 0.0:
+            p += share * _one(mu, worth, observed, mean / share, law, spread, 0.0)[0]
+    return p
+
+
+@numba.njit(cache=True, nogil=True)
 def _mid_p(offsets, members, expected, worth, observed, scale, spread, phi, heavy, weight):  # type: ignore[no-untyped-def]
     """Mid-p of every neighbourhood."""
     n = len(offsets) - 1
@@ -236,9 +259,12 @@ def _mid_p(offsets, members, expected, worth, observed, scale, spread, phi, heav
     for b in range(n):
         inside = members[offsets[b] : offsets[b + 1]]
         mu, value = expected[inside] * scale[b], worth[inside]
-        total, s = 0.0, 0.0
-        for k in range(len(phi)):
-            part, s = _one(mu, value, observed[b], phi[k], heavy[k], spread[b], s)
-            total += weight[k] * part
+        total, s = _plain(mu, value, observed[b], spread[b], phi, heavy, weight[b]), 0.0
+        if total < _AVERAGE_BELOW and len(phi) > 1:
+            total = 0.0
+            for k in range(len(phi)):
+                if weight[b, k] > _NO_WEIGHT:
+                    part, s = _one(mu, value, observed[b], phi[k], heavy[k], spread[b], s)
+                    total += weight[b, k] * part
         p[b] = min(1.0, max(0.0, total))
     return p

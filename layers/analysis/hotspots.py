@@ -26,7 +26,7 @@ from layers.store.schema import track
 if TYPE_CHECKING:
     from layers.analysis.questions import Analyst
 
-# How far a neighbourhood reaches along the streets, metres, and the share of flags that may be false
+# How far a neighbourhood reaches along the streets, metres; the share of flagged places that may be false
 RADIUS_M = 250.0
 ALPHA = 0.05
 PUBLIC = "public"

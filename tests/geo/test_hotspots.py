@@ -359,5 +359,5 @@ def test_a_city_tested_in_shares_is_tested_as_if_in_one(monkeypatch: pytest.Monk
     noise = Noise(np.array([0.1, 0.6]), np.array([False, True]), np.array([0.5, 0.5]))
     seen = near.sums(rng.poisson(mu).astype(float))
     shared = mid_p(near, mu, one, seen, scale=one, spread=0.1 * one, noise=noise)
-    monkeypatch.setattr("geo.hotspots.tails._FEW", n + 1)
+    monkeypatch.setattr("geo.hotspots.tails.FEW", n + 1)
     assert np.array_equal(shared, mid_p(near, mu, one, seen, scale=one, spread=0.1 * one, noise=noise))
