@@ -45,7 +45,8 @@ BOUND = """What an oracle finds that is told each block's expectation and the ov
 phi 0.5, elasticity 0.6, worked out once, apart from this proof.  Power depends on how many null runs may have
 a flag; a likelihood ratio for exactly four times the rate is the best that any test of one place can do.
 The method was chosen on the other seed, but the oracle and the method before it had been looked at on the
-declared one, at several levels.  The declared cities are easier than others: there the row holds by one city.
+declared one, at several levels, and what was seen weighed in the last choices.  The declared cities are
+easier than others: there the row holds by one city of 200, on the other seed it would not.
 
 | cities | what | null runs with a flag | power |
 | --- | --- | --- | --- |
