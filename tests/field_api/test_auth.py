@@ -120,6 +120,7 @@ def test_a_colleague_gets_nothing_of_mine_at_any_address(app: Flask, me: Person,
         "/api/v1/findings": {"json": {"findings": [finding(uuid=uuid(1))]}},
         "/api/v1/tracks/<uuid>": {"json": track(device="mine now")},
         "/api/v1/checks/<uuid>": {"json": check(note="mine now")},
+        "/api/v1/checks/<uuid>/withdrawal": {"json": {"reason": "mine now"}},
         "/api/v1/findings/<uuid>/photos": {"data": jpeg("blue"), "content_type": "image/jpeg"},
         "/api/v1/findings/<uuid>/uploads": {"json": {"sha256": sha256, "n_bytes": 9}},
     }

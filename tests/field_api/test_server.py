@@ -252,8 +252,8 @@ def test_the_commands_of_the_documentation_do_what_it_says(server: Server, tmp_p
         *("200", "201", "200", "201", "200"),
         # a photo in two parts
         *("201", "200", "201"),
-        # a track and a check, a correction, a withdrawal, a list
-        *("201", "201", "200", "200", "200"),
+        # a track and a check, which is withdrawn, a correction, a withdrawal, a list
+        *("201", "201", "200", "200", "200", "200"),
     ]
     assert '"n_created":1' in done.stdout
     assert sha256(jpeg("blue")).hexdigest() in (tmp_path / "receipt.json").read_text(encoding="utf-8")
