@@ -1,6 +1,7 @@
 """GPX (Topografix 1.0 and 1.1): the fixes of a track, as the file has them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -109,13 +110,19 @@ def is_of_tracks(file: IO[bytes]) -> bool:
     >>> is_of_tracks(BytesIO(b'<gpx><trk><trkseg><trkpt lat="1" lon="1"/></trkseg></trk></gpx>'))
     True
     """
-    try:
+    with _translated():
         for _, element in iterparse(file, events=("start",), forbid_dtd=True):
             if _name(element) in ("wpt", "trk"):
                 return _name(element) == "trk"
+    return False
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise UnreadableFileError("This is not GPX: %(reason)s", field="body", reason=error) from error
-    return False
 
 
 def _said(number: int, name: str | None, point: Element) -> Said:
@@ -131,7 +138,7 @@ def _elements(data: bytes) -> Iterator[tuple[str, Element]]:
     What has been given is let go of.
     """
     depth = 0
-    try:
+    with _translated():
         for event, element in iterparse(BytesIO(data), events=("start", "end"), forbid_dtd=True):
             name = _name(element)
             if event == "start":
@@ -146,8 +153,6 @@ def _elements(data: bytes) -> Iterator[tuple[str, Element]]:
                 element.clear()
             elif name == "name" and depth == _IN_TRACK:
                 yield name, element
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise UnreadableFileError("This is not GPX: %(reason)s", field="body", reason=error) from error
 
 
 def _refuse_other_roots(depth: int, name: str) -> None:

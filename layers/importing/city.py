@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-from sqlalchemy import Connection
 
-from layers import checking, jobs
+from layers import checking
 from layers.city import districts as district_store
 from layers.city import kerbs as kerb_store
 from layers.city import key_points as key_point_store
@@ -16,7 +15,7 @@ from layers.city import networks
 from layers.city.layer import Changes
 from layers.errors import InvalidError
 from layers.field import alongside, coverage, datum, placements
-from layers.importing import districts, kerbs, key_points, osm, runs, streets
+from layers.importing import deriving, districts, kerbs, key_points, osm, runs, streets
 from layers.importing.features import Layer
 from layers.importing.options import ImportOptions
 from layers.importing.osm_tags import AreaLevels
@@ -208,13 +207,8 @@ def derive_soon(
 ) -> None:
     """Bring what is derived up to date, as a job: if this is cut short, a worker does the rest."""
     with site.store.write() as conn:
-        job = _order(conn, now=now, account_id=account_id, streets=streets, around=around)
+        job = deriving.order(conn, now=now, account_id=account_id, streets=streets, around=around)
     Worker(site, ticking(now)).do(job, progress)
-
-
-def _order(conn: Connection, *, now: datetime, account_id: int | None, streets: bool, around: bool) -> int:
-    payload, key = {"streets": streets, "around": around}, f"derive {streets} {around}"
-    return jobs.put(conn, "derive", payload, now=now, key=key, again=True, account_id=account_id)
 
 
 def look(site: Site, *, now: datetime) -> None:
@@ -222,7 +216,7 @@ def look(site: Site, *, now: datetime) -> None:
     version = int(site.facts()["network"])
     if version and (checking.n_unplaced(site) or coverage.n_unread(site, version)):
         with site.store.write() as conn:
-            _order(conn, now=now, account_id=None, streets=True, around=False)
+            deriving.order(conn, now=now, account_id=None, streets=True, around=False)
 
 
 def derive_again(site: Site, work: Work) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select,
 from layers import history, jobs
 from layers.city import before, versions
 from layers.errors import ConflictError, InvalidError, NotFoundError
+from layers.importing import deriving
 from layers.importing.progress import Progress, silent
 from layers.importing.runs import Run
 from layers.store.schema import (
@@ -186,9 +187,7 @@ def undo(
             details={"n": n, "force": force},
         )
         if run.kind in _DERIVED:
-            payload = _DERIVED[run.kind]
-            key = f"derive {payload['streets']} {payload['around']}"
-            jobs.put(conn, "derive", payload, now=now, key=key, again=True, account_id=by)
+            deriving.order(conn, now=now, account_id=by, **_DERIVED[run.kind])
     return n
 
 
