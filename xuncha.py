@@ -13,12 +13,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import field_api
 import map_app
 from geo import assign, matching
-from layers import language
+from layers import language, shared
 from layers.certificates import Served
 from layers.site import Site
 from layers.terminal import log, main, securing
 from layers.terminal.following import follow_server
 from layers.terminal.place import VARIABLE
+from layers.terminal.serving import THREADS
+from layers.terminal.unhurried import Unhurried
 
 __all__ = ["create_app", "main", "serve_app"]
 
@@ -73,18 +75,22 @@ class _Sessions(SecureCookieSessionInterface):
         return request.is_secure
 
 
-def serve_app() -> Flask:
+def serve_app() -> Unhurried:
     """Return the app of the site that the variable `XUNCHA_HOME` names, its kernels compiled.
 
-    The server calls this in its worker before it answers the first request.
+    The server calls this in each of its processes before that answers the first request.
     """
     follow_server()
     site = Site.open(Path(os.environ[VARIABLE]), now=datetime.now(UTC))
     logging.getLogger().addHandler(log.handler(site.settings.home))
-    assign.warm_up()
-    matching.warm_up()
+    # the first time they are compiled, once for all
+    with shared.alone("kernels"):
+        assign.warm_up()
+        matching.warm_up()
     site.network_or_none()
-    return create_app(site, served=securing.served(site.settings.home))
+    app = create_app(site, served=securing.served(site.settings.home))
+    threads, most_bytes = int(os.environ.get(THREADS, "2")), site.settings.max_upload_bytes
+    return Unhurried(app, threads=threads, most_bytes=most_bytes)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ _NOUNS = (findings, exports, photos, uploads, tracks, checks, city, people, heal
 def register(app: Flask, site: Site, clock: Clock = clock) -> None:
     """Serve the API of `site` on `app` under `/api/v1`; `clock` says what time it is."""
     api = _assembled()
-    charge = auth.allowance(site.settings.requests_per_minute)
+    charge = auth.allowance(site.settings.requests_per_minute, site.settings.secret_key().encode())
     app.extensions["field_api"] = Service(site, clock, charge, describe(api))
     errors.register_on_app(app)
     app.register_blueprint(api)

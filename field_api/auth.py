@@ -2,15 +2,14 @@
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock
 
 from flask import abort, g, request
 
 from field_api import service
 from layers import language, tokens
+from layers.allowances import Allowances
 from layers.city import versions
 from layers.errors import BusyError, NoSpaceError, UnauthorisedError
 from layers.people import Account
@@ -85,12 +84,12 @@ def _payer() -> str:
     return f"token {bearer.token_id}" if bearer else f"address {request.remote_addr}"
 
 
-def allowance(per_minute: int) -> Callable[[], None]:
+def allowance(per_minute: int, secret: bytes) -> Callable[[], None]:
     """Return what takes one request from the asker's allowance; more than it holds are refused.
 
     A token without a limit of its own is good for `per_minute`, and so is an address without a token.
     """
-    taken = Minutes()
+    taken = Allowances("requests", secret, 60)
 
     def charge() -> None:
         """Pass, unless the allowance is used up."""
@@ -102,28 +101,3 @@ def allowance(per_minute: int) -> Callable[[], None]:
             abort(429)
 
     return charge
-
-
-class Minutes:
-    """How many requests each payer has made in the running minute.
-
-    Examples
-    --------
-    >>> minutes = Minutes()
-    >>> [minutes.charge("token 1", 2, at) for at in (60.0, 61.0, 90.0, 120.0)]
-    [None, None, 30.0, None]
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._minute = -1
-        self._taken = Counter[str]()
-
-    def charge(self, payer: str, holds: int, at: float) -> float | None:
-        """Count a request at `at` (seconds); return the seconds to wait if there were `holds` before."""
-        with self._lock:
-            minute = int(at // 60)
-            if minute != self._minute:
-                self._minute, self._taken = minute, Counter()
-            self._taken[payer] += 1
-            return 60.0 * (minute + 1) - at if self._taken[payer] > holds else None

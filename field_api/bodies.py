@@ -15,7 +15,7 @@ TRACK = JSON | {"application/gpx+xml"}
 FORM = "multipart/form-data"
 PART = frozenset({"application/octet-stream", "application/offset+octet-stream"})
 # Cameras and browsers name the type of a photo badly; what it is, its bytes say
-PHOTO = frozenset({"image/jpeg", "image/png", "image/webp", "application/octet-stream", FORM})
+PHOTO = frozenset({"image/*", "application/octet-stream", FORM})
 
 
 class NotJSONError(XunchaError):
@@ -28,6 +28,11 @@ class Intake:
 
     types: frozenset[str]
     max_bytes: int | None
+
+    def takes(self, type_: str) -> bool:
+        """Tell whether a media type is taken; without one a body is but bytes (RFC 9110 section 8.3)."""
+        given = type_ or "application/octet-stream"
+        return not self.types.isdisjoint({given, f"{given.split('/')[0]}/*"})
 
 
 # By endpoint.  A finding is well under 8 KiB, so a batch of 500 fits; what is not listed takes no body
@@ -62,7 +67,7 @@ def admit() -> None:
     if request.method not in ("POST", "PUT", "PATCH"):
         return
     intake = INTAKES.get(request.endpoint or "", NOTHING)
-    if request.mimetype not in intake.types:
+    if not intake.takes(request.mimetype):
         raise UnsupportedMediaType
     _limit(intake.max_bytes or site().settings.max_upload_bytes)
     if request.is_json:

@@ -32,6 +32,7 @@ TABLE: dict[type[Explained], tuple[int, str]] = {
     errors.ForbiddenError: (403, "forbidden"),
     errors.UnauthorisedError: (401, "unauthorised"),
     errors.TooLargeError: (413, "too_large"),
+    errors.TooManyError: (429, "too_many_requests"),
     errors.BusyError: (503, "busy"),
     errors.NoSpaceError: (507, "no_space"),
 }

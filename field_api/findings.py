@@ -6,6 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from field_api import answers, batches, described, versions
 from field_api.auth import asker
 from field_api.service import now, site, taxonomy
+from field_api.versions import LookedAt
 from field_api.wire.answers import BatchAnswer, FindingAnswer, FindingCollection
 from field_api.wire.features import links
 from field_api.wire.findings import Batch, Changes, FindingIn, FindingQuery, named_on_the_wire
@@ -45,13 +46,13 @@ def get_finding(path: ById) -> Response:
 
 
 @findings.patch("/findings/<uuid>", responses={200: FindingAnswer, **described.WRITE})
-def patch_finding(path: ById, body: Changes) -> Response:
+def patch_finding(path: ById, header: LookedAt, body: Changes) -> Response:
     """Correct what was said of a finding: its owner, supervisors and admins.
 
     `If-Match: "3"` or `version` names the version that was looked at; of an older one the answer is 409.
     Another `street_hint` places the finding anew.
     """
-    version = versions.looked_at(body.version)
+    version = header.version(body.version)
     if version is None:
         raise InvalidError("%(field)s is missing", field="version")
     changes = body.values(taxonomy())
@@ -60,9 +61,15 @@ def patch_finding(path: ById, body: Changes) -> Response:
 
 
 @findings.delete("/findings/<uuid>", responses={200: FindingAnswer, **described.WRITE})
-def delete_finding(path: ById) -> Response:
-    """Withdraw a finding: it counts no more, but stays and can be read; again is answered the same."""
-    found = edits.withdraw(site(), asker(), path.id, version=versions.looked_at(None), now=now())
+def delete_finding(path: ById, header: LookedAt) -> Response:
+    """Withdraw a finding: it counts no more, but stays and can be read; again is answered the same.
+
+    `If-Match: "3"` names the version that was looked at; of an older one the answer is 409.
+    """
+    version = header.version()
+    if version is None and access.finding(site(), asker(), path.id).withdrawn_at is None:
+        raise InvalidError("%(field)s is missing", field="If-Match")
+    found = edits.withdraw(site(), asker(), path.id, version=version, now=now())
     return answers.json(FindingAnswer.of(found, taxonomy()), headers=versions.tag(found.version))
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from flask import request
+from pydantic import BaseModel, Field
 
 from layers.errors import InvalidError
 
@@ -14,15 +14,21 @@ def tag(version: int) -> dict[str, str]:
     return {"ETag": f'"{version}"'}
 
 
-def looked_at(said: int | None) -> int | None:
-    """Return the version that the request names; None where it names none."""
-    given = request.headers.get("If-Match")
-    if given is None:
-        return said
-    matched = _TAG.fullmatch(given.strip())
-    if matched is None:
-        raise InvalidError('%(field)s must name one version, as in "3"', field="If-Match")
-    version = int(matched[1])
-    if said is not None and said != version:
-        raise InvalidError("If-Match and version name different versions", field="version")
-    return version
+class LookedAt(BaseModel):
+    """The header that names the version that was looked at."""
+
+    if_match: str | None = Field(
+        None, alias="If-Match", description='The version that was looked at, as `ETag` told it: `"1"`'
+    )
+
+    def version(self, said: int | None = None) -> int | None:
+        """Return the version that the request names, in its header or as `said`; None where it names none."""
+        if self.if_match is None:
+            return said
+        matched = _TAG.fullmatch(self.if_match.strip())
+        if matched is None:
+            raise InvalidError('%(field)s must name one version, as in "3"', field="If-Match")
+        version = int(matched[1])
+        if said is not None and said != version:
+            raise InvalidError("If-Match and version name different versions", field="version")
+        return version

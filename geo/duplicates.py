@@ -38,6 +38,8 @@ _AT_ONCE_S, _ONE_WALK_S = 60.0, 7200.0
 _AT_ONCE, _KNOWN_TO_HIM = 0.2, 0.3
 # How likely a thing that was closed is there again, beside one that was not
 _COME_BACK = 0.25
+# How often the density of things is estimated from what is probably new
+_ROUNDS = 2
 # Of 64 bits of a difference hash; pictures of one scene differ by a few, of two scenes by about 32
 _SAME_PHOTO_BITS, _LIKE_PHOTO_BITS = 4, 12
 _SAME_PHOTO, _LIKE_PHOTO, _OTHER_PHOTO = 1e4, 30.0, 0.5
@@ -56,7 +58,7 @@ def likely(
     """Return pairs of findings that are probably one thing, with the evidence, most probable first.
 
     Two findings of one category are compared by how much better "the same thing, seen twice" explains
-    their distance than "two things, as dense as this category lies here":
+    their distance than "two things, as dense as things of this category lie here":
 
         L = exp(-d² / 2s²) / (2 pi s² density),   s² = s1² + s2² + (radius / 4)²
 
@@ -108,7 +110,11 @@ def likely(
     known = _readable(findings)
     parts = [
         _pairs(
-            group, (radius_m or {}).get(str(name), RADIUS_M), _window(window_days, str(name)), relapse_days
+            group,
+            (radius_m or {}).get(str(name), RADIUS_M),
+            _window(window_days, str(name)),
+            relapse_days,
+            expected / (1.0 - expected),
         )
         for name, group in known.groupby("category", sort=True)
     ]
@@ -121,6 +127,28 @@ def likely(
     return ranked[list(COLUMNS)]
 
 
+def seen_before(pairs: pd.DataFrame) -> "pd.Series[float]":
+    """Return how probably each later finding of the pairs is of what an earlier one reported: the likeliest.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        What `likely` returned; relapses are new things.
+
+    Returns
+    -------
+    Series of float by finding id
+
+    Examples
+    --------
+    >>> pairs = pd.DataFrame({"second_id": [3, 3, 4], "relation": "duplicate", "p": [0.25, 0.5, 0.75]})
+    >>> seen_before(pairs).to_dict()
+    {3: 0.5, 4: 0.75}
+    """
+    still = pairs[pairs["relation"] == "duplicate"]
+    return still["p"].astype(np.float64).groupby(still["second_id"]).max()
+
+
 def _window(window_days: Mapping[str, float] | float, category: str) -> float:
     """Return the window of a category in seconds."""
     days = window_days.get(category, 7.0) if isinstance(window_days, Mapping) else window_days
@@ -131,7 +159,9 @@ def _readable(findings: pd.DataFrame) -> pd.DataFrame:
     """Return the findings by time with seconds, and defaults for what was not given."""
     findings = findings.reset_index(drop=True)
     nothing = pd.Series(None, index=findings.index, dtype=object)
-    closed = findings.get("closed_at")
+    closed = findings.get("closed_at", nothing)
+    # a column in which nothing is known has no type either
+    nothing_closed = bool(closed.isna().all())
     table = pd.DataFrame(
         {
             "finding_id": findings["finding_id"],
@@ -139,7 +169,7 @@ def _readable(findings: pd.DataFrame) -> pd.DataFrame:
             "x": findings["x"].astype(float),
             "y": findings["y"].astype(float),
             "seen": seconds(findings["observed_at"]),
-            "closed": np.nan if closed is None else seconds(closed),
+            "closed": np.nan if nothing_closed else seconds(closed),
             "s": findings.get("s_m", pd.Series(5.0, index=findings.index)).fillna(5.0).astype(float),
             "block": findings.get("block_id", nothing).astype(object),
             "chainage": findings.get("chainage_m", nothing).astype(float),
@@ -152,13 +182,14 @@ def _readable(findings: pd.DataFrame) -> pd.DataFrame:
     return placed.sort_values(["seen", "finding_id"], kind="stable", ignore_index=True)
 
 
-def _pairs(group: pd.DataFrame, radius_m: float, window_s: float, relapse_days: float) -> pd.DataFrame:
+def _pairs(
+    group: pd.DataFrame, radius_m: float, window_s: float, relapse_days: float, odds: float
+) -> pd.DataFrame:
     """Return all pairs of one category near in place and time, with their likelihood ratio."""
     group = group.reset_index(drop=True)
     xy = group[["x", "y"]].to_numpy()
-    tree = cKDTree(xy)
     reach = radius_m + 4.0 * np.sqrt(2.0) * float(group["s"].max())
-    found = tree.query_pairs(reach, output_type="ndarray")
+    found = cKDTree(xy).query_pairs(reach, output_type="ndarray")
     if not len(found):
         return _no_pairs()
     a, b = np.sort(found, axis=1).T
@@ -167,8 +198,7 @@ def _pairs(group: pd.DataFrame, radius_m: float, window_s: float, relapse_days: 
     a, b, relation, late = a[kept], b[kept], relation[kept], late[kept]
     distance = np.hypot(*(xy[a] - xy[b]).T)
     spread = group["s"].to_numpy()[a] ** 2 + group["s"].to_numpy()[b] ** 2 + (radius_m / 4.0) ** 2
-    density = _density(tree, xy[a], len(group))
-    likelihood = np.exp(-(distance**2) / (2.0 * spread)) / (2.0 * np.pi * spread * density)
+    fit = np.exp(-(distance**2) / (2.0 * spread)) / (2.0 * np.pi * spread)
     bits = _photo_bits(group["photo"], a, b)
     same_side = _same(group["side"], a, b)
     apart = group["seen"].to_numpy()[b] - group["seen"].to_numpy()[a]
@@ -180,6 +210,11 @@ def _pairs(group: pd.DataFrame, radius_m: float, window_s: float, relapse_days: 
     )
     along = np.abs(group["chainage"].to_numpy()[a] - group["chainage"].to_numpy()[b])
     block = _same(group["block"], a, b)
+    likelihood = fit * evidence / _density(xy, xy[a])
+    for _ in range(_ROUNDS):
+        # what was reported ten times is no ten things that lie close: only what is probably new is counted
+        again = np.bincount(b, likelihood * odds * (relation == 0), minlength=len(group)) > 1.0
+        likelihood = fit * evidence / _density(xy[~again], xy[a])
     columns = {
         "first_id": group["finding_id"].to_numpy()[a],
         "second_id": group["finding_id"].to_numpy()[b],
@@ -189,7 +224,7 @@ def _pairs(group: pd.DataFrame, radius_m: float, window_s: float, relapse_days: 
         "hours": late / 3600.0,
         "photo_bits": bits,
         "same_side": same_side,
-        "likelihood": likelihood * evidence,
+        "likelihood": likelihood,
     }
     return pd.DataFrame(columns)
 
@@ -214,16 +249,16 @@ def _relation(
     return relation.astype(np.int64), np.where(relapse, after, apart)
 
 
-def _density(tree: cKDTree, places: Floats, n: int) -> Floats:
-    """Return how densely the category lies around places, per square metre, from its 20 nearest.
+def _density(things: Floats, places: Floats) -> Floats:
+    """Return how densely things lie around places, per square metre, from the 20 nearest.
 
     The pair itself is left out; never denser than one in 100 square metres, never thinner than one in
     a square kilometre.
     """
-    k = min(20, n)
+    k = min(20, len(things))
     if k < 4:
         return np.full(len(places), 1e-5)
-    away = tree.query(places, k=k)[0][:, -1]
+    away = cKDTree(things).query(places, k=k)[0][:, -1]
     dense: Floats = np.clip((k - 2) / (np.pi * np.maximum(away, 1.0) ** 2), 1e-6, 1e-2)
     return dense
 

@@ -1,6 +1,9 @@
 """What can be wrong with the data that the geometry is given."""
 
+import re
 from collections.abc import Callable
+
+_WHOLE = re.compile(r"(%\(\w+\))d")
 
 
 class Explained(Exception):  # noqa: N818  it is what the errors below are, not one of them
@@ -24,10 +27,14 @@ class Explained(Exception):  # noqa: N818  it is what the errors below are, not 
 
     def explain(self, translate: Callable[[str], str | None]) -> str:
         """Return the message as `translate` says it, the placeholders filled."""
-        return (translate(self.message) or self.message) % self.params
+        return self._filled(translate(self.message) or self.message)
+
+    def _filled(self, text: str) -> str:
+        # a number that was kept as text fills the place of a number
+        return _WHOLE.sub(r"\1s", text) % self.params
 
     def __str__(self) -> str:
-        return self.message % self.params
+        return self._filled(self.message)
 
 
 class GeoError(Explained, ValueError):

@@ -9,6 +9,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from geo.crs import as_metric
 from geo.errors import GeoError, MissingColumnError
 
 # Ends closer than this are the same crossing when a frame does not name its nodes (metres)
@@ -111,6 +112,7 @@ def lengths(blocks: pd.DataFrame) -> NDArray[np.float64]:
     if "length_m" in blocks:
         length_m = blocks["length_m"].to_numpy(np.float64)
     elif "geometry" in blocks:
+        _in_metres(blocks)
         length_m = shapely.length(blocks["geometry"].to_numpy())
     else:
         raise MissingColumnError("blocks need a column %(column)s", column="length_m")
@@ -126,6 +128,7 @@ def nodes(blocks: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], i
         ends = np.concatenate([blocks["start_node"].to_numpy(), blocks["end_node"].to_numpy()])
         code, names = pd.factorize(ends)
     elif "geometry" in blocks:
+        _in_metres(blocks)
         code, names = pd.factorize(_end_keys(blocks["geometry"].to_numpy()))
     else:
         raise MissingColumnError("blocks need a column %(column)s", column="start_node")
@@ -133,6 +136,13 @@ def nodes(blocks: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], i
     if (code < 0).any():
         raise GeoError("row %(row)d: a block without its two nodes", row=int(np.argmax(code < 0)) % half)
     return code[:half].astype(np.int64), code[half:].astype(np.int64), len(names)
+
+
+def _in_metres(blocks: pd.DataFrame) -> None:
+    """Refuse lines whose CRS is known and not in metres: degrees would make every crossing one."""
+    crs = getattr(blocks, "crs", None)
+    if crs is not None:
+        as_metric(crs)
 
 
 def _end_keys(lines: NDArray[np.object_]) -> NDArray[np.object_]:

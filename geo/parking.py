@@ -1,5 +1,7 @@
 """Parked vehicles: where along a street they stand, what room there is for them, where they go."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -10,6 +12,8 @@ from geo.neighbours import Neighbourhoods
 
 Floats = NDArray[np.float64]
 
+# From so much of a vehicle on, placed by weights, something stood there
+_STOOD = 0.5
 # Below this the side is a guess (a phone's position rarely tells it)
 _SURE_OF_SIDE = 0.9
 
@@ -68,16 +72,24 @@ def strips(findings: pd.DataFrame, blocks: pd.DataFrame, bin_m: float = 20.0) ->
     return table.groupby(list(table), as_index=False).size().rename(columns={"size": "n_vehicles"})
 
 
-def demand_and_supply(
-    near: Neighbourhoods, vehicles: Floats, passes: Floats, bays: Floats, no_parking: NDArray[np.bool_]
+def demand_and_supply(  # noqa: PLR0917  what stands, what was looked at, what room there is
+    near: Neighbourhoods,
+    vehicles: Floats,
+    passes: Floats,
+    bays: Floats,
+    no_parking: NDArray[np.bool_],
+    efforts: Sequence[Floats] = (),
 ) -> pd.DataFrame:
     """Compare vehicles parked wrongly with the lawful bays within walking distance, block by block.
 
     `standing` is the number seen per pass: by Little's law arrivals times stay [1]_, so a
-    street with many short stops and one with few long ones look the same.  `advice` is `tow` where parking
-    is forbidden for good reason and the 90 % interval of what stands there stays above none, `guide`
-    where the bays in reach exceed all that stands in reach, `paint` where they do not, `none` where
-    nothing was seen, `not observed` without a pass.
+    street with many short stops and one with few long ones look the same.
+
+    `advice` is `tow` where no bay could be, more stands than is usual (see `often`), and whoever is towed
+    could have stood in reach: the bays there are at least as many as all that stands there.  Else it is
+    `guide` where there is that room, `nearby` where there is none and no bay could be here (bays are
+    needed on other blocks in reach), `paint` where one could.  `none`: nothing was seen; `not observed`:
+    no pass.
 
     Parameters
     ----------
@@ -87,12 +99,15 @@ def demand_and_supply(
         Vehicles found in all passes; passes; lawful bays on the block and in the lots at it.
     no_parking : bool array, shape (n,)
         Where no bay could be painted (school gates, fire lanes, crossings).
+    efforts : sequence of float array, shape (n,)
+        What sightings are set against to tell the usual, as inspected kilometres and hours; else passes.
 
     Returns
     -------
     DataFrame
         `standing` with `standing_low`, `standing_high` (exact Poisson, 90 %), `standing_near` (observed
-        blocks only), `bays_near`, `short` (bays missing in reach, at least 0), `advice`.
+        blocks only), `bays_near`, `short` (bays missing in reach, at least 0), `often`, `advice`.
+        ``attrs["usual"]``: the usual rate of each effort.
 
     Raises
     ------
@@ -121,12 +136,13 @@ def demand_and_supply(
     low = np.where(vehicles > 0, gammaincinv(np.maximum(vehicles, 1e-9), 0.05), 0.0) / out
     standing_near, bays_near = near.sums(np.nan_to_num(standing)), near.sums(bays)
     short = np.maximum(0.0, standing_near - bays_near)
+    more, usual = often(vehicles, efforts or (passes,))
     advice = np.select(
-        [~seen, vehicles == 0, no_parking & (low > 0), short == 0],
-        ["not observed", "none", "tow", "guide"],
+        [~seen, vehicles == 0, no_parking & more & (short == 0), short == 0, no_parking],
+        ["not observed", "none", "tow", "guide", "nearby"],
         "paint",
     )
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "standing": standing,
             "standing_low": low,
@@ -134,9 +150,45 @@ def demand_and_supply(
             "standing_near": standing_near,
             "bays_near": bays_near,
             "short": short,
+            "often": more,
             "advice": advice.astype(object),
         }
     )
+    table.attrs["usual"] = usual
+    return table
+
+
+def often(vehicles: Floats, efforts: Sequence[Floats]) -> tuple[NDArray[np.bool_], list[float]]:
+    """Tell where surely more stands than is usual: by each effort the 90 % interval lies above the median.
+
+    The median is that of the places at which anything was seen to stand: most streets never have any, and
+    more than nothing is no reason to tow.
+
+    Parameters
+    ----------
+    vehicles : float array, shape (n,)
+    efforts : sequence of float array, shape (n,)
+
+    Returns
+    -------
+    bool array, list of float
+        And the median rate of each effort, NaN where nothing was seen anywhere.
+
+    Examples
+    --------
+    The lower ends are 0.05, 0.82 and 6.17 a pass.
+
+    >>> more, usual = often(np.array([1.0, 3.0, 11.0, 0.0]), [np.ones(4)])
+    >>> more.tolist(), usual
+    ([False, False, True, False], [3.0])
+    """
+    more, usual = np.ones(len(vehicles), np.bool_), []
+    for effort in efforts:
+        each = rates(vehicles, effort)
+        stood = each["rate"][(vehicles >= _STOOD) & (effort > 0)]
+        usual.append(float(stood.median()))
+        more &= (each["low"] > usual[-1]).to_numpy()
+    return more, usual
 
 
 def rates(vehicles: Floats, effort: Floats, spread: float = 1.0) -> pd.DataFrame:

@@ -121,6 +121,8 @@ def read(fixes: pd.DataFrame, crs: Any) -> Recording:
     Raises
     ------
     MissingColumnError, GeometryKindError, NoCRSError, CoordinateError
+    GeoError
+        Also if a fix has no `track_id` although the column is there: whose way it is cannot be guessed.
 
     Examples
     --------
@@ -135,6 +137,9 @@ def read(fixes: pd.DataFrame, crs: Any) -> Recording:
     accuracy = fixes["accuracy_m"] if "accuracy_m" in fixes else np.full(len(fixes), np.nan)
     kind = fixes.get("accuracy_kind", "unknown")
     names = fixes["track_id"] if "track_id" in fixes else pd.Series(0, index=fixes.index)
+    lost = names.isna().to_numpy()
+    if lost.any():
+        raise GeoError("row %(row)s: a fix without track_id", row=fixes.index[int(np.argmax(lost))])
     track, track_ids = pd.factorize(names, sort=True)
     return Recording(
         x=metres[:, 0].copy(),

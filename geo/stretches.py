@@ -7,20 +7,22 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.special import gammaincinv
 
 from geo import neighbours
 from geo.errors import MissingColumnError
 
 
-def join(hotspots: pd.DataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def join(hotspots: pd.DataFrame, blocks: gpd.GeoDataFrame, *, least: float = 1.0) -> gpd.GeoDataFrame:
     """Join flagged blocks that meet on one street to stretches, the largest excess first.
 
-    A block is flagged for its neighbourhood; a stretch is listed only if more was found on its own
-    blocks than was expected there.  Blocks of one `street_id` (or else one `name`) belong together where
-    they share a crossing; blocks without either stand alone.  Equal excess: the smaller first block id
-    goes first.
+    A block is flagged for its neighbourhood; a stretch is listed only if `least` were found on its own blocks
+    (one finding, unless something else than findings is counted), and more than was expected there.  Blocks
+    of one `street_id` (or else one `name`) belong together where they share a crossing; blocks without either
+    stand alone.  Equal excess: the smaller first block id goes first.
 
     Parameters
     ----------
@@ -28,6 +30,7 @@ def join(hotspots: pd.DataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         What `geo.hotspots.find` returned.
     blocks : GeoDataFrame
         The same blocks; `name`, `street_id`, `start_node`, `end_node` where known.
+    least : float
 
     Returns
     -------
@@ -90,10 +93,44 @@ def join(hotspots: pd.DataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         "q",
     ]
     table = gpd.GeoDataFrame(rows, columns=[*columns, "geometry"], geometry="geometry", crs=blocks.crs)
-    table = table[table["excess"] > 0]
+    table = table[(table["found"] >= least) & (table["excess"] > 0)]
     first = table["block_ids"].map(lambda ids: ids[0] if ids else None)
     order = table.assign(first=first).sort_values(["excess", "first"], ascending=[False, True])
     return order.drop(columns="first").reset_index(drop=True)
+
+
+def ratio(observed: ArrayLike, expected: ArrayLike, phi: float = 0.0) -> tuple[float, float, float]:
+    """Return the shrunk ratio of what was found to what was expected on some blocks together, and 90 %.
+
+    Gamma posterior under a gamma prior of mean 1 that is worth one expected finding, as for neighbourhoods
+    in `geo.hotspots.find`: shape ``1 + w O``, rate ``1 + w M``.  Overdispersed counts, of which each block
+    has the variance ``mu + phi mu^2``, tell ``w = M / (M + phi sum mu^2)`` of what as many others would.
+
+    Parameters
+    ----------
+    observed, expected : array
+        One item per block; a block whose expected number is not known counts in neither sum.
+    phi : float
+
+    Returns
+    -------
+    tuple of float
+        Ratio, and the ends of its interval.
+
+    Examples
+    --------
+    >>> [round(one, 2) for one in ratio([20.0, 11.0], [5.0, 4.0])]
+    [3.2, 2.33, 4.18]
+    >>> [round(one, 2) for one in ratio([20.0, 11.0], [5.0, 4.0], phi=0.5)]
+    [2.79, 1.54, 4.35]
+    """
+    found, due = np.asarray(observed, np.float64), np.asarray(expected, np.float64)
+    known = np.isfinite(due)
+    total, mean, square = found[known].sum(), due[known].sum(), (due[known] ** 2).sum()
+    worth = mean / (mean + phi * square) if mean > 0 else 1.0
+    shape, rate = 1.0 + worth * total, 1.0 + worth * mean
+    low, high = gammaincinv(shape, [0.05, 0.95]) / rate
+    return float(shape / rate), float(low), float(high)
 
 
 def _text(blocks: pd.DataFrame, column: str) -> "pd.Series[str]":

@@ -13,6 +13,7 @@ import shapely
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
+from rasterio.features import geometry_mask
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 from rasterio.warp import reproject, transform_bounds
@@ -85,6 +86,20 @@ def surface(count: Floats, effort: Floats, over: Grid) -> Surface:
         raise GeoError("counts and effort are at least 0")
     looked = effort > 0
     return Surface(over, np.where(looked, count, np.nan), np.where(looked, effort, np.nan))
+
+
+def within(shown: Surface, areas: gpd.GeoDataFrame) -> Surface:
+    """Return a surface as not observed but on pixels whose middle lies in one of the areas, in its metres.
+
+    Examples
+    --------
+    >>> two = surface(np.array([[2.0, 1.0]]), np.array([[50.0, 50.0]]), Grid(0, 10, 10, 1, 2))
+    >>> within(two, gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 8, 8)], crs=32650)).count.tolist()
+    [[2.0, nan]]
+    """
+    shape = (shown.over.n_rows, shown.over.n_columns)
+    outside = geometry_mask(areas.geometry, shape, _affine(shown.over))
+    return Surface(shown.over, *(np.where(outside, np.nan, band) for band in (shown.count, shown.effort)))
 
 
 def along_blocks(blocks: gpd.GeoDataFrame, amount: Floats, over: Grid) -> Floats:

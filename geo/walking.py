@@ -96,12 +96,19 @@ class Reached:
 def _distances(foot: FootNetwork, origin: Snapped, limit_m: float, open_way: NDArray[np.bool_]) -> Reached:
     """Return the walked distance of every node from the nearest of the points."""
     net, scratch = foot.network.streets, scratch_for(foot.network.streets)
-    on = (origin.piece >= 0) & open_way[origin.piece]
+    on = _is_open(origin, open_way)
     piece, at, stub = origin.piece[on], origin.at[on], origin.stub[on]
     sources = np.concatenate([net.start[piece], net.end[piece]])
     costs = np.concatenate([stub + at, stub + net.length[piece] - at])
     _spread(net, scratch, open_way, sources, costs, limit_m)
     return Reached(scratch.far, scratch.via, scratch.from_node)
+
+
+def _is_open(points: Snapped, open_way: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which points are on a way that is open; there may be no way at all."""
+    on = points.piece >= 0
+    on[on] = open_way[points.piece[on]]
+    return on
 
 
 def reach(
@@ -124,7 +131,7 @@ def reach(
     Returns
     -------
     GeoDataFrame
-        `path_id, from_m, to_m, geometry`, without overlaps.
+        `path_id, from_m, to_m, geometry`, without overlaps; no rows if no gate is near a way.
 
     Examples
     --------
@@ -144,7 +151,7 @@ def reach(
     low = np.concatenate([np.zeros(len(net.length)), net.length - from_end])
     high = np.concatenate([from_start, net.length])
     rest = limit_m - origin.stub
-    own = (origin.piece >= 0) & (rest > 0) & open_way[origin.piece]
+    own = (rest > 0) & _is_open(origin, open_way)
     piece = np.concatenate([piece, origin.piece[own]])
     low = np.concatenate([low, np.maximum(origin.at[own] - rest[own], 0.0)])
     high = np.concatenate([high, np.minimum(origin.at[own] + rest[own], net.length[origin.piece[own]])])
@@ -191,7 +198,13 @@ class Walks:
 
 
 def walk(
-    origins: ArrayLike, targets: ArrayLike, foot: FootNetwork, limit_m: float, *, snap_m: float = SNAP_M
+    origins: ArrayLike,
+    targets: ArrayLike,
+    foot: FootNetwork,
+    limit_m: float,
+    *,
+    snap_m: float = SNAP_M,
+    goal: ArrayLike | None = None,
 ) -> Walks:
     """Return how far it is to walk from the nearest origin to each target, and the path.
 
@@ -207,6 +220,8 @@ def walk(
         Longer walks are not looked for.
     snap_m : float
         Points farther from every way are out of reach.
+    goal : array of int, shape (m,), optional
+        Of what each target is a point: then only the nearest point of each gets a path.
 
     Examples
     --------
@@ -217,16 +232,19 @@ def walk(
     >>> found.lower_m.tolist(), found.upper_m.tolist(), found.path[0].length, found.needs[0]
     ([55.0], [inf], 55.0, ('b',))
     """
-    start, goal = snap(origins, foot, snap_m=snap_m), snap(targets, foot, snap_m=snap_m)
+    start, end = snap(origins, foot, snap_m=snap_m), snap(targets, foot, snap_m=snap_m)
     everything = np.ones_like(foot.sure)
     reached = _distances(foot, start, limit_m, everything)
-    lower = _arrivals(foot, start, goal, reached, everything)
-    upper = _arrivals(foot, start, goal, _distances(foot, start, limit_m, foot.sure), foot.sure)
-    path = np.full(len(goal.piece), None, dtype=object)
-    needs = np.full(len(goal.piece), None, dtype=object)
-    ids = foot.pieces["path_id"].to_numpy()
-    for i in np.flatnonzero(lower <= limit_m).tolist():
-        path[i], over = _path(foot, start, goal, reached, i, as_pairs(origins), as_pairs(targets)[i])
+    lower = _arrivals(foot, start, end, reached, everything)
+    upper = _arrivals(foot, start, end, _distances(foot, start, limit_m, foot.sure), foot.sure)
+    path = np.full(len(end.piece), None, dtype=object)
+    needs = np.full(len(end.piece), None, dtype=object)
+    ids, lines = foot.pieces["path_id"].to_numpy(), foot.pieces.geometry.to_numpy()
+    direct, nearest = _along(start, end, everything)
+    for i in _drawn(lower, limit_m, goal).tolist():
+        on_way = (float(direct[i]), int(nearest[i]))
+        ends = (as_pairs(origins), as_pairs(targets)[i])
+        path[i], over = _path(foot.network.streets, lines, start, end, reached, i, on_way, *ends)
         needs[i] = tuple(dict.fromkeys(ids[piece] for piece in over if not foot.sure[piece]))
     lower[lower > limit_m] = np.inf
     upper[upper > limit_m] = np.inf
@@ -234,12 +252,22 @@ def walk(
     return Walks(lower, upper, path, sure, needs)
 
 
+def _drawn(lower: Floats, limit_m: float, goal: ArrayLike | None) -> Ints:
+    """Return the targets that get a path."""
+    near = np.flatnonzero(lower <= limit_m)
+    if goal is None:
+        return near
+    of = np.asarray(goal)
+    order = near[np.lexsort((lower[near], of[near]))]
+    return order[np.unique(of[order], return_index=True)[1]]
+
+
 def _arrivals(
     foot: FootNetwork, start: Snapped, goal: Snapped, reached: Reached, open_way: NDArray[np.bool_]
 ) -> Floats:
     """Return the distance of each target over either end of its way, or along the way of an origin."""
     net = foot.network.streets
-    on = (goal.piece >= 0) & open_way[goal.piece]
+    on = _is_open(goal, open_way)
     best = np.full(len(goal.piece), np.inf)
     piece, at, stub = goal.piece[on], goal.at[on], goal.stub[on]
     over_start = reached.far[net.start[piece]] + at
@@ -250,8 +278,7 @@ def _arrivals(
 
 def _along(start: Snapped, goal: Snapped, open_way: NDArray[np.bool_]) -> tuple[Floats, Ints]:
     """Return the distance to each target that shares a way with an origin, and that origin."""
-    same = (start.piece[:, None] == goal.piece[None, :]) & (goal.piece >= 0)[None, :]
-    same &= open_way[start.piece][:, None]
+    same = (start.piece[:, None] == goal.piece[None, :]) & _is_open(start, open_way)[:, None]
     gap = np.abs(start.at[:, None] - goal.at[None, :]) + start.stub[:, None] + goal.stub[None, :]
     direct = np.where(same, gap, np.inf)
     if not len(start.piece):
@@ -261,19 +288,22 @@ def _along(start: Snapped, goal: Snapped, open_way: NDArray[np.bool_]) -> tuple[
 
 
 def _path(  # noqa: PLR0917
-    foot: FootNetwork,
+    net: Streets,
+    lines: NDArray[Any],
     start: Snapped,
     goal: Snapped,
     reached: Reached,
     i: int,
+    on_way: tuple[float, int],
     origins: Floats,
     target: Floats,
 ) -> tuple[shapely.LineString, list[int]]:
-    """Return the line walked to target i from its origin, and the pieces it goes over."""
-    net = foot.network.streets
-    lines = foot.pieces.geometry.to_numpy()
+    """Return the line walked to target i from its origin, and the pieces it goes over.
+
+    `on_way`: the walk without leaving the target's own way, and from which origin.
+    """
     piece, at = int(goal.piece[i]), float(goal.at[i])
-    direct, origin = (part[i] for part in _along(start, goal, np.ones_like(foot.sure)))
+    direct, origin = on_way
     over_start = reached.far[net.start[piece]] + at
     over_end = reached.far[net.end[piece]] + net.length[piece] - at
     if direct <= min(over_start, over_end) + goal.stub[i]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from layers import certificates
 from layers.errors import ConflictError, NotFoundError, UnreadableFileError
-from layers.field import photos
+from layers.field import photos, shelf
 from layers.settings import FILE_NAME, SECRET_NAME, Settings
 from layers.site import Site
 from layers.store import dumping
@@ -29,11 +29,12 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a backup or a restore moved."""
+    """What a backup or a restore moved, and which of the photos it read are not what was sent."""
 
     store_bytes: int
     n_photos: int
     n_photos_new: int
+    damaged_photos: tuple[str, ...] = ()
 
 
 def back_up(site: Site, folder: Path, *, now: datetime, progress: Progress) -> Kept:
@@ -56,7 +57,7 @@ def back_up(site: Site, folder: Path, *, now: datetime, progress: Progress) -> K
     draft = _draft(folder / "store")
     dumping.dump(site.store, draft)
     draft.chmod(0o600)
-    n, n_new = _copy_photos(photos.folder(site) / photos.ORIGINAL, folder / _PHOTOS, progress)
+    moved = _copy_photos(photos.folder(site) / photos.ORIGINAL, folder / _PHOTOS, progress)
     digest = _digest(draft)
     name = f"site-{digest[:16]}.{'gpkg' if site.store.is_geopackage else 'dump'}"
     _settle(draft, folder / name)
@@ -65,7 +66,7 @@ def back_up(site: Site, folder: Path, *, now: datetime, progress: Progress) -> K
     for old in folder.glob("site-*"):
         if old.name != name:
             old.unlink()
-    return Kept((folder / name).stat().st_size, n, n_new)
+    return Kept((folder / name).stat().st_size, *moved)
 
 
 def _admit(site: Site, folder: Path) -> None:
@@ -102,7 +103,7 @@ def restore(folder: Path, home: Path, *, store_url: str | None = None, progress:
         dumping.require_empty(str(settings.store_url))
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / _PHOTOS).mkdir(parents=True, exist_ok=True)
-    n, n_new = _copy_photos(folder / _PHOTOS, home / _PHOTOS, progress)
+    moved = _copy_photos(folder / _PHOTOS, home / _PHOTOS, progress)
     _put(folder / SECRET_NAME, home / SECRET_NAME)
     _copy_root(folder, home)
     progress("store", 0, None)
@@ -112,7 +113,7 @@ def restore(folder: Path, home: Path, *, store_url: str | None = None, progress:
         _put(source, home / "site.gpkg")
     settings.write()
     _sync(home)
-    return Kept(source.stat().st_size, n, n_new)
+    return Kept(source.stat().st_size, *moved)
 
 
 def _note(folder: Path) -> dict[str, str]:
@@ -137,18 +138,26 @@ def _copy_root(source: Path, target: Path) -> None:
         _put(source / certificates.FOLDER / name, target / certificates.FOLDER / name)
 
 
-def _copy_photos(source: Path, target: Path, progress: Progress) -> tuple[int, int]:
-    """Copy the files that the target lacks, by their hashes; return how many there are, and were new."""
+def _copy_photos(source: Path, target: Path, progress: Progress) -> tuple[int, int, tuple[str, ...]]:
+    """Copy the files that the target lacks; return how many there are, how many were new, which are damaged.
+
+    A damaged file is better than none, but never takes the place of one that is there.
+    """
     every = list(_files(source))
     n_new = 0
+    damaged: list[str] = []
     for done, path in enumerate(every, start=1):
         there = target / path.relative_to(source)
         if not there.exists() or there.stat().st_size != path.stat().st_size:
-            there.parent.mkdir(parents=True, exist_ok=True)
-            _put(path, there)
-            n_new += 1
+            is_whole = shelf.is_whole(path)
+            if not is_whole:
+                damaged.append(path.stem)
+            if is_whole or not there.exists():
+                there.parent.mkdir(parents=True, exist_ok=True)
+                _put(path, there)
+                n_new += 1
         progress("photos", done, len(every))
-    return len(every), n_new
+    return len(every), n_new, tuple(damaged)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -22,7 +22,7 @@ from layers.store.schema import (
     placement,
     track,
 )
-from layers.vouching import Deviation, deviations
+from layers.vouching import CHANGED, Deviation, deviations
 
 _COUNTED = {
     "findings": finding,
@@ -54,6 +54,7 @@ class Soundness:
     store: list[str] = field(default_factory=list)
     n_unplaced: int = 0
     lost_photos: list[str] = field(default_factory=list)
+    damaged_photos: list[str] = field(default_factory=list)
     history: list[chaining.Break] = field(default_factory=list)
     unguarded: list[str] = field(default_factory=list)
     deviations: list[Deviation] = field(default_factory=list)
@@ -61,7 +62,8 @@ class Soundness:
     @property
     def is_sound(self) -> bool:
         """Tell whether nothing is wrong."""
-        wrong = (self.store, self.n_unplaced, self.lost_photos, self.history, self.unguarded, self.deviations)
+        of_photos = (self.lost_photos, self.damaged_photos)
+        wrong = (self.store, self.n_unplaced, *of_photos, self.history, self.unguarded, self.deviations)
         return not any(wrong)
 
 
@@ -103,9 +105,8 @@ def soundness(site: Site) -> Soundness:
             ]
         found.history = list(chaining.breaks(conn))
         found.unguarded = guarding.missing(conn)
-        shas = list(conn.execute(select(photo.c.sha256).distinct()).scalars())
     found.deviations = list(deviations(site))
-    found.lost_photos = [sha for sha in shas if _is_lost(site, sha)]
+    _look_at_photos(site, found)
     return found
 
 
@@ -139,9 +140,20 @@ def _unplaced(version: int) -> Any:
     return select(func.count()).select_from(finding).where(~there.exists())
 
 
-def _is_lost(site: Site, sha256: str) -> bool:
-    try:
-        shelf.find(photos.folder(site), photos.ORIGINAL, sha256)
-    except (NotFoundError, InvalidError):
-        return True
-    return False
+def _look_at_photos(site: Site, found: Soundness) -> None:
+    """Read every original: it is there, holds what its name says, and is as long as its row says."""
+    with site.store.read() as conn:
+        rows = conn.execute(select(photo.c.sha256, photo.c.n_bytes).distinct().order_by(photo.c.sha256)).all()
+    lengths: dict[str, set[int]] = {}
+    for row in rows:
+        lengths.setdefault(row.sha256, set()).add(row.n_bytes)
+    for sha256, said in lengths.items():
+        try:
+            path = shelf.find(photos.folder(site), photos.ORIGINAL, sha256)
+        except (NotFoundError, InvalidError):
+            found.lost_photos.append(sha256)
+            continue
+        if not shelf.is_whole(path):
+            found.damaged_photos.append(sha256)
+        elif said != {path.stat().st_size}:
+            found.deviations.append(Deviation("photo", sha256, CHANGED, ("n_bytes",)))

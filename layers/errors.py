@@ -48,6 +48,10 @@ class TooLargeError(XunchaError):
     """More than the site is set to take."""
 
 
+class TooManyError(XunchaError):
+    """More at a time than is taken from one account; some have to be finished first."""
+
+
 class BusyError(XunchaError):
     """The store is locked by other writers for too long; try again later."""
 

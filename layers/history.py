@@ -4,6 +4,7 @@ Every line is sealed and chained (layers/store/chaining.py): what was changed, r
 back is found.  What must be forgotten is erased, and the chain still holds.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,11 @@ from layers.store.schema import history
 
 # Where the details of a line keep the hash of what a record says
 SEAL = "content"
+
+
+def seal_of_secret(kept: str | None) -> str:
+    """Return the seal of what is kept of a password or token: it vouches for it and tells nothing of it."""
+    return hashlib.sha256((kept or "").encode()).hexdigest()
 
 
 def append(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -222,12 +223,14 @@ def release(site: "Site", job: Job, worker: str) -> None:
 
 def told(reason: Explained) -> dict[str, Any]:
     """Return an error as it is kept, to be told in each reader's language."""
-    params = {
-        name: value if isinstance(value, int | float | str) else str(value)
-        for name, value in reason.params.items()
-        if value is not None
-    }
+    params = {name: _kept(value) for name, value in reason.params.items() if value is not None}
     return {"message": reason.message, "params": params}
+
+
+def _kept(value: object) -> int | float | str:
+    # numbers out of tables are numpy's own
+    plain = value.item() if isinstance(value, np.generic) else value
+    return plain if isinstance(plain, int | float | str) else str(plain)
 
 
 def retry(site: "Site", job_id: int, *, by: int, now: datetime) -> None:

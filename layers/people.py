@@ -147,7 +147,7 @@ def create(
         passwords.check(login, password, name=name)
     if conn.execute(select(account.c.id).where(account.c.login == login)).first():
         raise ConflictError("There is an account %(login)s already", field="login", login=login)
-    values = {
+    values: dict[str, Any] = {
         "login": login,
         "name": name.strip() or login,
         "role": role,
@@ -165,7 +165,7 @@ def create(
         action="create",
         noun="account",
         noun_id=str(made),
-        details={"role": role},
+        details={"role": role, history.SEAL: history.seal_of_secret(values["password_hash"])},
     )
     return Account(made, login, str(values["name"]), role, language, must_change=must_change)
 
@@ -215,27 +215,22 @@ def authenticate(conn: Connection, login: str, password: str, now: datetime | No
     return of_row(conn, row)
 
 
-def in_session(conn: Connection, account_id: int, since: datetime | None) -> Account:
-    """Return the account of a session that began at `since`, if its sessions were not ended after that."""
-    found = by_id(conn, account_id)
-    ended = conn.execute(select(account.c.sessions_since).where(account.c.id == account_id)).scalar()
-    if ended is not None and (since is None or since < ended):
-        raise NotFoundError("There is no such account")
-    return found
-
-
 def set_password(conn: Connection, account_id: int, password: str, now: datetime) -> None:
-    """Give an account a new password of its own choice; who came in with the old one is asked again."""
+    """Give an account a new password of its own choice; its sessions end."""
     found = by_id(conn, account_id)
     passwords.check(found.login, password, name=found.name)
-    _keep_password(conn, account_id, passwords.hashed(password), must_change=False, now=now)
-    _tell(conn, account_id, "set_password", account_id, now)
+    kept = passwords.hashed(password)
+    _keep_password(conn, account_id, kept, must_change=False, now=now)
+    _tell(conn, account_id, "set_password", account_id, now, **{history.SEAL: history.seal_of_secret(kept)})
 
 
 def give_password(conn: Connection, account_id: int, kept: str, *, by: int | None, now: datetime) -> None:
-    """Give an account a one-time password, of which `kept` is what `passwords.hashed` returned."""
+    """Give an account a one-time password; its sessions end.
+
+    `kept` is what `passwords.hashed` returned of it.
+    """
     _keep_password(conn, by_id(conn, account_id).id, kept, must_change=True, now=now)
-    _tell(conn, account_id, "reset_password", by, now)
+    _tell(conn, account_id, "reset_password", by, now, **{history.SEAL: history.seal_of_secret(kept)})
 
 
 def _keep_password(conn: Connection, account_id: int, kept: str, *, must_change: bool, now: datetime) -> None:
@@ -247,7 +242,7 @@ def _keep_password(conn: Connection, account_id: int, kept: str, *, must_change:
 
 
 def end_sessions(conn: Connection, account_id: int, *, by: int | None, now: datetime) -> None:
-    """Ask everybody again who came in with the password of an account; its tokens stay good."""
+    """End every session of an account; its tokens stay good."""
     conn.execute(update(account).where(account.c.id == account_id).values(sessions_since=now))
     _tell(conn, account_id, "end_sessions", by, now)
 
@@ -277,6 +272,11 @@ def note(conn: Connection, login: str, action: str, now: datetime) -> None:
     found = conn.execute(select(account.c.id).where(account.c.login == login)).scalar()
     if found is not None:
         _tell(conn, found, action, found if action == "sign_in" else None, now)
+
+
+def sign_out(conn: Connection, account_id: int, now: datetime) -> None:
+    """Write into the history that somebody ended a session of his own."""
+    _tell(conn, account_id, "sign_out", account_id, now)
 
 
 def _tell(

@@ -52,6 +52,7 @@ class Settings:
     max_photo_pixels: int = 60_000_000
     photo_far_m: float = 150.0
     photo_apart_h: float = 24.0
+    late_days: int = 14
     busy_timeout_s: float = 10.0
     outside_m: float = 100.0
     key_point_reach_m: float = 300.0
@@ -64,6 +65,10 @@ class Settings:
     webhook_private: bool = False
     track_days: int | None = None
     remind_hours: float = 24.0
+    session_idle_hours: float = 12.0
+    session_days: int = 7
+    phone_idle_days: int = 30
+    phone_session_days: int = 90
     proxies: int = 0
     source_errors: Mapping[str, SourceError] = field(default_factory=lambda: SOURCE_ERRORS)
 
@@ -202,6 +207,7 @@ def _are_errors(value: object) -> bool:
 
 
 _METRES = (_positive, "a number of metres above 0")
+_DAYS = (_count, "a whole number of days above 0")
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "store_url": (_text_or_none, "an address such as postgresql+psycopg://user:password@host/database"),
     "language": (lambda value: value in LANGUAGES, "zh or en"),
@@ -215,6 +221,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "max_photo_pixels": (_count, "a whole number above 0"),
     "photo_far_m": _METRES,
     "photo_apart_h": (_positive, "a number of hours above 0"),
+    "late_days": _DAYS,
     "busy_timeout_s": (_positive, "a number of seconds above 0"),
     "outside_m": _METRES,
     "key_point_reach_m": _METRES,
@@ -227,6 +234,10 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "proxies": (_whole, "how many proxies of yours stand before the server, 0 to 9"),
     "track_days": (lambda value: value is None or _count(value), "a whole number of days above 0"),
     "remind_hours": (_positive, "a number of hours above 0"),
+    "session_idle_hours": (_positive, "a number of hours above 0"),
+    "session_days": _DAYS,
+    "phone_idle_days": _DAYS,
+    "phone_session_days": _DAYS,
     "webhook_private": (lambda value: isinstance(value, bool), "true or false"),
     "source_errors": (
         _are_errors,

@@ -67,7 +67,7 @@ def issue(
     if per_minute is not None and not 1 <= per_minute <= _MOST_PER_MINUTE:
         raise InvalidError("A limit is a whole number above 0", field="per_minute")
     secret = secrets.token_urlsafe(32)
-    values = {
+    values: dict[str, Any] = {
         "account_id": account_id,
         "digest": _digest(secret),
         "label": label,
@@ -75,7 +75,9 @@ def issue(
         "per_minute": per_minute,
     }
     made = conn.execute(insert(token).values(**values).returning(token.c.id)).scalar_one()
-    _tell(conn, made, "issue", by or account_id, now, label=label, of=account_id, per_minute=per_minute)
+    told = {"label": label, "of": account_id, "per_minute": per_minute}
+    seal = {history.SEAL: history.seal_of_secret(values["digest"])}
+    _tell(conn, made, "issue", by or account_id, now, **told, **seal)
     return secret
 
 
@@ -137,7 +139,8 @@ def enter(conn: Connection, secret: str, now: datetime) -> tuple[Bearer, str]:
     if entered is None:
         raise UnauthorisedError("This code has been used, or is too old: ask for another")
     found = bearer_of(conn, entered, now)
-    _tell(conn, entered, "enter", found.account.id, now)
+    seal = {history.SEAL: history.seal_of_secret(_digest(new))}
+    _tell(conn, entered, "enter", found.account.id, now, **seal)
     return found, new
 
 

@@ -47,13 +47,13 @@ HANDLERS: Mapping[str, str] = {
 DUTIES: tuple[tuple[timedelta, str], ...] = (
     (timedelta(seconds=1), "layers.webhooks.deliveries:look"),
     (timedelta(seconds=10), "layers.field.photos:copy_in_passing"),
+    (timedelta(seconds=10), "layers.field.photos:compare_in_passing"),
     (timedelta(hours=1), "layers.reminding:look"),
     (timedelta(hours=1), "layers.jobs:forget_old"),
     (timedelta(hours=1), "layers.exporting.orders:forget_old"),
     (timedelta(hours=1), "layers.importing.uploads:forget_old"),
     (timedelta(hours=1), "layers.field.photo_parts:forget_old"),
     (timedelta(hours=6), "layers.field.retention:keep_as_said"),
-    (timedelta(hours=1), "layers.field.photos:hash_in_passing"),
     (timedelta(days=1), "layers.field.orphans:sweep"),
     (timedelta(days=1), "layers.importing.city:look"),
 )

@@ -14,7 +14,7 @@ from layers.analysis import hotspots as hotspots_of
 from layers.analysis.hotspots import Asked as HotspotsAsked
 from layers.analysis.questions import Analyst
 from layers.language import gettext, ngettext
-from map_app import basis, coverage_words, hotspot_words, legend, parking_words
+from map_app import basis, coverage_words, heat_words, hotspot_words, legend, parking_words
 from map_app.maps import density, findings, heat, hotspots, parking, pictures
 from map_app.style import Entry
 from map_app.words import Choice, number
@@ -106,7 +106,7 @@ def _street_heat(asked: Asked) -> Answer:
             km=number(found.effort_km, 1),
         ),
         "layer": density.layer(rates, numbers, gettext, by="per_km", texts=asked.inside),
-        "basis": hotspot_words.basis_of(asked.analyst, asked.choice, found, asked.now),
+        "basis": heat_words.of_streets(asked.analyst, asked.choice, found, asked.now),
     }
 
 
@@ -149,7 +149,7 @@ def _heat_rate(asked: Asked) -> Answer:
             km=number(found.effort_km, 1),
         ),
         "layer": _surface(asked, key, path, gettext("Found per inspected km")),
-        "basis": hotspot_words.basis_of(asked.analyst, asked.choice, found, asked.now),
+        "basis": heat_words.of_surface(asked.analyst, asked.choice, found, asked.now),
     }
 
 

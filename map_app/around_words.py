@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from layers.analysis.around import Around
 from layers.city.taxonomy import Taxonomy
 from layers.settings import Settings
@@ -59,9 +61,19 @@ def _week(row: Mapping[Any, Any], most: int, longest: float) -> dict[str, Any]:
     }
 
 
-def _hours(counts: list[int]) -> list[dict[str, Any]]:
-    most = max(1, *counts)
-    return [{"hour": hour, "n": n, "high": round(5 * n / most, 2)} for hour, n in enumerate(counts)]
+def _hours(hours: pd.DataFrame) -> list[dict[str, Any]]:
+    most, longest = max(1, hours["n"].max()), max(1.0, hours["inspected_m"].max())
+    return [
+        {
+            "hour": hour,
+            "n": int(n),
+            "high": round(4 * n / most, 2),
+            "km": number(metres / 1000, 1),
+            "long": round(2 * metres / longest, 2),
+            "per_km": "" if metres < FEWEST_M else number(1000 * n / metres, 1),
+        }
+        for hour, (n, metres) in enumerate(hours[["n", "inspected_m"]].itertuples(index=False))
+    ]
 
 
 def _minutes(bell: str) -> int:

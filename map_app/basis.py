@@ -9,17 +9,11 @@ import pandas as pd
 from layers.analysis.questions import Analyst, error_summary
 from layers.city import networks
 from layers.errors import NotFoundError
+from layers.field import words
 from layers.language import gettext
 from map_app.words import Choice, local_time, number
 
 Rows = list[tuple[str, str]]
-_SOURCES = {
-    "phone": "phone",
-    "geocoded": "address",
-    "parcel": "parcel",
-    "map": "map",
-    "exif": "photo",
-}
 
 
 def of_findings(
@@ -113,7 +107,7 @@ def _errors(findings: pd.DataFrame) -> str:
 
 def source_name(source: str) -> str:
     """Return what a source of positions is called."""
-    return gettext(_SOURCES.get(source, source))
+    return words.said(words.SOURCES, source) or source
 
 
 def fitted(errors: Mapping[str, Mapping[str, float]] | None) -> list[str]:

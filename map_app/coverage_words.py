@@ -45,6 +45,9 @@ def sentence(analyst: Analyst, choice: CoverageChoice, now: datetime) -> str:
             total=number(told.total_km),
             days=told.days,
         )
+    if (until := choice.asked.until) is not None and until <= now:
+        last = (until.astimezone(analyst.site.settings.zone) - timedelta(seconds=1)).date()
+        said = gettext("%(said)s, as of %(day)s", said=said, day=last.isoformat())
     who = whose(choice.asked)
     return gettext("%(who)s: %(said)s", who=who, said=said) if who else said
 

@@ -1,12 +1,15 @@
 """What is said of hotspots: stretches by name, cards, and what the statements rest on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 import shapely
 
-from layers.analysis import hotspot_forecasts, hotspots
+from geo import stretches as statistics
+from geo.hotspots.emerging import FEWEST_FOR_TREND
+from layers.analysis import hotspot_forecasts, hotspot_places, hotspots
 from layers.analysis.hotspots import ALPHA, PUBLIC, RADIUS_M, Asked, Hotspots
 from layers.analysis.questions import Analyst
 from layers.language import gettext, ngettext
@@ -60,6 +63,23 @@ def label(known: str) -> str:
         "not observed": gettext("not observed of late"),
         "none": gettext("in no single period beyond chance"),
     }[known]
+
+
+def over_time(cuts: Sequence[datetime]) -> str:
+    """Return what a label rests on: periods between these instants."""
+    if len(cuts) < 2:
+        return gettext(
+            "not compared: that takes %(n)s periods of at least %(days)s days with tracks",
+            n=hotspot_places.FEWEST_PERIODS,
+            days=hotspot_places.SHORTEST_PERIOD_DAYS,
+        )
+    return gettext(
+        "%(n)s periods of %(days)s days, all tests one family; rising or falling is found against expected, "
+        "two-sided at 5 %%, from %(least)s periods on",
+        n=len(cuts) - 1,
+        days=number((cuts[1] - cuts[0]).total_seconds() / 86400, 1),
+        least=FEWEST_FOR_TREND,
+    )
 
 
 def weekdays() -> list[str]:
@@ -153,12 +173,19 @@ def stretch_rows(place: Any, found: Hotspots) -> Rows:
         (gettext("Found"), number(place["found"], 1)),
         (gettext("Expected"), number(place["expected"], 1)),
         (gettext("In excess"), f"{place['excess']:+,.1f}"),
-        (gettext("Found / expected"), intervals(own.nlargest(1, "ratio"))[0]),
+        (gettext("Found / expected"), intervals(_together(own, found))[0]),
         (gettext("Smallest q"), f"{place['q']:.2g}"),
     ]
     if not found.declared:
         rows.insert(1, (gettext("Inspected"), _km(float(own["effort_m"].sum()))))
     return rows
+
+
+def _together(own: pd.DataFrame, found: Hotspots) -> pd.DataFrame:
+    """Return the ratio of some blocks' own findings, not of the neighbourhood of any of them."""
+    phi = float(found.model.get("phi", 0.0))
+    told = statistics.ratio(own["block_observed"], own["block_expected"], phi)
+    return pd.DataFrame([told], columns=["ratio", "ratio_low", "ratio_high"])
 
 
 def block_card(
@@ -212,7 +239,7 @@ def basis_of(analyst: Analyst, choice: Choice, found: Hotspots, now: datetime) -
 
 def _model(analyst: Analyst, found: Hotspots) -> Rows:
     facts, n = found.model, number(found.n_observed)
-    rows = [(gettext("Effort"), _effort(analyst, found))]
+    rows = [(gettext("Effort"), effort(analyst, found))]
     if "elasticity" in facts:
         rows += [
             (
@@ -230,7 +257,8 @@ def _model(analyst: Analyst, found: Hotspots) -> Rows:
     return [*rows, (gettext("Tested"), tested)]
 
 
-def _effort(analyst: Analyst, found: Hotspots) -> str:
+def effort(analyst: Analyst, found: Hotspots) -> str:
+    """Return what effort findings are set against."""
     if found.residents:
         known = found.residents.population
         return gettext(
@@ -264,6 +292,29 @@ def _saturation(facts: dict[str, Any]) -> str:
 
 def missing(found: Hotspots, choice: Choice) -> list[str]:
     """Return what hotspots leave out or assume."""
+    said = [*left_out(found, choice), *lost(found), *seen_again(found)]
+    if choice.wanted.categories is None:
+        said.append(
+            gettext("All kinds count together: what is much of one kind may not stand out; choose that kind.")
+        )
+    return said
+
+
+def seen_again(found: Hotspots) -> list[str]:
+    """Return how many findings count less because an earlier one probably reported the same thing."""
+    if found.n_again < 1:
+        return []
+    return [
+        gettext(
+            "About %(n)s findings are of what an earlier one reported and was still there: what lasts "
+            "counts once, each finding by the probability that it is new.",
+            n=number(found.n_again),
+        )
+    ]
+
+
+def left_out(found: Hotspots, choice: Choice) -> list[str]:
+    """Return which findings are not counted, and what the effort does not know."""
     said = []
     if found.declared and choice.stream != PUBLIC:
         said.append(
@@ -289,6 +340,25 @@ def missing(found: Hotspots, choice: Choice) -> list[str]:
         said.append(
             gettext("Who passes, shops or works there is not known; streets where nobody lives have no rate.")
         )
+    return said
+
+
+def lost(found: Hotspots) -> list[str]:
+    """Return how many findings, or parts of them, count on no street that was inspected."""
+    on_network = found.findings["block_id"].notna()
+    off = int((~on_network).sum())
+    rest = float(found.findings["new"][on_network].sum()) - float(found.model.get("n_findings", 0.0))
+    said = []
+    if off:
+        said.append(gettext("%(n)s findings lie off the network and are not counted.", n=number(off)))
+    if rest >= 0.5:
+        said.append(
+            gettext(
+                "%(n)s findings in all are lost where it may be a third street, or none: only the two "
+                "likeliest count, each with its probability.",
+                n=number(rest, 1),
+            )
+        )
     if found.model.get("n_not_observed"):
         said.append(
             gettext(
@@ -296,10 +366,4 @@ def missing(found: Hotspots, choice: Choice) -> list[str]:
                 n=number(found.model["n_not_observed"], 1),
             )
         )
-    said.append(
-        gettext(
-            "What lasts and is found again counts each time unless merged as a duplicate; the elasticity "
-            "makes up for it."
-        )
-    )
     return said

@@ -7,15 +7,16 @@ from layers.city import taxonomy
 from layers.city.kerbs import KINDS as KERB_KINDS
 from layers.errors import XunchaError
 from layers.field.tracks import MODES
-from layers.importing import kinds
+from layers.importing import dates, kinds
 from layers.importing.kinds import Kind
-from layers.importing.options import FRAMES, ImportOptions
-from layers.language import explain, gettext
+from layers.importing.options import COORDINATE_ORDERS, FRAMES, ImportOptions
+from layers.language import explain, gettext, ngettext
 from layers.settings import SOURCE_ERRORS
 from map_app import basis
 from map_app.words import number
 
 Choices = list[tuple[str, str]]
+_SHOWN_CODES = 8
 
 
 def kind_name(kind: str) -> str:
@@ -38,8 +39,12 @@ def field_name(field: str) -> str:
     """Return what a field is called beside the choice of its column."""
     names = {
         "frame": gettext("Frame of the positions"),
+        "position": gettext("Position"),
+        "geometry": gettext("Geometry"),
+        "category": gettext("Category code"),
         "lon": gettext("Longitude"),
         "lat": gettext("Latitude"),
+        "lonlat": gettext("Both coordinates in one column"),
         "observed_at": gettext("Observed"),
         "code": gettext("Category code"),
         "note": gettext("Note"),
@@ -51,6 +56,7 @@ def field_name(field: str) -> str:
         "mode": gettext("How they moved"),
         "device": gettext("Device"),
         "source": gettext("Source of the position"),
+        "scheme": gettext("List of the codes"),
         "id": gettext("Number that names a row for ever"),
         "name": gettext("Name of the place"),
         "kind": gettext("Kind"),
@@ -100,6 +106,58 @@ def outcome(found: Mapping[str, Any]) -> str:
     return gettext("%(read)s rows: %(good)s new, %(same)s there already, %(refused)s refused.", **said)
 
 
+def assumed(found: Mapping[str, Any]) -> list[str]:
+    """Return how the file was read where it could have been read otherwise."""
+    ways = found.get("assumed") or {}
+    said = []
+    if found.get("header_row", 1) > 1:
+        said.append(gettext("The headings were found in row %(n)s.", n=found["header_row"]))
+    if "time_zone" in ways:
+        said.append(gettext("Times without a zone are those of %(zone)s.", zone=ways["time_zone"]))
+    if "date_format" in ways:
+        order = dict(date_choices()).get(ways["date_format"], ways["date_format"])
+        said.append(gettext("Dates are written %(order)s.", order=order))
+    if "coordinate_order" in ways:
+        order = dict(order_choices())[ways["coordinate_order"]]
+        said.append(gettext("In the column of both coordinates: %(order)s.", order=order))
+    if found.get("declared_crs"):
+        said.append(gettext("The file says of its reference system: %(crs)s.", crs=found["declared_crs"]))
+    elif found.get("is_layer_of_shapes"):
+        said.append(gettext("The file does not say its reference system."))
+    return said
+
+
+def fitting(found: Mapping[str, Any]) -> str | None:
+    """Return in which reference systems the rows would lie in the city, if they do not now."""
+    known = found.get("fitting")
+    if not known:
+        return None
+    return gettext(
+        "As read now the rows lie outside the city. They would lie in it by: %(systems)s.",
+        systems=gettext(", ").join(known),
+    )
+
+
+def understood(found: Mapping[str, Any]) -> list[str]:
+    """Return what was read otherwise than it stands: codes that lost zeros, dates without a time."""
+    said = []
+    if found.get("mended"):
+        codes = [f"{given} → {code}" for given, code in sorted(found["mended"].items())]
+        shown = gettext(", ").join(codes[:_SHOWN_CODES]) + (" …" if len(codes) > _SHOWN_CODES else "")
+        said.append(
+            gettext("Codes that had lost their leading zeros were understood: %(codes)s.", codes=shown)
+        )
+    if found.get("n_date_only"):
+        said.append(
+            ngettext(
+                "%(n)s row has a date without a time of day: kept as the first instant of that day",
+                "%(n)s rows have a date without a time of day: kept as the first instant of that day",
+                found["n_date_only"],
+            )
+        )
+    return said
+
+
 def left_out(found: Mapping[str, Any]) -> list[str]:
     """Return how many rows were left out on purpose, by the reason."""
     skipped = found.get("skipped") or {}
@@ -129,6 +187,12 @@ def level_choices() -> Choices:
     return [(one, taxonomy.level_name(one)) for one in taxonomy.DISTRICT_LEVELS]
 
 
+def what_name(kind: Kind, what: str) -> str:
+    """Return what a row of a layer is called by its kind or level; of anything else the word itself."""
+    known = {"kerbs": kerb_choices, "key_points": place_choices, "districts": level_choices}
+    return dict(known[kind.name]()).get(what, what) if kind.name in known else what
+
+
 def missing(kind: Kind, found: Mapping[str, Any], options: ImportOptions) -> str | None:
     """Return what a file does not say and must be chosen, all of it in one sentence."""
     if "error" not in found or found["error"]["message"] not in _ASKING or not kind.asks(found):
@@ -156,6 +220,22 @@ def frame_choices() -> Choices:
         "bd09": gettext("BD-09: Baidu"),
     }
     return [(one, names[one]) for one in FRAMES]
+
+
+def date_choices() -> Choices:
+    """Return the orders in which dates are written that do not begin with a year of four figures."""
+    names = {
+        "dmy": gettext("day/month/year"),
+        "mdy": gettext("month/day/year"),
+        "ymd": gettext("year/month/day, the year of two figures"),
+    }
+    return [(one, names[one]) for one in dates.ORDERS]
+
+
+def order_choices() -> Choices:
+    """Return which coordinate comes first in a column of both."""
+    names = {"lonlat": gettext("longitude, latitude"), "latlon": gettext("latitude, longitude")}
+    return [(one, names[one]) for one in COORDINATE_ORDERS]
 
 
 def mode_choices() -> Choices:
@@ -222,6 +302,26 @@ _ON_PAGE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "%(file)s does not say its encoding and is not UTF-8; name it with --encoding"
     ", for Chinese texts often gb18030": (
         lambda _: gettext("The text is not UTF-8. Choose its encoding: of Chinese files mostly GBK.")
+    ),
+    "%(given)s can begin with the day or the month; say which with --date-format: %(known)s": (
+        lambda params: gettext(
+            "%(given)s can begin with the day or the month. Choose how dates are written.",
+            given=params["given"],
+        )
+    ),
+    "Either number of %(given)s can be the longitude; say which comes first with --coordinate-order: "
+    "%(known)s": (
+        lambda params: gettext(
+            "Either number of %(given)s can be the longitude. Choose which comes first.",
+            given=params["given"],
+        )
+    ),
+    "Several categories are called %(given)s: %(known)s": (
+        lambda params: gettext(
+            "%(given)s stands in several lists: %(known)s. Choose the list of the codes.",
+            given=params["given"],
+            known=params["known"],
+        )
     ),
     "The file has several layers, name one with --layer: %(known)s": (
         lambda _: gettext("The file holds several sheets or layers. Choose one.")

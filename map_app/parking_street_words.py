@@ -66,7 +66,7 @@ def figures(found: Streets) -> Rows:
     ]
 
 
-def rules() -> dict[str, str]:
+def rules(found: Streets) -> dict[str, str]:
     """Return how the two lists come about."""
     return {
         "paint": gettext(
@@ -76,9 +76,11 @@ def rules() -> dict[str, str]:
             reach=f"{REACH_M:g}",
             fewest=f"{FEWEST_VEHICLES:g}",
         ),
-        "tow": gettext(
-            "No bay can be here, and vehicles stood there in at least %(weeks)s weeks and in half of those "
-            "in which somebody looked. Ranked by the lower end of vehicles per pass.",
+        "tow": parking_words.towing(found.parking)
+        + " "
+        + gettext(
+            "Vehicles stood there in at least %(weeks)s weeks and in half of those in which somebody looked. "
+            "Ranked by the lower end of vehicles per pass.",
             weeks=FEWEST_WEEKS,
         ),
     }

@@ -26,7 +26,8 @@ def ask(analyst: Analyst, choice: Choice) -> Parking:
 def advice(known: str) -> str:
     """Return what an advice of `geo.parking.demand_and_supply` is called."""
     return {
-        "tow": gettext("tow: no bay can be here"),
+        "tow": gettext("tow: no bay can be here, more than usual stands, there is room in reach"),
+        "nearby": gettext("make room nearby: no bay can be here, and there is no room in reach"),
         "paint": gettext("paint bays: there is no room in reach"),
         "guide": gettext("guide: there is room in reach"),
         "none": gettext("nothing was seen"),
@@ -115,6 +116,7 @@ def basis_of(analyst: Analyst, choice: Choice, found: Parking, now: datetime) ->
             reach=f"{REACH_M:g}",
             gate=f"{GATE_M:g}",
         ),
+        towing(found),
         gettext("Seen per pass is arrivals times stay: many short stops and few long ones look the same."),
     ]
     if choice.vehicle == "car":
@@ -124,6 +126,22 @@ def basis_of(analyst: Analyst, choice: Choice, found: Parking, now: datetime) ->
     said = basis.of_findings(analyst, choice, found.findings, missing, now, by_weights=True)
     inspected = gettext("%(km)s km in all passes", km=number(found.effort_km, 1))
     return [*said[:2], (gettext("Effort"), inspected), *said[2:]]
+
+
+def towing(found: Parking) -> str:
+    """Return the rule by which towing is advised."""
+    rule = gettext(
+        "Tow only where no bay can be, where the lower end of the 90 % interval of vehicles per inspected km "
+        "and per inspected hour is above the median of blocks with any, and where the bays in reach are at "
+        "least as many as all that stands in reach."
+    )
+    usual = [found.usual["per_km"], found.usual["per_hour"]]
+    if any(one != one for one in usual):  # noqa: PLR0124  NaN where nothing was seen
+        return rule
+    per_km, per_hour = (number(one, 2) for one in usual)
+    return rule + gettext(
+        " Here %(per_km)s per km and %(per_hour)s per hour.", per_km=per_km, per_hour=per_hour
+    )
 
 
 def _rooms(supply: Supply) -> list[str]:

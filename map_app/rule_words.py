@@ -1,6 +1,6 @@
 """Distance rules and verdicts in words that people use; every word is in the catalogue."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from layers.city import taxonomy
@@ -14,7 +14,9 @@ STATUS = {
     "unverified": "unverified: nobody looked",
     "partly": "not inspected all round",
     "clear": "clear",
+    "no_rule": "no rule in use applies",
 }
+NO_DATA = "no data yet"
 VERDICT = {
     "breach": "breach",
     "clear": "clear of the rule",
@@ -77,6 +79,8 @@ NOTES = {
     "unverified_crossing": "the way uses a crossing nobody verified",
     "other_street": "on another street",
     "street_unknown": "street not known",
+    "kind_unknown": "whether the rule protects it is not known: its level or who runs it is not recorded",
+    "trade_unknown": "what is sold there is not recorded",
     "licence_unknown": "might be tolerated: date of the licence not known",
 }
 WAYS = {"street": "street", "crossing": "crossing", "footbridge": "footbridge", "path": "path"}
@@ -131,12 +135,24 @@ def texts() -> set[str]:
     """Return every word that is looked up by a variable."""
     tables = (STATUS, VERDICT, MEASURED_FROM, MEASURED_TO, MEASURE, LEGAL, ON_BREACH)
     more = (GATES, NOTES, WAYS, WAY_STATES, ACTIVITY, PROTECTED, DAYS)
-    return {SITE_TITLE, *(word for table in (*tables, *more) for word in table.values())}
+    return {SITE_TITLE, NO_DATA, *(word for table in (*tables, *more) for word in table.values())}
 
 
 def word(table: Mapping[str, str], key: Any) -> str:
     """Return the word for a code; a code without one stands for itself."""
     return gettext(table[str(key)]) if str(key) in table else str(key)
+
+
+def note(code: str) -> str:
+    """Return what a reader must know about a verdict.
+
+    >>> from layers import language
+    >>> with language.using("en"):
+    ...     note("other_street"), note("taken_by:KR-EDU-ABS-50")
+    ('on another street', 'judged by KR-EDU-ABS-50')
+    """
+    what, _, rule = code.partition(":")
+    return gettext("judged by %(rule)s", rule=rule) if what == "taken_by" else word(NOTES, code)
 
 
 def kinds(table: Mapping[str, str], codes: Iterable[str]) -> str:
@@ -192,6 +208,20 @@ def place(kept: Kept) -> str:
     return gettext(where) if where else ""
 
 
+def original(label: str, text: str) -> str:
+    """Return what a text of a rule is called; that it is as it was written, if that is in another language.
+
+    >>> from layers import language
+    >>> with language.using("en"):
+    ...     original("Wording", "不少于200米"), original("Note", "as quoted")
+    ('Wording, original text', 'Note')
+    """
+    is_chinese = any("\u4e00" <= letter <= "\u9fff" for letter in text)
+    if is_chinese == (current() == "zh"):
+        return label
+    return gettext("%(label)s, original text", label=label)
+
+
 def period(content: Mapping[str, Any]) -> str:
     """Return from when until when a rule holds."""
     begin, end = content.get("valid_from"), content.get("valid_to")
@@ -202,6 +232,15 @@ def period(content: Mapping[str, Any]) -> str:
     if begin:
         return gettext("from %(first)s", first=begin)
     return gettext("until %(last)s", last=end) if end else gettext("dates not known")
+
+
+def silence(kept: Kept, unrecorded: Sequence[str]) -> str:
+    """Return of which trades a rule says nothing because none of them is recorded; nothing if all are."""
+    if not unrecorded:
+        return ""
+    if len(unrecorded) == len(kept.content.get("activity") or ()):
+        return gettext("no premises of this trade are recorded: it says nothing about them")
+    return gettext("no premises are recorded of: %(trades)s", trades=kinds(ACTIVITY, unrecorded))
 
 
 def window(content: Mapping[str, Any]) -> str:

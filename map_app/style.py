@@ -97,6 +97,7 @@ class AdviceClass:
 
 ADVICE = (
     AdviceClass("tow", "Tow: no bay can be here", "#8f1f2f", 1.6),
+    AdviceClass("nearby", "Make room nearby: no bay can be here", "#a36bb5"),
     AdviceClass("paint", "Paint bays: no room in reach", "#dd6a33"),
     AdviceClass("guide", "Guide: room in reach", "#3a83c3"),
     AdviceClass("none", "Nothing was seen", "#cdc8bb", 1.0),

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import shapely
 
+from layers.analysis import school_history
 from layers.city import taxonomy
 from layers.city.clearance_rules import Kept
 from layers.city.taxonomy import Taxonomy
 from layers.language import gettext, ngettext
 from map_app import rule_words
-from map_app.maps.surroundings import STATUS_COLOURS
+from map_app.maps.surroundings import NO_DATA_COLOUR, STATUS_COLOURS
 from map_app.words import local_time, number
 
 WORST_FIRST = ("breach", "measure_on_site", "indeterminate", "clear")
@@ -108,7 +109,7 @@ def _line(row: Mapping[Any, Any]) -> dict[str, Any]:
         "walked": "" if pd.isna(walked) else number(float(walked), 1),
         "p": _chance(float(row["p_inside_low"]), float(row["p_inside"])),
         "gate": gate(row["gate_name"], row["gate_kind"]) if row["gate_id"] is not None else "",
-        "notes": [rule_words.word(rule_words.NOTES, note) for note in row["notes"] if ":" not in note],
+        "notes": [rule_words.note(note) for note in row["notes"]],
         "network": "" if network is None else str(network),
         "waits": len(row["waits_for"]) if row["verdict"] == "indeterminate" else 0,
     }
@@ -162,16 +163,26 @@ def school(row: Mapping[Any, Any], zone: ZoneInfo) -> dict[str, Any]:
         "n_breach": int(row["n_breach"]),
         "n_measure": int(row["n_measure"]),
         "n_undecided": int(row["n_open"]) - int(row["n_measure"]),
-        "share": f"{100 * float(row['share_seen']):.0f} %",
-        "unseen": number(float(row["unseen_m"])),
-        "oldest": "" if pd.isna(row["last_at"]) else local_time(row["last_at"], zone, with_time=False),
+        "share": "" if pd.isna(row["share_seen"]) else f"{100 * float(row['share_seen']):.0f} %",
+        "unseen": "" if pd.isna(row["share_seen"]) else number(float(row["unseen_m"])),
+        "oldest": _oldest(row, zone),
     }
 
 
+def _oldest(row: Mapping[Any, Any], zone: ZoneInfo) -> str:
+    """Return when the stretch was inspected that was longest not; nothing where there is none."""
+    if pd.notna(row["last_at"]):
+        return local_time(row["last_at"], zone, with_time=False)
+    return gettext("never") if float(row["unseen_m"]) > 0 else ""
+
+
 def week(at: str, status: str, zone: ZoneInfo) -> dict[str, str]:
-    """Return one day in the history of a school: its date and the status on it."""
+    """Return one day in the history of a school: its date, the status on it and its colour."""
     day = datetime.fromisoformat(at).astimezone(zone).date()
-    return {"day": str(day), "status": status, "name": rule_words.word(rule_words.STATUS, status)}
+    said = {"day": str(day), "status": status, "colour": STATUS_COLOURS.get(status, NO_DATA_COLOUR)}
+    if status == school_history.NO_DATA:
+        return {**said, "name": gettext(rule_words.NO_DATA)}
+    return {**said, "name": rule_words.word(rule_words.STATUS, status)}
 
 
 def since(at: str, first: str, zone: ZoneInfo) -> str:
@@ -209,12 +220,13 @@ def change(n: int, before: int) -> str:
 
     >>> from layers import language
     >>> with language.using("en"):
-    ...     change(6, 4), change(0, 0), change(3, 0)
-    ('+50 %', '', 'new')
+    ...     change(6, 4), change(3, 4), change(4, 4), change(0, 0), change(3, 0)
+    ('+50 %', '−25 %', '0 %', '', 'new')
     """
     if not before:
         return gettext("new") if n else ""
-    return f"{100 * (n - before) / before:+.0f} %"
+    percent = round(100 * (n - before) / before)
+    return f"{percent:+d} %".replace("-", "−") if percent else "0 %"
 
 
 def waits_for(n: int) -> str:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from layers.analysis.coverage_choice import Asked as CoverageAsked
 from layers.analysis.coverage_tables import DEFAULT_DAYS
 from layers.field.asking import FindingFilter
+from layers.field.records import Finding
 from layers.language import gettext
 
 
@@ -110,6 +111,12 @@ def apart(seconds: float) -> str:
         else (round(length / 60), "minutes")
     )
     return gettext(_APART[unit, seconds < 0], n=n)
+
+
+def late(found: Finding) -> str:
+    """Return how long after it was observed a finding was received."""
+    days = (found.received_at - found.observed_at).days
+    return gettext("received %(n)s days after it was observed", n=number(days))
 
 
 def local_time(instant: datetime | None, zone: ZoneInfo, *, with_time: bool = True) -> str:

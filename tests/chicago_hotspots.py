@@ -170,7 +170,10 @@ drove, leaves {watched.n_unwatched} of other days out, flags {flagged} blocks, a
 
 def _claimed(found: pd.DataFrame, blocks: gpd.GeoDataFrame) -> str:
     if not len(_joined(found, blocks)):
-        return "**Claimed:** nothing. No stretch fails more often than the visits to it explain."
+        return (
+            "**Claimed:** nothing. No stretch fails more often than the visits to it, and who made them, "
+            "explain."
+        )
     return (
         "**Claimed:** on these stretches more visits failed than visits by the same inspectors fail "
         "elsewhere; one large kitchen can make a stretch."

@@ -18,12 +18,13 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 import xuncha
-from layers import people, tokens
+from layers import people, sessions, tokens
 from layers.field import findings, photos, tracks
 from layers.people import Account, Scope
 from layers.site import Site
 from layers.store.schema import district, finding
 from map_app import assets
+from map_app.pages.gate import HELD
 from tests.conftest import report
 from tests.field_api.test_photos import jpeg
 from tests.layers.field.test_tracks import along, walk
@@ -174,6 +175,7 @@ class City:
     accounts: dict[str, Account]
     tokens: dict[str, str]
     values: dict[str, str]
+    now: datetime
 
     def ask(self, who: str, rule: Rule, method: str) -> TestResponse:
         client = self.app.test_client()
@@ -185,7 +187,8 @@ class City:
             asked["headers"]["Authorization"] = f"Bearer {self.tokens[who]}"
         elif who in self.accounts:
             with client.session_transaction() as session:
-                session["_user_id"] = str(self.accounts[who].id)
+                number = self.accounts[who].id
+                session.update({"_user_id": str(number), HELD: sessions.begin(number, self.now).said()})
         if method in ("POST", "PUT", "PATCH") and rule.endpoint.startswith("api."):
             asked["json"] = {}
         asked["headers"]["X-CSRFToken"] = signer.dumps(raw)
@@ -259,7 +262,7 @@ def city(town: Site, now: datetime) -> Iterator[City]:
         "filename": "x",
     }
     app = xuncha.create_app(town, clock=lambda: now)
-    yield City(app, accounts, secrets, values)
+    yield City(app, accounts, secrets, values, now)
 
 
 def test_every_address_is_classified(city: City) -> None:

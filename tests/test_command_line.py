@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -252,7 +253,7 @@ def test_findings_come_in_with_a_file_of_refused_rows_that_can_be_mended(
     code, out, _ = say(*words)
     assert code == 0
     assert "2 rows, 1 new, 0 as they were, 1 refused" in out
-    assert "1 rows have a date without a time of day" in out
+    assert "1 row has a date without a time of day" in out
     assert "row 2: " in out
     refused = tmp_path / "reports.csv.refused.csv"
     text = refused.read_text(encoding="utf-8-sig")
@@ -273,6 +274,35 @@ def test_a_file_of_which_every_row_is_refused_fails(
     code, _, err = say("import", "findings", path, "--home", home, "--frame", "wgs84", "--set", CODE)
     assert code == 1
     assert "every row was refused" in err
+
+
+def test_the_outbox_of_a_phone_comes_in_and_is_told_thing_by_thing(
+    home: Path, tmp_path: Path, say: Callable[..., tuple[int, str, str]]
+) -> None:
+    assert say("account", "add", "zhang", "--no-password", "--home", home)[0] == 0
+    lon, lat = at(90, 205)
+    body = {
+        "scheme": "gbt30428-2013-event",
+        "code": "0406",
+        "observed_at": "2026-01-05T02:00:00.000Z",
+        "position": {"lon": lon, "lat": lat, "frame": "wgs84"},
+    }
+    uuid = "0b8e4c1e-6d0f-4c57-9f4e-3a1b8d2c7e90"
+    item = {"id": uuid, "kind": "finding", "account": 1, "body": body, "photos": [{"data": "AAAA"}]}
+    file = tmp_path / "xuncha-outbox.json"
+    file.write_text(json.dumps({"format": "xuncha-outbox-1", "items": [item, {**item, "account": 9}]}))
+    dry = say("import", "outbox", file, "--home", home, "--dry-run")
+    assert dry[0] == 0
+    assert "nothing was written" in dry[1]
+    code, out, _ = say("import", "outbox", file, "--home", home)
+    assert code == 0
+    first, photo, other = out.splitlines()[1:]
+    assert first == f"  Finding {uuid}: taken"
+    assert photo.startswith(f"  Finding {uuid} photo 1: refused: This is not a JPEG")
+    assert f"{uuid}: refused: " in other
+    assert f"{uuid}: already there" in say("import", "outbox", file, "--home", home)[1]
+    file.write_text(json.dumps({"format": "xuncha-outbox-1", "items": [{**item, "account": 9}]}))
+    assert say("import", "outbox", file, "--home", home)[0] == 1
 
 
 def test_values_are_mapped_by_a_file_or_in_place(
@@ -297,6 +327,27 @@ def test_values_are_mapped_by_a_file_or_in_place(
     )
     code, _, err = say(*words, "--map-values", "code=missing.csv")
     assert (code, "There is no file missing.csv" in err) == (1, True)
+
+
+def test_what_the_page_asks_of_a_file_can_be_said_here_too(
+    home: Path, tmp_path: Path, say: Callable[..., tuple[int, str, str]]
+) -> None:
+    path = tmp_path / "a.csv"
+    lon, lat = at(90, 205)
+    rows = ["一,二,三", "时间,位置,code", f'05/03/2026 8:30,"{lat} {lon}",406']
+    path.write_text("\n".join(rows), encoding="utf-8")
+    words = ("import", "findings", path, "--home", home, "--frame", "wgs84", "--column", "lonlat=位置")
+    ways = ("--header-row", "2", "--scheme", "gbt30428-2013-event", "--time-zone", "UTC")
+    code, _, err = say(*words, *ways)
+    assert code == 1
+    assert (
+        "05/03/2026 8:30 can begin with the day or the month; say which with --date-format: dmy, mdy" in err
+    )
+    code, out, _ = say(*words, *ways, "--date-format", "dmy", "--coordinate-order", "latlon", "--dry-run")
+    assert code == 0
+    assert "1 new" in out
+    for told in ("without a zone: UTC", "dates: dmy", "in one column: latlon", "406 → 0406"):
+        assert told in out
 
 
 def test_a_file_in_gb18030_names_the_way_out(
@@ -482,17 +533,17 @@ def test_open_builds_a_site_serves_it_and_ends_on_ctrl_c(
     port, home = free_port(), tmp_path / "site"
     process = begin("open", home, "--osm", helsinki(), "--port", port)
     try:
-        health = json.loads(wait_for(f"http://127.0.0.1:{port}/api/v1/health", process))
-        assert health["status"] == "ok"
+        # the last that it says, and only when it answers
+        said = list(takewhile(lambda line: "first accounts" not in line, process.stdout or ()))
+        assert f"http://127.0.0.1:{port}/" in said[-1]
+        assert json.loads(answered(f"http://127.0.0.1:{port}/api/v1/health") or b"{}")["status"] == "ok"
         code, _, err = say("serve", home, "--port", port)
         assert code == 1
         assert f"Cannot listen on 127.0.0.1 port {port}" in err
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert f"http://127.0.0.1:{port}/" in out
-    assert "first accounts" in out
     assert (home / "first-accounts.txt").stat().st_mode & 0o077 == 0
     site = Site.open(home, now=datetime.now(UTC))
     assert site.network.version == 1

@@ -1,31 +1,39 @@
 """The worker beside a real server: started with it, started again when killed, gone with it."""
 
+import logging
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import pytest
 
 from layers import jobs, language
 from layers.site import Site
+from layers.terminal import log
 from layers.terminal.running import run
 from tests.test_command_line import begin, begin_words, free_port, wait_for
 
 pytestmark = pytest.mark.xdist_group("api server")
 
 
-def workers_of(server: int) -> list[int]:
-    """Return the processes that the server has started to do jobs."""
+def started_by(server: int, word: bytes) -> list[int]:
+    """Return the processes that the server has started with a word in their command."""
     children = Path(f"/proc/{server}/task/{server}/children")
     if not children.exists():
         pytest.skip("no /proc on this machine")
     every = [Path(f"/proc/{server}/task/{task}/children") for task in os.listdir(f"/proc/{server}/task")]
     pids = [int(pid) for one in every for pid in one.read_text().split()]
-    return [pid for pid in pids if b"\0work\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in pids if word in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def workers_of(server: int) -> list[int]:
+    """Return the processes that the server has started to do jobs."""
+    return started_by(server, b"\0work\0")
 
 
 def wait_until(holds: Callable[[], object], at_most_s: float = 60) -> None:
@@ -80,6 +88,29 @@ def test_the_server_keeps_a_worker_until_it_ends(tmp_path: Path) -> None:
     wait_until(lambda: not is_alive(again))
 
 
+def test_a_server_outlives_one_of_its_processes(tmp_path: Path) -> None:
+    home, port = tmp_path / "site", free_port()
+    subprocess.run([*begin_words(), "init", str(home)], check=True, cwd=Path(__file__).parents[1])
+    process = begin("serve", home, "--port", port, "--processes", 2)
+
+    def answering() -> set[int]:
+        return {pid for pid in started_by(process.pid, b"spawn_main") if is_alive(pid)}
+
+    try:
+        wait_for(f"http://127.0.0.1:{port}/api/v1/health", process)
+        wait_until(lambda: len(answering()) == 2)
+        killed, kept = sorted(answering())
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: not is_alive(killed))
+        wait_until(lambda: len(answering()) == 2)
+        assert kept in answering()
+        wait_for(f"http://127.0.0.1:{port}/api/v1/health", process)
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+
+
 def test_the_worker_of_a_server_that_was_killed_ends_too(tmp_path: Path) -> None:
     home, port = tmp_path / "site", free_port()
     subprocess.run([*begin_words(), "init", str(home)], check=True, cwd=Path(__file__).parents[1])
@@ -123,3 +154,20 @@ def test_other_programs_are_looked_after_from_the_command_line(
         assert "is off" in say("webhook", "off", "1")
         assert "\toff\t" in say("webhook", "list")
         assert "is on" in say("webhook", "on", "1")
+
+
+def test_what_another_process_begins_as_the_log_is_written_on(tmp_path: Path) -> None:
+    one, other = (log.handler(tmp_path) for _ in range(2))
+    assert isinstance(one, RotatingFileHandler)
+    for number in range(2):
+        other.emit(record(f"before {number}"))
+    one.doRollover()
+    other.emit(record("after"))
+    assert (tmp_path / "log" / "xuncha.log").read_text().split()[-1] == "after"
+    assert "before 1" in (tmp_path / "log" / "xuncha.log.1").read_text()
+    for each in (one, other):
+        each.close()
+
+
+def record(text: str) -> logging.LogRecord:
+    return logging.LogRecord("xuncha", logging.WARNING, __file__, 0, "%s", (text,), None)

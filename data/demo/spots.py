@@ -41,7 +41,8 @@ def asked(site: Site, truth: Path) -> pd.DataFrame:
         kinds = tuple(codes[kind] for kind in spot.kinds.split(",")) if spot.kinds else None
         found = hotspots.find(analyst, Asked(categories=kinds))
         hot = found.blocks["hot"].to_numpy()
-        usual = _gi_star(found.blocks["block_observed"].to_numpy(), near)
+        # of one thing as many reports as there are
+        usual = _gi_star(hotspots.carried(found.findings.assign(new=1.0), blocks), near)
         inside = np.asarray(shapely.within(middles, spot.geometry))
         rows.append(
             {

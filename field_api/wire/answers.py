@@ -152,6 +152,9 @@ class FindingAnswer(Outgoing):
     zones: list[KeyPointNear] = Field(description="Schools whose zone it lies in, more likely than not")
     districts: dict[str, list[Area]] = Field(description="By level: grid, community, estate, campus, …")
     photos: list[PhotoAnswer]
+    doubts: list[Literal["long_ago"]] = Field(
+        description="`long_ago`: observed longer before it was received than phones are without a network"
+    )
     duplicate_of: UUID | None = Field(description="The earlier finding that counts for both, once merged")
 
     @classmethod
@@ -177,7 +180,7 @@ class FindingAnswer(Outgoing):
 _SAME = (
     *("uuid", "version", "scheme", "code", "channel", "observed_at", "received_at", "note", "n_items"),
     *("street_hint", "device", "withdrawn_at", "position", "placement", "decision", "photos"),
-    "duplicate_of",
+    *("duplicate_of", "doubts"),
 )
 
 

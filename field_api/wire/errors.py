@@ -90,7 +90,14 @@ def invalid(error: ValidationError) -> Problem:
 def _detail(found: ErrorDetails) -> Detail:
     field = path_of(found["loc"])
     params = {**found.get("ctx", {}), "field": field}
+    if "expected" in params:
+        params["expected"] = _in_words(str(params["expected"]))
     return Detail(field=field, message=gettext(MESSAGES.get(found["type"], UNKNOWN), **params))
+
+
+def _in_words(choices: str) -> str:
+    """Return pydantic's list of choices, which is English, as a list in the language in use."""
+    return choices.replace(" or ", gettext(" or ")).replace(", ", gettext(", "))
 
 
 def path_of(location: Sequence[int | str]) -> str:

@@ -8,7 +8,18 @@ from uuid import UUID
 
 from pydantic import Field, SkipValidation, StrictBool, StringConstraints
 
-from field_api.wire.kinds import Box, Incoming, Instant, Latitude, Longitude, Metres, Name, Number, Prose
+from field_api.wire.kinds import (
+    Box,
+    Incoming,
+    Instant,
+    Latitude,
+    Longitude,
+    Metres,
+    Name,
+    Number,
+    Prose,
+    Whole,
+)
 from layers.city.taxonomy import Taxonomy
 from layers.errors import InvalidError, XunchaError
 from layers.field.asking import FindingFilter
@@ -24,7 +35,7 @@ Source = Literal["phone", "geocoded", "parcel", "map", "exif"]
 Channel = Literal["inspection", "third_party", "volunteer", "higher_level", "public"]
 
 
-Items = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Items = Annotated[Whole, Field(ge=1, le=1_000_000)]
 CategoryId = Annotated[Name, StringConstraints(pattern=r"^[^.]+\..+$")]
 EXAMPLE = {
     "scheme": "gbt30428-2013-event",
@@ -98,7 +109,7 @@ class Batch(Incoming):
 class Changes(Incoming):
     """What is corrected of a finding; what is left out stays, null empties."""
 
-    version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)] | None = Field(
+    version: Annotated[Whole, Field(ge=1, le=2**31 - 1)] | None = Field(
         None, description="The version that was looked at, unless If-Match names it"
     )
     note: Prose | None = None

@@ -63,6 +63,10 @@ def _written_out(value: object) -> object:
     return value
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _in_utc(value: datetime) -> datetime:
     # Years at the ends of the calendar overflow when they are brought to another offset
     if not 1970 <= value.year <= 9998:
@@ -108,6 +112,8 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator
 # The limits are told here and held in the layers, which can say more: swapped, in metres, no fix at all
 Longitude = Annotated[float, Field(strict=True, json_schema_extra={"minimum": -180, "maximum": 180})]
 Latitude = Annotated[float, Field(strict=True, json_schema_extra={"minimum": -90, "maximum": 90})]
+# 2.0 is a whole number in JSON, whose writers differ in this
+Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
 Metres = Annotated[float, Field(strict=True, ge=0, le=100_000)]
 Box = Annotated[

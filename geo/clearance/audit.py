@@ -83,10 +83,12 @@ def audit(
         `variant`, `street_id`, `storey`, `rise_m`, `licensed_on`, `licence_until`.  Findings (a stall seen
         on the street) are premises without a licence.
     rules : iterable of Rule
+        Of several versions of a rule the one in force is asked (the last one, should there be more).
     on : Timestamp
         Day and hour in local time: the rule in force then decides.
     gates : GeoDataFrame, optional
-        `place_id`, `geometry`; optional `gate_id`, `role` (main, student, staff, fire, door, …), `sd_m`.
+        `place_id`, `geometry`; optional `gate_id`, `role` (main, student, staff, fire, door, …), `sd_m`
+        (where it is NaN, `gate_sd_m`).
     foot, streets : FootNetwork, optional
     readings : mapping, optional
         By rule id what an operator chose for `measured_from` and `measure`.
@@ -134,15 +136,14 @@ def audit(
         "premises_sd_m": premises_sd_m,
         "beyond_m": beyond_m,
     }
-    known = {rule.id: rule for rule in rules}
-    current = [rule for rule in known.values() if in_force(rule, on, proposed=proposed)]
+    current = {rule.id: rule for rule in rules if in_force(rule, on, proposed=proposed)}
     networks = {"network_walk": foot, "along_street": streets}
     parts = [
         _one_rule(rule, here, there, doors, networks, dict((readings or {}).get(rule.id, {})), sd, on)
-        for rule in current
+        for rule in current.values()
     ]
     table = pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=list(COLUMNS))])
-    table = _without_minus(table.reset_index(drop=True), known)
+    table = _without_minus(table.reset_index(drop=True), current)
     order = table.sort_values(["place_id", "premises_id", "rule_id"], kind="stable", ignore_index=True)
     for column in ("gate_id", "on_breach", "network_version"):
         order[column] = pd.Series([None if pd.isna(v) else v for v in order[column]], dtype=object)
@@ -296,16 +297,23 @@ def _note_licences(
     rule: Rule, premises: gpd.GeoDataFrame, verdict: NDArray[Any], notes: list[set[str]]
 ) -> None:
     """Say where a licence of unknown age might let premises stay that would breach the rule."""
-    if _tolerates_before(rule) is None or "licensed_on" not in premises:
+    tolerates = rule.grandfathered_before is not None or rule.grandfathering
+    if not tolerates or "licensed_on" not in premises:
         return
     unknown = premises["licensed_on"].isna().to_numpy() & (verdict == "breach")
     for k in np.flatnonzero(unknown).tolist():
         notes[k].add("licence_unknown")
 
 
-def _tolerates_before(rule: Rule) -> pd.Timestamp | None:
-    """Return before which day a licence lets premises stay; None for never."""
-    return rule.grandfathered_before or (rule.valid_from if rule.grandfathering else None)
+def _tolerates_before(rule: Rule, day: pd.Timestamp) -> pd.Timestamp | None:
+    """Return before which day a licence lets premises stay; None for never.
+
+    Of a rule that spares those who were there first without saying since when it holds, nobody can say that
+    a licence came after it: whoever has one on the day in question stays until it ends.
+    """
+    if rule.grandfathered_before is not None or not rule.grandfathering:
+        return rule.grandfathered_before
+    return rule.valid_from or day + pd.Timedelta(days=1)
 
 
 def _same_street(  # noqa: PLR0917
@@ -337,12 +345,12 @@ def _tolerated(
 ) -> tuple[NDArray[np.bool_], NDArray[Any]]:
     """Return who may stay although inside: licensed before the rule, until the licence ends."""
     none = pd.Series(None, index=premises.index, dtype=object)
-    before = _tolerates_before(rule)
+    day = (on.tz_localize(None) if on.tzinfo is not None else on).normalize()
+    before = _tolerates_before(rule, day)
     until = pd.to_datetime(premises.get("licence_until", none)).to_numpy()
     if before is None:
         return np.zeros(len(premises), dtype=bool), np.full(len(premises), np.datetime64("NaT", "ns"))
     licensed = pd.to_datetime(premises.get("licensed_on", none))
-    day = (on.tz_localize(None) if on.tzinfo is not None else on).normalize()
     running = pd.isna(until) | (pd.DatetimeIndex(until) >= day)
     stays = (licensed < before).to_numpy() & running & (verdict == "breach")
     return stays, np.where(stays, until.astype("datetime64[ns]"), np.datetime64("NaT", "ns"))

@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo.clearance.distance import around, flattened, geodesic_m, pairs_within
-from geo.clearance.features import middles, targets
+from geo.clearance.features import middles, outline, targets
 from geo.clearance.rules import Rule
 
 Floats = NDArray[np.float64]
@@ -53,8 +53,9 @@ def straight_m(shape: NDArray[Any], target: NDArray[Any], middle: Floats, i: Any
         there = _flat_targets(target, middle, i[rest], j[rest])
         distance = shapely.distance(here, there)
         inside = (distance == 0) & (shapely.get_dimensions(here) == 2)
-        depth = shapely.distance(shapely.boundary(here[inside]), there[inside])
-        distance[inside] = -depth
+        edges = {place: outline(flat[place]) for place in np.unique(i[rest][inside]).tolist()}
+        edge = np.array([edges[place] for place in i[rest][inside].tolist()], dtype=object)
+        distance[inside] = -shapely.distance(edge, there[inside])
         out[rest] = distance
     return out
 

@@ -10,12 +10,11 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from geo.clearance.features import outline
+from geo.clearance.starts import squares, starts
 from geo.walking import SNAP_M, FootNetwork, Walks, snap, walk
 
 Floats = NDArray[np.float64]
-
-# How finely an outline is turned into points to walk from, metres
-_STEP_M = 10.0
 
 
 def routed(pairs: pd.DataFrame, networks: Mapping[str, FootNetwork | None]) -> pd.DataFrame:
@@ -89,26 +88,20 @@ def _with_walks(
 def _walks(pairs: pd.DataFrame, rows: NDArray[np.int64], foot: FootNetwork, *, along: bool) -> "_Found":
     """Return the walks from one origin to its premises; far beyond the limit nobody looks."""
     crs = foot.pieces.crs
-    first = pairs.iloc[rows[0]]
-    origin = _points(first["shape"], crs)
-    goals = [_points(shape, crs) for shape in pairs["target"].iloc[rows]]
+    shapes = [pairs["shape"].iloc[rows[0]], *pairs["target"].iloc[rows]]
+    edge, *ends = (outline(flat) for flat in gpd.GeoSeries(shapes, crs=4326).to_crs(crs))
+    # either end may be an outline, and where to leave the way depends on the other end
+    leave = squares(starts(edge, foot), foot) if any(shapely.get_dimensions(end) for end in ends) else None
+    goals = [starts(end, foot, leave) for end in ends]
+    origin = starts(edge, foot, squares(np.vstack(goals), foot))
     each = np.repeat(np.arange(len(goals)), [len(goal) for goal in goals])
     targets = np.vstack(goals)
     limit = float((pairs["limit"] + 5.0 * pairs["sd"]).iloc[rows].max()) * 3.0 + 200.0
     if along:
         origin, targets = _on_network(origin, foot), _on_network(targets, foot)
-    found = walk(origin, targets, foot, limit)
+    found = walk(origin, targets, foot, limit, goal=each)
     on = (snap(origin, foot).piece >= 0).any() & (snap(targets, foot).piece >= 0)
     return _best(found, each, len(goals), on)
-
-
-def _points(shape: Any, crs: Any) -> Floats:
-    """Return a geometry as points in metres; an outline as points along it."""
-    flat = gpd.GeoSeries([shape], crs=4326).to_crs(crs).iloc[0]
-    if shapely.get_type_id(flat) == 0:
-        return np.asarray(shapely.get_coordinates(flat))
-    edge = shapely.boundary(flat) if shapely.get_dimensions(flat) == 2 else flat
-    return np.asarray(shapely.get_coordinates(shapely.segmentize(edge, _STEP_M)))
 
 
 def _on_network(points: Floats, foot: FootNetwork) -> Floats:

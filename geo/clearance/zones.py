@@ -10,8 +10,9 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from geo.clearance.distance import GEOD, around, flattened, geodesic_m
-from geo.clearance.features import in_degrees, origins
+from geo.clearance.features import cut_at_180, in_degrees, origins, outline, whole
 from geo.clearance.rules import Rule, protects
+from geo.clearance.starts import starts
 from geo.footways import FootNetwork
 from geo.walking import reach
 
@@ -19,15 +20,13 @@ Floats = NDArray[np.float64]
 
 # 256 vertices to a circle: the drawing of 200 m is then at most 15 mm inside the truth
 QUAD_SEGS = 64
-# How finely an outline is turned into points to walk from, metres
-_STEP_M = 10.0
 
 
 def zone(shape: Any, radius_m: float) -> Any:
     """Return everything within a straight distance of a geometry in degrees, itself in degrees.
 
     Around a point it is the geodesic circle; around a ground the buffer in the azimuthal equidistant
-    projection centred on it, which is true to a centimetre at these sizes.
+    projection centred on it, which is true to a centimetre at these sizes.  It is cut at the 180th meridian.
 
     Parameters
     ----------
@@ -40,17 +39,18 @@ def zone(shape: Any, radius_m: float) -> Any:
     >>> round(abs(GEOD.geometry_area_perimeter(circle)[0])), round(np.pi * 200**2)
     (125651, 125664)
     """
-    centre = np.array(shapely.get_coordinates(shapely.centroid(shape))[0])
-    grown = shapely.buffer(flattened(centre, shape), radius_m, quad_segs=QUAD_SEGS)
-    return shapely.transform(grown, lambda metres: _in_degrees(centre, metres))
+    ground = whole([shape])[0]
+    centre = np.array(shapely.get_coordinates(shapely.centroid(ground))[0])
+    grown = shapely.buffer(flattened(centre, ground), radius_m, quad_segs=QUAD_SEGS)
+    return cut_at_180(shapely.transform(grown, lambda metres: _in_degrees(centre, metres)))
 
 
 def _in_degrees(centre: Floats, metres: Floats) -> Floats:
-    """Return positions in metres around a centre (azimuthal equidistant) in degrees."""
+    """Return positions in metres around a centre (azimuthal equidistant) in degrees, even beyond 180."""
     azimuth = np.degrees(np.arctan2(metres[:, 0], metres[:, 1]))
     ones = np.ones(len(metres))
     lon, lat, _ = GEOD.fwd(centre[0] * ones, centre[1] * ones, azimuth, np.hypot(metres[:, 0], metres[:, 1]))
-    return np.column_stack([lon, lat])
+    return np.column_stack([centre[0] + np.remainder(lon - centre[0] + 180, 360) - 180, lat])
 
 
 def distances_m(shape: Any, places: ArrayLike) -> Floats:
@@ -65,8 +65,9 @@ def distances_m(shape: Any, places: ArrayLike) -> Floats:
     there = np.asarray(places, dtype=float).reshape(-1, 2)
     if shapely.get_type_id(shape) == 0:
         return geodesic_m(shapely.get_coordinates(shape), there) if len(there) else np.empty(0)
-    centre = np.array(shapely.get_coordinates(shapely.centroid(shape))[0])
-    ground = flattened(centre, shape)
+    one = whole([shape])[0]
+    centre = np.array(shapely.get_coordinates(shapely.centroid(one))[0])
+    ground = flattened(centre, one)
     shapely.prepare(ground)
     points = shapely.points(around(centre, there)) if len(there) else np.empty(0, dtype=object)
     return np.asarray(shapely.distance(ground, points), dtype=float)
@@ -122,11 +123,11 @@ def zones(
         for key in ("measured_from", "measure")
         if getattr(rule, key) == "unspecified" and key in reading
     }
-    starts = origins(rule, here, doors, silent, 0.0, 0.0)
+    begins = origins(rule, here, doors, silent, 0.0, 0.0)
     walked = silent.get("measure", rule.measure) in ("network_walk", "along_street")
     limit = float(max([rule.distance_m, *(rule.distance_m_by_variant or {}).values()]))
     rows = []
-    for number, own in starts.groupby("place", sort=True):
+    for number, own in begins.groupby("place", sort=True):
         place = here["place_id"].iloc[int(str(number))]
         shapes = own["shape"].to_numpy()
         ways = _ways(shapes, foot, limit) if walked and foot is not None else None
@@ -139,9 +140,9 @@ def zones(
 def _ways(shapes: NDArray[Any], foot: FootNetwork, limit_m: float) -> Any | None:
     """Return the ways within a walk of the nearest of the shapes; None if none of them is on a way."""
     flat = gpd.GeoSeries(shapes, crs=4326).to_crs(foot.pieces.crs)
-    edges = [shapely.boundary(one) if shapely.get_dimensions(one) == 2 else one for one in flat]
-    points = shapely.get_coordinates(shapely.segmentize(edges, _STEP_M))
-    found = reach(points, foot, limit_m)
+    points = [starts(outline(one), foot) for one in flat]
+    found = reach(np.vstack(points), foot, limit_m)
     if not len(found):
         return None
-    return shapely.union_all(found.geometry.to_crs(4326).to_numpy())
+    drawn = whole(found.geometry.to_crs(4326).to_numpy())
+    return shapely.union_all([cut_at_180(way) for way in drawn])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
 
 from geo.errors import GeoError, MissingColumnError
@@ -76,10 +77,11 @@ def cover(trace: Trace, blocks: pd.DataFrame, *, rules: Rules | None = None) -> 
     """Return the intervals of blocks that a patrol inspected, passed, or may have passed.
 
     A stretch is *inspected* if it was matched with a posterior of at least `rules.p` and at a speed at which
-    one can look (standing still included), *passed* if faster, *unknown* if less certain or if the fixes
-    have a gap there.  What is in no interval is not visited; a gap is never inspected.  Somebody on foot
-    covers the side walked on, if the fixes tell it with `rules.p_side`, else the side is `unknown`; on a
-    path, and riding or driving in a street that is not too wide, both.
+    one can look (standing still included), *passed* if faster or if the clock stood still meanwhile,
+    *unknown* if less certain or if the fixes have a gap there.  What is in no interval is not visited; a
+    gap is never inspected.  Somebody on foot covers the side walked on, if the fixes tell it with
+    `rules.p_side`, else the side is `unknown`; on a path, and riding or driving in a street that is not too
+    wide, both.
 
     Parameters
     ----------
@@ -156,7 +158,9 @@ def block_table(blocks: pd.DataFrame) -> pd.DataFrame:
     nothing = pd.Series(None, index=blocks.index, dtype=object)
     kerb = kerb_m(blocks)
     columns = {
-        "length_mm": np.round(blocks["geometry"].length.to_numpy() * 1000).astype(np.int64),
+        "length_mm": np.round(np.nan_to_num(shapely.length(blocks["geometry"].to_numpy())) * 1000).astype(
+            np.int64
+        ),
         "kerb_m": kerb,
         "width_m": np.where(kerb > 0, 2 * (kerb - 1.5), 0.0),
         "class": blocks.get("class", nothing).to_numpy(),
@@ -261,18 +265,37 @@ def _leg_states(legs: pd.DataFrame, rules: Rules, fastest: float) -> Ints:
 
 
 def _speed(legs: pd.DataFrame, over_s: float) -> Floats:
-    """Return the mean speed around the middle of each stretch within its chain, m/s."""
+    """Return the mean speed around the middle of each stretch within its chain, m/s.
+
+    Infinite where the clock stood still while the patrol moved: how fast is then not known.
+    """
     speed = np.zeros(len(legs))
     length = (legs["to_m"] - legs["from_m"]).abs().to_numpy()
     started, ended = legs["started_at"].to_numpy(), legs["ended_at"].to_numpy()
     for rows in legs.groupby("chain", sort=False).indices.values():
-        time = np.concatenate([started[rows][:1], ended[rows]])
-        way = np.concatenate([[0.0], np.cumsum(length[rows])])
+        time, way = _progress(np.append(started[rows][0], ended[rows]), np.append(0.0, length[rows]))
+        if len(time) == 1:
+            speed[rows] = np.inf if way[-1] > 0 else 0.0
+            continue
         middle = (started[rows] + ended[rows]) / 2
         low, high = np.maximum(middle - over_s / 2, time[0]), np.minimum(middle + over_s / 2, time[-1])
         gone = np.interp(high, time, way) - np.interp(low, time, way)
         speed[rows] = gone / np.maximum(high - low, 1.0)
     return speed
+
+
+def _progress(time: Floats, gone: Floats) -> tuple[Floats, Floats]:
+    """Return each time once and the way gone by then.
+
+    Where the clock is coarser than the fixes a time stands for many places: half of the way between them
+    counts before it and half after, but all of it at the ends, where nothing else tells of it.
+    """
+    way = np.cumsum(gone)
+    first = np.flatnonzero(np.append(True, np.diff(time) > 0))
+    last = np.append(first[1:], len(time)) - 1
+    middle = (way[first] + way[last]) / 2
+    middle[0], middle[-1] = way[0], way[-1]
+    return time[first], middle
 
 
 def _runs(legs: pd.DataFrame, low: Ints, high: Ints) -> Ints:
@@ -320,7 +343,8 @@ def _p_left(trace: Trace, kerb: Floats, legs: pd.DataFrame, visit: Ints, memory_
     The mean distance of n fixes over T seconds is as good as that of 1 + T / (2 memory) independent ones;
     how far from the kerb line somebody walks (1.5 m) does not average out within a visit.
     """
-    fixes = trace.fixes[trace.fixes["block_id"].notna() & (trace.fixes["p"] > 0)]
+    fixes = trace.fixes
+    fixes = fixes[fixes["block_id"].notna() & (fixes["p"] > 0) & (fixes["reason"] != "repeat")]
     if not len(legs) or not len(fixes):
         return np.full(len(legs), 0.5)
     which = _visit_of(fixes, legs, visit)

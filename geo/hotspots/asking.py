@@ -13,6 +13,8 @@ from geo.hotspots.family import Answer, Question, ask, ratios
 from geo.hotspots.model import Exposure, Floats
 from geo.neighbours import Neighbourhoods
 
+# So many blocks that nobody has heard of are named
+_FIRST = 3
 _PER_BLOCK = ["observed", "expected", "ratio", "ratio_low", "ratio_high", "p", "q"]
 
 
@@ -64,7 +66,8 @@ def find(
     Raises
     ------
     MissingColumnError, GeoError
-        A frame without a needed column, doubled block ids, effort that is no amount or for other blocks.
+        A frame without a needed column, doubled block ids, effort that is no amount, findings or effort of
+        other blocks.
 
     Examples
     --------
@@ -144,6 +147,8 @@ def find_many(
         asked, questions, answers, q, strict=True
     ):
         table = _table(blocks, seen, counts, _numbers(question, answer, values))
+        # where neighbourhoods are all alike, a place has more blocks than there are tests: no surer for it
+        table["q"] = table[["p", "q"]].max(axis=1, skipna=False)
         table["hot"] = table["q"] <= alpha
         table["category"], table["radius_m"] = cast("str", name), radius_m
         tables.append(table)
@@ -199,6 +204,8 @@ def _counts(
         if needed not in findings:
             raise MissingColumnError("findings need a column %(column)s", column=needed)
     place, weight = ids.get_indexer(pd.Index(findings["block_id"])), _weights(findings)
+    if len(ids):
+        _refuse_strangers(findings["block_id"][place < 0].dropna(), len(findings))
     code, names = np.zeros(len(findings), np.int64), np.array([None])
     if category:
         code, names = pd.factorize(findings[category].to_numpy(), sort=True)
@@ -208,6 +215,19 @@ def _counts(
         per_block = np.bincount(place[here], weight[here], minlength=len(ids)).astype(np.float64)
         counted.append((name, per_block, float(weight[(code == number) & (place < 0)].sum())))
     return counted
+
+
+def _refuse_strangers(strange: "pd.Series[Any]", n_findings: int) -> None:
+    """Refuse findings on blocks that nobody has heard of: counted as nothing, they make a city look clean."""
+    if len(strange):
+        first = [str(block) for block in strange.unique()[:_FIRST]]
+        raise GeoError(
+            "%(n)d of %(all)d findings are on none of the blocks (%(first)s); are they of the same network "
+            "version?",
+            n=len(strange),
+            all=n_findings,
+            first=", ".join(first) + (", …" if strange.nunique() > _FIRST else ""),
+        )
 
 
 def _weights(findings: pd.DataFrame) -> Floats:

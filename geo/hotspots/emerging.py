@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, ndtr, ndtri
+from scipy.special import gammaincinv, ndtr
 
 from geo.errors import GeoError, MissingColumnError
 
@@ -14,8 +14,10 @@ Floats = NDArray[np.float64]
 HOURS_OF_WEEK = 168
 # A place is said to last if it was hot in nine of ten periods that were observed there
 _LASTING = 0.9
-# Two-sided level of the trend test
+# Two-sided level of the trend test; two periods make no trend; fewer findings tell nothing of scatter
 _TREND_LEVEL = 0.05
+FEWEST_FOR_TREND = 3
+_FEWEST_FOUND = 5.0
 
 
 def label(periods: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -25,8 +27,7 @@ def label(periods: Iterable[pd.DataFrame]) -> pd.DataFrame:
     least nine of ten observed periods and the last; by the trend), `consecutive` (hot in one run of at
     least two periods that lasts), `recurring` (hot in the last period and some before),
     `past` (hot in nine of ten before, not now), `none`; `not observed` where the last period has
-    no effort.  The trend is Mann and Kendall's [1]_ on the standard deviates of p; it takes periods to be
-    independent, and says nothing of fewer than four.  Ask for q over all periods in one family.
+    no effort.  For the trend see `trend`.  Ask for q over all periods in one family.
 
     Parameters
     ----------
@@ -36,22 +37,19 @@ def label(periods: Iterable[pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `block_id`, `label`, `n_hot`, `n_observed`, `trend` (Kendall's S over its largest value,
-        -1 to 1) and `trend_p`, two-sided.
+        `block_id`, `label`, `n_hot`, `n_observed`, `trend` (log of found to expected, a period) and
+        `trend_p`, two-sided.
 
     Raises
     ------
     GeoError
         No period, or periods of different blocks.
 
-    References
-    ----------
-    .. [1] Mann, H. B. (1945), "Nonparametric tests against trend", doi 10.2307/1907187.
-
     Examples
     --------
-    >>> quiet = pd.DataFrame({"block_id": ["a", "b"], "hot": False, "observed_at_all": True, "p": 0.5})
-    >>> now = quiet.assign(hot=[True, False], p=[0.001, 0.4])
+    >>> quiet = pd.DataFrame({"block_id": ["a", "b"], "hot": False, "observed_at_all": True})
+    >>> quiet = quiet.assign(observed=2.0, expected=2.0)
+    >>> now = quiet.assign(hot=[True, False], observed=[20.0, 3.0])
     >>> label([quiet, quiet, now])["label"].tolist()
     ['new', 'none']
     """
@@ -63,54 +61,74 @@ def label(periods: Iterable[pd.DataFrame]) -> pd.DataFrame:
         raise GeoError("the periods are of different blocks")
     hot = np.array([frame["hot"].to_numpy(np.bool_) for frame in frames])
     seen = np.array([frame["observed_at_all"].to_numpy(np.bool_) for frame in frames])
-    p = np.array([frame["p"].to_numpy(np.float64) for frame in frames])
-    trend, trend_p = mann_kendall(ndtri(np.clip(1.0 - p, 1e-12, 1.0 - 1e-12)))
+    observed, expected = (
+        np.array([frame[column].to_numpy(np.float64) for frame in frames])
+        for column in ("observed", "expected")
+    )
+    slope, slope_p = trend(observed, expected)
     return pd.DataFrame(
         {
             "block_id": ids,
-            "label": _labels(hot, seen, np.where(trend_p < _TREND_LEVEL, np.sign(trend), 0.0)),
+            "label": _labels(hot, seen, np.where(slope_p < _TREND_LEVEL, np.sign(slope), 0.0)),
             "n_hot": hot.sum(axis=0),
             "n_observed": seen.sum(axis=0),
-            "trend": trend,
-            "trend_p": trend_p,
+            "trend": slope,
+            "trend_p": slope_p,
         }
     )
 
 
-def mann_kendall(values: Floats) -> tuple[Floats, Floats]:
-    """Return the trend of each column, S over its largest value, and its two-sided p; NaN is skipped.
+def trend(observed: Floats, expected: Floats) -> tuple[Floats, Floats]:
+    """Return how found to expected changes in each column, on the log scale a period, and its two-sided p.
 
-    Normal approximation with continuity correction and ties; p is 1 for fewer than four values.
+    Score test of ``b`` in a Poisson mean of ``expected_t exp(a + b t)``, given how many were found in all
+    [1]_ [2]_: what patrols explain is in `expected`, and a few periods of many findings tell a trend, which
+    no test on ranks does.  Counts scatter more than chance: by how much is read off all places together, from
+    what no trend explains, and the variance is that much larger.  The slope is one step of scoring; p is 1
+    for fewer than three periods.
 
     Parameters
     ----------
-    values : float array, shape (periods, places)
+    observed, expected : float array, shape (periods, places)
+        Periods of equal length, oldest first; NaN, or nothing expected, where nobody looked.
+
+    References
+    ----------
+    .. [1] Armitage, P. (1955), "Tests for linear trends in proportions and frequencies",
+       doi 10.2307/3001775.
+    .. [2] McCullagh, P. and Nelder, J. A. (1989), Generalized Linear Models, section 4.5.
 
     Examples
     --------
-    >>> trend, p = mann_kendall(np.array([[1.0, 4], [2, 4], [3, 4], [4, 4], [5, 4]]))
-    >>> trend.tolist(), p.round(4).tolist()
-    ([1.0, 0.0], [0.0275, 1.0])
+    Three periods of the same effort; 1, 5, 14 found: the score is 5 + 2 * 14 - 20 = 13, its variance 40 / 3.
+
+    >>> slope, p = trend(np.array([[1.0, 7.0], [5.0, 6.0], [14.0, 7.0]]), np.ones((3, 2)))
+    >>> slope.round(3).tolist(), p.round(4).tolist()
+    ([0.975, 0.0], [0.0006, 1.0])
     """
-    later, earlier = np.tril_indices(len(values), -1)
-    step = np.sign(values[later] - values[earlier])
-    s = np.nansum(step, axis=0)
-    n = np.sum(~np.isnan(values), axis=0)
-    variance = (n * (n - 1) * (2 * n + 5) - _ties(values)) / 18.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.where(variance > 0, (np.abs(s) - 1.0) / np.sqrt(variance), 0.0)
-        trend = np.where(n > 1, s / (n * (n - 1) / 2.0), 0.0)
-    p = np.where((n >= 4) & (s != 0), np.minimum(1.0, 2.0 * ndtr(-z)), 1.0)
-    return trend, p
+    seen = np.nan_to_num(expected) > 0
+    due, found = np.where(seen, expected, 0.0), np.where(seen, observed, 0.0)
+    n, at = found.sum(axis=0), np.arange(len(found))[:, None]
+    share = due / np.maximum(due.sum(axis=0), 1e-300)
+    middle = (at * share).sum(axis=0)
+    variance = n * (((at - middle) ** 2) * share).sum(axis=0)
+    score = (at * found).sum(axis=0) - n * middle
+    known = (seen.sum(axis=0) >= FEWEST_FOR_TREND) & (variance > 0)
+    variance = np.where(known, variance, 1.0)
+    scatter = _scatter(found, n * share, score**2 / variance, known)
+    z = np.maximum(np.abs(score) - 0.5, 0.0) / np.sqrt(scatter * variance)
+    return np.where(known, score / variance, 0.0), np.where(known, np.minimum(1.0, 2.0 * ndtr(-z)), 1.0)
 
 
-def _ties(values: Floats) -> Floats:
-    """Return the sum of t (t - 1) (2 t + 5) over the groups of equal values in each column."""
-    lost = np.zeros(values.shape[1])
-    for column, place in enumerate(values.T):
-        _, times = np.unique(place[~np.isnan(place)], return_counts=True)
-        lost[column] = (times * (times - 1) * (2 * times + 5)).sum()
-    return lost
+def _scatter(found: Floats, due: Floats, explained: Floats, known: NDArray[np.bool_]) -> float:
+    """Return by how much counts scatter more than chance, at least 1: Pearson's, less what trends explain."""
+    told = known & (found.sum(axis=0) >= _FEWEST_FOUND)
+    free = (due > 0).sum(axis=0) - 2
+    if not told.any():
+        return 1.0
+    squares = (found - due) ** 2 / np.where(due > 0, due, 1.0)
+    left = squares.sum(axis=0) - explained
+    return max(1.0, float(left[told].sum() / free[told].sum()))
 
 
 def _labels(hot: NDArray[np.bool_], seen: NDArray[np.bool_], trend: Floats) -> NDArray[np.object_]:

@@ -12,7 +12,7 @@ from scipy.special import gammaincinv, ndtri
 
 from geo.hotspots.model import Exposure, Fit, Floats, fit
 from geo.hotspots.noise import outside
-from geo.hotspots.places import false_places, grow, independent
+from geo.hotspots.places import alike, false_places, grow, independent
 from geo.hotspots.tails import FEW, THREADS, mid_p
 from geo.neighbours import Neighbourhoods
 
@@ -45,6 +45,31 @@ class Answer:
     background: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """Questions asked together: how alike the tests of neighbours are, for each, and what all are worth."""
+
+    nears: list[Neighbourhoods]
+    both: list[Floats]
+    n_tests: float
+
+    @classmethod
+    def of(cls, questions: list[Question], alpha: float) -> "_Family":
+        """Measure how neighbourhoods overlap, once for all categories that share them."""
+        n_asked = sum(len(question.count) for question in questions)
+        level = float(np.clip(alpha / n_asked, 1e-12, 0.25))
+        nears = [question.near for question in questions]
+        known = {id(near): near for near in nears}
+        both = {key: alike(near, level) for key, near in known.items()}
+        worth = {key: independent(near, both[key]) for key, near in known.items()}
+        return cls(nears, [both[id(near)] for near in nears], sum(worth[id(near)] for near in nears))
+
+    def together(self, answers: list[Answer]) -> list[Floats]:
+        """Return q values of all answers as one family."""
+        each = zip(answers, self.nears, self.both, strict=True)
+        return false_places([grow(answer.p, near, both, self.n_tests) for answer, near, both in each])
+
+
 def ask(questions: list[Question], exposure: Exposure, alpha: float) -> tuple[list[Answer], list[Floats]]:
     """Answer all questions as one family; return the answers and their q values.
 
@@ -55,8 +80,8 @@ def ask(questions: list[Question], exposure: Exposure, alpha: float) -> tuple[li
     answers = _each(
         lambda question: _answer(question, exposure, np.ones(len(question.count), np.bool_)), questions
     )
-    n_tests = _worth_of(questions, alpha)
-    q = _together(questions, answers, n_tests)
+    family = _Family.of(questions, alpha)
+    q = family.together(answers)
     used = [_unflagged(question, values <= alpha) for question, values in zip(questions, q, strict=True)]
     if all(rows.all() for rows in used):
         return answers, q
@@ -66,7 +91,7 @@ def ask(questions: list[Question], exposure: Exposure, alpha: float) -> tuple[li
         answers,
         used,
     )
-    return answers, _together(questions, answers, n_tests)
+    return answers, family.together(answers)
 
 
 def _each(answer: Callable[..., Answer], questions: list[Question], *besides: list[Any]) -> list[Answer]:
@@ -117,22 +142,6 @@ def ratios(question: Question, answer: Answer) -> tuple[Floats, Floats, Floats]:
     shape = 1.0 + near.sums(worth * question.count)
     rate = 1.0 + near.sums(worth * mu) * level
     return shape / rate, gammaincinv(shape, 0.05) / rate, gammaincinv(shape, 0.95) / rate
-
-
-def _together(questions: list[Question], answers: list[Answer], n_tests: float) -> list[Floats]:
-    """Return q values of all answers as one family."""
-    return false_places(
-        [grow(answer.p, question.near, n_tests) for question, answer in zip(questions, answers, strict=True)]
-    )
-
-
-def _worth_of(questions: list[Question], alpha: float) -> float:
-    """Return how many independent tests the family is worth; categories share their neighbourhoods."""
-    n_asked = sum(len(question.count) for question in questions)
-    level = float(np.clip(alpha / n_asked, 1e-12, 0.25))
-    known = {id(question.near): question.near for question in questions}
-    worth = {key: independent(near, level) for key, near in known.items()}
-    return sum(worth[id(question.near)] for question in questions)
 
 
 def _answer(question: Question, exposure: Exposure, used: NDArray[np.bool_]) -> Answer:

@@ -16,8 +16,6 @@ Floats = NDArray[np.float64]
 
 # At how many excesses and correlations joint chances are worked out
 _N_EXCESS, _N_APART = 8, 400
-# A link of nothing would be no link
-_LEAST_APART = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +31,22 @@ class Places:
     ends: Floats
 
 
-def grow(p: Floats, near: Neighbourhoods, n_tests: float) -> Places:
+def grow(p: Floats, near: Neighbourhoods, both: Floats, n_tests: float) -> Places:
     """Let blocks join in order of p, neighbours as one place, and judge each place by its own blocks.
 
-    A place of `k` blocks with p up to `x` has Simes' value ``n_tests * x / k`` [1]_, which is the least it
-    takes for Benjamini and Hochberg's procedure to flag it with no help from elsewhere.  A block has the
-    least value of all places that it comes to belong to.
+    A place worth `k` independent tests with p up to `x` has Simes' value ``n_tests * x / k`` [1]_, which is
+    the least it takes for Benjamini and Hochberg's procedure to flag it with no help from elsewhere.  A block
+    has the least value of all places that it comes to belong to.  It adds to what a place is worth the part
+    of a test that the block most like it there has not told already: a hamlet whose neighbourhoods are all
+    the same street is one test, however many blocks it has.
 
     Parameters
     ----------
     p : float array, shape (n,)
     near : Neighbourhoods
         Of the same n blocks.
+    both : float array, shape of ``near.members``
+        What `alike` returned for them.
     n_tests : float
         How many independent tests the whole family is worth.
 
@@ -58,13 +60,16 @@ def grow(p: Floats, near: Neighbourhoods, n_tests: float) -> Places:
     The first two blocks are neighbours, the third is alone.
 
     >>> pair = Neighbourhoods(np.array([0, 2, 4, 5]), np.array([0, 1, 0, 1, 2], np.int32), np.zeros(5))
-    >>> grow(np.array([0.01, 0.02, 0.02]), pair, 3).chance.round(3).tolist()
+    >>> p = np.array([0.01, 0.02, 0.02])
+    >>> grow(p, pair, np.zeros(5), 3).chance.round(3).tolist()
     [0.03, 0.03, 0.06]
+    >>> grow(p, pair, np.ones(5), 2).chance.round(3).tolist()
+    [0.02, 0.04, 0.04]
     """
     order = np.argsort(p, kind="stable")
-    chance, least, beyond = _grow(p, order, near.offsets, near.members, float(n_tests))
+    chance, least, beyond = _grow(p, order, near.offsets, near.members, both)
     own = least < beyond
-    return Places(chance, np.sort(least[own]), np.sort(beyond[own]))
+    return Places(n_tests * chance, np.sort(n_tests * least[own]), np.sort(n_tests * beyond[own]))
 
 
 def false_places(places: list[Places]) -> list[Floats]:
@@ -85,7 +90,7 @@ def false_places(places: list[Places]) -> list[Floats]:
     Examples
     --------
     >>> alone = Neighbourhoods(np.arange(4), np.arange(3, dtype=np.int32), np.zeros(3))
-    >>> false_places([grow(np.array([0.01, 0.02, 0.9]), alone, 3)])[0].round(3).tolist()
+    >>> false_places([grow(np.array([0.01, 0.02, 0.9]), alone, np.ones(3), 3)])[0].round(3).tolist()
     [0.03, 0.03, 0.9]
     """
     begins = np.sort(np.concatenate([one.begins for one in places]))
@@ -96,18 +101,43 @@ def false_places(places: list[Places]) -> list[Floats]:
     return [np.minimum(1.0, share[np.searchsorted(level, one.chance)]) for one in places]
 
 
-def independent(near: Neighbourhoods, level: float) -> float:
-    """Return how many independent tests the totals of overlapping neighbourhoods are worth, at most.
+def alike(near: Neighbourhoods, level: float) -> Floats:
+    """Return, for each block and each of its neighbours, how likely both reject if one does.
 
-    That any of n tests rejects is as likely as the sum says, less what neighbours along a tree through all of
-    them reject together [1]_.  The tree is the one with the most in common; two totals reject together as
-    two normal deviates do that have the correlation of the blocks they share, taken to be alike.
+    Two totals reject together as two normal deviates do that have the correlation of the blocks they share,
+    taken to be alike.
 
     Parameters
     ----------
     near : Neighbourhoods
     level : float
         Probability at which one test rejects, below 0.5.
+
+    Returns
+    -------
+    float array, shape of ``near.members``
+
+    Examples
+    --------
+    >>> twins = Neighbourhoods(np.array([0, 2, 4]), np.array([0, 1, 0, 1], np.int32), np.zeros(4))
+    >>> alike(twins, 1e-4).round(3).tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    both: Floats = np.interp(np.sqrt(_apart(near.offsets, near.members)), *_both(level))
+    return both
+
+
+def independent(near: Neighbourhoods, both: Floats) -> float:
+    """Return how many independent tests the totals of overlapping neighbourhoods are worth, at most.
+
+    That any of n tests rejects is as likely as the sum says, less what neighbours along a tree through all of
+    them reject together [1]_.  The tree is the one with the most in common.
+
+    Parameters
+    ----------
+    near : Neighbourhoods
+    both : float array, shape of ``near.members``
+        What `alike` returned for them.
 
     References
     ----------
@@ -117,22 +147,16 @@ def independent(near: Neighbourhoods, level: float) -> float:
     Examples
     --------
     >>> alone = Neighbourhoods(np.arange(4), np.arange(3, dtype=np.int32), np.zeros(3))
-    >>> independent(alone, 1e-4)
+    >>> independent(alone, np.ones(3))
     3.0
     >>> twins = Neighbourhoods(np.array([0, 2, 4]), np.array([0, 1, 0, 1], np.int32), np.zeros(4))
-    >>> round(independent(twins, 1e-4), 3)
-    1.0
+    >>> independent(twins, np.array([1.0, 0.75, 0.75, 1.0]))
+    1.25
     """
     n = near.n_blocks
-    row, apart = _apart(near.offsets, near.members)
-    tree = minimum_spanning_tree(csr_array((apart, near.members[row >= 0], _kept(near, row)), shape=(n, n)))
-    return float(n - np.interp(np.sqrt(tree.data), *_both(level)).sum())
-
-
-def _kept(near: Neighbourhoods, row: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return where the rows of the links begin."""
-    links = np.concatenate([[0], np.cumsum(row >= 0)])
-    return np.asarray(links[near.offsets])
+    # a link of nothing would be no link: what is together costs 1, what is apart 2
+    tree = minimum_spanning_tree(csr_array((2.0 - both, near.members, near.offsets), shape=(n, n)))
+    return float(n - (2.0 - tree.data).sum())
 
 
 def _both(level: float) -> tuple[Floats, Floats]:
@@ -150,47 +174,51 @@ def _both(level: float) -> tuple[Floats, Floats]:
 
 @numba.njit(cache=True, nogil=True)
 def _apart(offsets, members):  # type: ignore[no-untyped-def]
-    """Return for each pair once (else -1) its row, and one less the correlation of the two totals."""
+    """Return for each block and neighbour one less the correlation of the two totals."""
     n = len(offsets) - 1
-    row, apart, n_out = np.full(len(members), -1), np.empty(len(members)), 0
+    apart = np.empty(len(members))
     inside = np.zeros(n, np.bool_)
     for b in range(n):
         around = members[offsets[b] : offsets[b + 1]]
         inside[around] = True
         for k in range(offsets[b], offsets[b + 1]):
-            c = members[k]
-            if c > b:
-                other = members[offsets[c] : offsets[c + 1]]
-                row[k] = b
-                apart[n_out] = max(
-                    _LEAST_APART, 1.0 - inside[other].sum() / math.sqrt(len(around) * len(other))
-                )
-                n_out += 1
+            other = members[offsets[members[k]] : offsets[members[k] + 1]]
+            apart[k] = 1.0 - inside[other].sum() / math.sqrt(len(around) * len(other))
         inside[around] = False
-    return row, apart[:n_out]
+    return np.maximum(apart, 0.0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _grow(p, order, offsets, members, n_tests):  # type: ignore[no-untyped-def]
+def _top(root, step):  # type: ignore[no-untyped-def]
+    """Return the place that a step belongs to by now."""
+    while root[step] != step:
+        root[step] = root[root[step]]
+        step = root[step]
+    return step
+
+
+@numba.njit(cache=True, nogil=True)
+def _grow(p, order, offsets, members, both):  # type: ignore[no-untyped-def]
     """Join blocks in order; return per block and per step the least value, and that of the larger places."""
     n = len(p)
     step_of = np.full(n, -1)
     root, larger = np.arange(n), np.full(n, -1)
-    size, value = np.ones(n, np.int64), np.empty(n)
+    size, value, told = np.ones(n), np.empty(n), np.zeros(n)
     for step in range(n):
         b = order[step]
+        around = range(offsets[b], offsets[b + 1])
+        # how much of this block's test the one most like it in each place has told
+        for k in around:
+            if step_of[members[k]] >= 0:
+                top = _top(root, step_of[members[k]])
+                told[top] = max(told[top], both[k])
         step_of[b] = step
-        for k in range(offsets[b], offsets[b + 1]):
-            top = step_of[members[k]]
-            if top < 0:
-                continue
-            while root[top] != top:
-                root[top] = root[root[top]]
-                top = root[top]
+        for k in around:
+            top = _top(root, step_of[members[k]]) if step_of[members[k]] >= 0 else step
             if top != step:
                 root[top], larger[top] = step, step
-                size[step] += size[top]
-        value[step] = n_tests * p[b] / size[step]
+                size[step] += size[top] - told[top]
+        value[step] = p[b] / size[step]
     chance, least, beyond = np.empty(n), np.empty(n), np.full(n, np.inf)
     for step in range(n - 1, -1, -1):
         if larger[step] >= 0:

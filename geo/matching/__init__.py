@@ -76,6 +76,7 @@ def model_for(mode: str, *, metres_per_area: float = 0.02) -> Model:
         wander=1.0,
         wandering=0.3,
         shortcut=0.03 if way.on_foot else 0.02,
+        entering=100.0 if way.on_foot else 0.0,
         steady=0.7,
         spread=0.25,
         pace=_PACE[way.name],

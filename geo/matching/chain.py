@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from geo.matching.kernels import ROUND, Scratch, candidates, forget, search
-from geo.matching.model import Model
+from geo.matching.model import Model, charged
 from geo.matching.network import Floats, Ints, Streets
 
 
@@ -120,6 +120,7 @@ def twin(chain: Chain, i: int) -> bool:
 def routes(
     net: Streets,
     scratch: Scratch,
+    model: Model,
     chain: Chain,
     t: int,
     limit: float,
@@ -130,7 +131,7 @@ def routes(
 ) -> None:
     """Write route lengths from the states of fix t - 1 to those of t, infinite where there is none.
 
-    `minor` is how much of each is on minor ways.
+    `minor` is how many metres of minor way each is charged for.
 
     On one block a small step back (up to `back` metres) is noise and counts as a negative length.
     States where `wanted` is minus infinity are skipped; of two that differ in side only the first is done.
@@ -155,7 +156,8 @@ def routes(
                     ahead = (chain.at[j] - chain.at[i]) * (1 - 2 * d)
                     if -back <= ahead <= limit:
                         route[state, 2 * (j - b) + d] = ahead
-                        minor[state, 2 * (j - b) + d] = abs(ahead) * net.minor[block]
+                        own = net.minor[block]
+                        minor[state, 2 * (j - b) + d] = charged(model, own, abs(ahead), 0.0, own, 0.0)
             if rest > limit:
                 continue
             n_touched = search(net, scratch, node, block, limit - rest, -1)
@@ -176,6 +178,7 @@ def routes(
                     total = rest + scratch.far[door] - ROUND * between + into
                     if total <= limit and route[state, 2 * (j - b) + e] == np.inf:
                         route[state, 2 * (j - b) + e] = total
-                        own = rest * net.minor[block] + into * net.minor[other]
-                        minor[state, 2 * (j - b) + e] = between + own
+                        minor[state, 2 * (j - b) + e] = charged(
+                            model, net.minor[block], rest, between, net.minor[other], into
+                        )
             forget(scratch, n_touched)

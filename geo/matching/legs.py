@@ -9,7 +9,7 @@ from numba import njit
 
 from geo.matching.chain import Chain, Path
 from geo.matching.kernels import ROUND, Scratch, forget, nearest_between, search
-from geo.matching.model import Model, log_detour, reach_limit, step_shape
+from geo.matching.model import Model, charged, log_detour, reach_limit, step_shape
 from geo.matching.network import Floats, Ints, Streets
 
 
@@ -48,6 +48,7 @@ def _added(legs: Legs, n: int, block: int, low: float, high: float, step: int) -
 def _way(
     net: Streets,
     scratch: Scratch,
+    model: Model,
     limit: float,
     back: float,
     block: int,
@@ -57,11 +58,11 @@ def _way(
     other_at: float,
     e: int,
 ) -> tuple[float, float]:
-    """Return the length of the route between two states, and how much of it is on minor ways."""
+    """Return the length of the route between two states, and for how much minor way it is charged."""
     if block == other and d == e:
         ahead: float = (other_at - at) * (1 - 2 * d)
         if -back <= ahead <= limit:
-            return ahead, abs(ahead) * net.minor[block]
+            return ahead, charged(model, net.minor[block], abs(ahead), 0.0, net.minor[block], 0.0)
     rest = at if d else net.length[block] - at
     node = net.start[block] if d else net.end[block]
     door = net.end[other] if e else net.start[other]
@@ -75,7 +76,7 @@ def _way(
     if (came_from == other and net.exits[door] > 1) or length > limit:
         length = np.inf
     forget(scratch, n_touched)
-    return length, between + rest * net.minor[block] + into * net.minor[other]
+    return length, charged(model, net.minor[block], rest, between, net.minor[other], into)
 
 
 @njit(cache=True, nogil=True)
@@ -142,13 +143,13 @@ def connect(
 ) -> tuple[Legs, int]:
     """Write the likeliest way between two states: onward, or after turning round."""
     back = 4.0 * noise
-    onward, minor = _way(net, scratch, limit, back, block, at, d, other, other_at, e)
+    onward, minor = _way(net, scratch, model, limit, back, block, at, d, other, other_at, e)
     turned, turned_minor = np.inf, 0.0
     shape = step_shape(model, straight, usual, noise)
     log_onward = log_detour(model, shape, onward, minor)
     # nothing that turns round can be likelier than this
     if net.one_way[block] == 0 and np.log(shape[1]) - model.turn > log_onward:
-        turned, turned_minor = _way(net, scratch, limit, back, block, at, 1 - d, other, other_at, e)
+        turned, turned_minor = _way(net, scratch, model, limit, back, block, at, 1 - d, other, other_at, e)
     if onward == np.inf and turned == np.inf:
         return legs, n
     if log_detour(model, shape, turned, turned_minor) - model.turn > log_onward:

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0917 - numba kernels read like their formulas
 """Parameters of the hidden Markov model, and how likely a route of some length is between two fixes."""
 
 from typing import NamedTuple
@@ -23,7 +24,9 @@ class Model(NamedTuple):
     * Routes are longer than the straight distance by slack + slack_share · straight on average, a share
       `wandering` of them by slack + wander · straight; `turn` is the cost of turning round.  They are tried
       up to `detour` · straight + `detour_m`, and no faster than `fastest`.
-    * A metre of a minor way costs `shortcut`.
+    * A metre of a minor way costs `shortcut`; of one that is entered a patrol pays for `entering` metres
+      once, however long it stays: else the longest walk on a frontage road would be the least believed.
+      0 charges every metre.
     * Speed: a share `steady` of routes are as long as the patrol's own pace says, give or take `spread` of
       it; the others are shorter, or, ever less likely, longer.  `pace` is that of a patrol of which few fixes
       are known, m/s.
@@ -55,6 +58,7 @@ class Model(NamedTuple):
     wander: float
     wandering: float
     shortcut: float
+    entering: float
     steady: float
     spread: float
     pace: float
@@ -62,6 +66,20 @@ class Model(NamedTuple):
 
 # What is longer than this is no short cut any more: else being nowhere became likelier than being there
 _MINOR_M = 150.0
+
+
+@njit(cache=True, nogil=True)
+def charged(model: Model, before: float, rest: float, between: float, after: float, into: float) -> float:
+    """Return how many metres of minor way a route is charged for.
+
+    `before` and `after` tell whether its first and last block are minor, `rest` and `into` are how long it
+    is on them, `between` is what is minor of the others.
+    """
+    if model.entering == 0.0:
+        return rest * before + between + into * after
+    if before > 0.0:
+        return 0.0
+    return between + model.entering * after
 
 
 @njit(cache=True, nogil=True)

@@ -88,7 +88,7 @@ def network(blocks: gpd.GeoDataFrame, *, on_foot: bool) -> Network:
     on_foot : bool
         Whoever is on foot, or on a bicycle, goes against one-way traffic.
 
-    The order of rows does not matter.
+    The order of rows does not matter; blocks without geometry, empty or of no length are left out.
 
     Raises
     ------
@@ -105,11 +105,10 @@ def network(blocks: gpd.GeoDataFrame, *, on_foot: bool) -> Network:
     for column in ("block_id", "start_node", "end_node"):
         if column not in blocks:
             raise MissingColumnError("blocks have no column %(column)s", column=column)
+    blocks = _with_length(blocks)
     # ties between blocks are broken by their number, which must not be that of the row
     blocks = blocks.sort_values("block_id", kind="stable", ignore_index=True)
     lines = blocks.geometry.to_numpy()
-    if (shapely.get_type_id(lines) != 1).any():
-        raise GeometryKindError("blocks must be single lines")
     x, y, chainage, first = _vertices(lines)
     nodes, node_ids = pd.factorize(pd.concat([blocks["start_node"], blocks["end_node"]]).to_numpy())
     start, end = nodes[: len(lines)].astype(np.int64), nodes[len(lines) :].astype(np.int64)
@@ -146,6 +145,15 @@ def network(blocks: gpd.GeoDataFrame, *, on_foot: bool) -> Network:
     )
     ids = blocks["block_id"].to_numpy(dtype=object)
     return Network(streets, ids, pd.Index(node_ids), as_metric(blocks.crs))
+
+
+def _with_length(blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Leave out the blocks on which nobody can be; refuse what is no line."""
+    shapes = blocks.geometry.to_numpy()
+    drawn = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    if (shapely.get_type_id(shapes[drawn]) != 1).any():
+        raise GeometryKindError("blocks must be single lines")
+    return blocks[shapely.length(shapes) > 0]
 
 
 def kerb_m(blocks: pd.DataFrame) -> Floats:

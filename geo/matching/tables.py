@@ -30,7 +30,8 @@ class Trace:
     mode : str
     recordings : dict
         For each `track_id` a digest of its fixes, the network and the parameters: the same recording
-        matched the same way has the same digest, whatever the order of its rows.
+        matched the same way has the same digest, whatever the order of its rows and however often each
+        is there.
     """
 
     fixes: pd.DataFrame
@@ -110,7 +111,7 @@ def digests(net: Network, model: Model, recording: Recording, gap_s: float, mode
     columns = np.column_stack([recording.t, recording.x, recording.y, recording.s])
     whole = np.round(np.nan_to_num(columns, nan=-1.0) * 1000.0).astype("<i8")
     ordered = (np.diff(recording.track) > 0) | ((np.diff(recording.track) == 0) & (np.diff(whole[:, 0]) > 0))
-    order = np.arange(len(whole)) if ordered.all() else np.lexsort((*whole.T[::-1], recording.track))
+    order = np.arange(len(whole)) if ordered.all() else _each_once(whole, recording.track)
     parts = np.split(order, np.searchsorted(recording.track[order], np.arange(1, len(recording.track_ids))))
     known = sha256("\n".join(ways).encode())
     found = {}
@@ -119,6 +120,14 @@ def digests(net: Network, model: Model, recording: Recording, gap_s: float, mode
         digest.update(f"{name}\n".encode() + whole[rows].tobytes())
         found[name] = digest.hexdigest()[:32]
     return found
+
+
+def _each_once(whole: Ints, track: Ints) -> Ints:
+    """Return the rows in order, one of each: a file that was joined to itself tells nothing new."""
+    order = np.lexsort((*whole.T[::-1], track))
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (np.diff(track[order]) != 0) | (np.diff(whole[order], axis=0) != 0).any(axis=1)
+    return np.asarray(order[new])
 
 
 def context(

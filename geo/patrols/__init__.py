@@ -7,7 +7,8 @@ a stop too.  Solved by insertion, reversal of stretches, and taking out and putt
 2000, doi 10.1006/jcph.1999.6413); the same question has the same answer on every machine.
 """
 
-from geo.patrols.planning import Route, Shift, plan
-from geo.patrols.worth import Bell, by_lot, renewed, worth
+from geo.patrols.lots import Lot
+from geo.patrols.planning import Bell, Route, Shift, plan
+from geo.patrols.worth import renewed, worth
 
-__all__ = ["Bell", "Route", "Shift", "by_lot", "plan", "renewed", "worth"]
+__all__ = ["Bell", "Lot", "Route", "Shift", "plan", "renewed", "worth"]

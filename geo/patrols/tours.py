@@ -16,8 +16,6 @@ Stops = tuple[tuple[int, bool], ...]
 _LEAST_S = 5.0
 _TAKEN_OUT = (0.1, 0.4)
 _NOISE = (0.75, 1.3)
-# The way to the blocks drawn by lot may take so much of the shift; what lies along it is looked at as well
-_MOST_FOR_SAMPLE = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +23,9 @@ class Tasks:
     """Blocks that a tour may stop at.
 
     `block` by number, `ends` places of their junctions in `legs`, shape (n, 2); `seconds` to walk and dwell;
-    `opens` and `closes` bound when a stop may begin.  Of all blocks, by number: `value`, and `passing`,
-    whether passing is as good as stopping.  `between` are seconds among junctions.
+    `opens` and `closes` bound when a stop may begin; `sampled` were drawn by lot.  Of all blocks, by
+    number: `value`, and `passing`, whether passing is as good as stopping.  `between` are seconds among
+    junctions.
     """
 
     block: Ints
@@ -41,7 +40,6 @@ class Tasks:
     between: Floats
     station: int
     budget: float
-    sample_s: float
 
     @cached_property
     def arrays(self) -> tuple[Ints, Floats, Floats, Floats, Floats]:
@@ -137,14 +135,16 @@ def _best_insertion(  # noqa: PLR0917
         for turned in range(2):
             enter, leave = ends[k, turned], ends[k, 1 - turned]
             for gap in range(len(clock.out)):
-                begins = max(clock.leaves[gap] + between[clock.out[gap], enter], opens[k])
+                to, on = between[clock.out[gap], enter], between[leave, clock.into[gap]]
+                begins = max(clock.leaves[gap] + to, opens[k])
                 if begins > closes[k]:
                     continue
-                onward = begins + seconds[k] + between[leave, clock.into[gap]]
-                onward = max(onward, clock.opens[gap])
+                onward = max(begins + seconds[k] + on, clock.opens[gap])
                 if onward > clock.latest[gap]:
                     continue
-                cost = max(onward - clock.begins[gap], 0.0)
+                # time that would be waited through is not free: something nearer may fill it
+                walked = to + seconds[k] + on - between[clock.out[gap], clock.into[gap]]
+                cost = max(onward - clock.begins[gap], walked, 0.0)
                 if worth[k] / (cost + _LEAST_S) > best:
                     best, found, cost_of_best = worth[k] / (cost + _LEAST_S), (k, turned, gap), cost
     return found[0], found[1], found[2], cost_of_best
@@ -208,20 +208,22 @@ def _without_passed(tasks: Tasks, stops: Stops) -> Stops:
     return stops
 
 
-def _sampled(tasks: Tasks) -> Stops:
-    """Put in the blocks drawn by lot, each where it costs least, until there are enough.
+def free_seconds(tasks: Tasks, tour: Tour) -> float:
+    """Return the seconds free before the first stop of a tour or after the last, whichever are more."""
+    clock = _clock(tasks, tour.stops)
+    before = clock.latest[0] - tasks.between[tasks.station, clock.into[0]]
+    return float(max(before, tasks.budget - clock.begins[-1]))
 
-    In the order drawn and none skipped: one that is costly to reach ends it, or far ones were never seen.
+
+def _sampled(tasks: Tasks, stops: Stops) -> Stops:
+    """Put the blocks drawn by lot into a tour, each where it costs least, while there is time.
+
+    In the order drawn and none skipped, or those that are costly to reach were never seen.
     """
-    stops: Stops = ()
     for task in np.flatnonzero(tasks.sampled):
-        clock = _clock(tasks, stops)
         alone = (np.arange(len(tasks.block)) == task).astype(np.float64)
-        chosen, turned, gap, cost = _best_insertion(clock, alone, *tasks.arrays)
-        walked = sum(tasks.seconds[one] for one, _ in stops)
-        if chosen < 0 or walked >= tasks.sample_s:
-            break
-        if clock.begins[-1] + cost > _MOST_FOR_SAMPLE * tasks.budget:
+        chosen, turned, gap, _ = _best_insertion(_clock(tasks, stops), alone, *tasks.arrays)
+        if chosen < 0:
             break
         stops = _with(stops, chosen, turned, gap)
     return _shortened(tasks, stops)
@@ -268,18 +270,18 @@ def _taken_out(n_stops: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     return out
 
 
-def search(tasks: Tasks, effort: int, seed: int) -> Tour:
-    """Return the best tour found; stops drawn by lot stay in it."""
-    worth = np.where(tasks.sampled, 0.0, tasks.value[tasks.block])
-    best = _improved(tasks, _sampled(tasks), worth)
+def search(tasks: Tasks, owed: Stops, effort: int, seed: int) -> Tour:
+    """Return the best tour found; stops that are owed, and those drawn by lot, stay in it."""
+    owed = _sampled(tasks, owed)
+    stay = tasks.sampled | np.isin(np.arange(len(tasks.block)), [task for task, _ in owed])
+    worth = np.where(stay, 0.0, tasks.value[tasks.block])
+    best = _improved(tasks, owed, worth)
     rng = np.random.default_rng(seed)
     for _ in range(effort):
         if not best.stops:
             break
         out = _taken_out(len(best.stops), rng)
-        left = tuple(
-            stop for stop, gone in zip(best.stops, out, strict=True) if tasks.sampled[stop[0]] or not gone
-        )
+        left = tuple(stop for stop, gone in zip(best.stops, out, strict=True) if stay[stop[0]] or not gone)
         trial = _improved(tasks, left, worth * rng.uniform(*_NOISE, len(worth)))
         if (trial.value, -trial.seconds) > (best.value, -best.seconds):
             best = trial

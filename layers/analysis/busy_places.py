@@ -1,6 +1,6 @@
 """Places of one kind with what was found around each in the last days, and in as many days before."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import geopandas as gpd
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 import shapely
 
 from geo import clearance
+from layers.analysis import around
 from layers.analysis.questions import Analyst
 from layers.city import key_points
 from layers.field.asking import FindingFilter
@@ -22,10 +23,7 @@ def look(analyst: Analyst, kind: str, within_m: float, days: int, now: datetime)
         `fid`, `name`, `n` (findings within the distance in the last days), `n_before` (in as many days
         before), `scheme` and `code` of the commonest kind of finding and `n_commonest`.
     """
-    # from midnight there, so that the answer is the same all day
-    zone = analyst.site.settings.zone
-    end = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    cut, begin = end - timedelta(days=days), end - timedelta(days=2 * days)
+    cut, begin = around.window(now, analyst.site.settings.zone, days)
 
     def make() -> gpd.GeoDataFrame:
         return _counted(analyst, kind, within_m, begin, cut)
@@ -46,8 +44,8 @@ def _counted(
     rows = []
     for geometry in places.geometry:
         # the drawing falls short of the circle by millimetres: a little more is looked at, then measured
-        around = np.sort(tree.query(clearance.zone(geometry, 1.01 * within_m)))
-        near = around[clearance.distances_m(geometry, xy[around]) <= within_m]
+        about = np.sort(tree.query(clearance.zone(geometry, 1.01 * within_m)))
+        near = about[clearance.distances_m(geometry, xy[about]) <= within_m]
         commonest = pd.Series(category[near[recent[near]]]).value_counts()
         top = commonest.index[0] if len(commonest) else (None, None)
         n = int(recent[near].sum())

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from geo import coverage
+from geo.coverage import STATES
 from layers import targets
 from layers.analysis import coverage_choice, coverage_sides
 from layers.analysis.coverage_choice import Asked
@@ -227,24 +228,21 @@ def _by_passes(
 
 
 def not_seen(analyst: "Analyst", asked: Asked, days: int, now: datetime) -> NotSeen:
-    """Return what was not inspected in so many days up to the end of the period."""
-    since = _start_of_day(analyst, moment(asked, now)) - timedelta(days=days)
-    recent = replace(asked, since=since)
+    """Return what was not inspected in so many days up to the end of the period, to the second.
 
-    def make() -> NotSeen:
-        return _not_seen(analyst, recent, days)
-
-    told: NotSeen = coverage_choice.kept(analyst, "not seen", coverage_choice.words(recent), make)
-    return replace(told, days=days)
+    From the same stretches and the same moment as the ages of the map, whose legend stands beside it.
+    """
+    cut = coverage_sides.whole(analyst, replace(asked, since=None))
+    seen = cut["inspected_at"] >= pd.Timestamp(moment(asked, now) - timedelta(days=days))
+    return _not_seen(analyst, asked, cut.assign(state=np.where(seen, STATES[0], STATES[-1])), days)
 
 
-def _not_seen(analyst: "Analyst", recent: Asked, days: int) -> NotSeen:
-    cut = coverage_sides.whole(analyst, recent)
+def _not_seen(analyst: "Analyst", asked: Asked, cut: pd.DataFrame, days: int) -> NotSeen:
     every = coverage.shares(cut)
     if every.empty:
         return NotSeen(days=days, km=0.0, total_km=0.0)
     told = NotSeen(days=days, km=_unseen_km(every.iloc[0]), total_km=float(every["length_m"].iloc[0]) / 1000)
-    level = level_of(analyst, recent)
+    level = level_of(analyst, asked)
     if level is None:
         return told
     inside = coverage_choice.areas(analyst)
@@ -262,12 +260,6 @@ def _not_seen(analyst: "Analyst", recent: Asked, days: int) -> NotSeen:
 
 def _unseen_km(row: "pd.Series[float]") -> float:
     return float(row["length_m"] - row["inspected"]) / 1000
-
-
-def _start_of_day(analyst: "Analyst", instant: datetime) -> datetime:
-    """Return the midnight before: an answer then holds all day."""
-    local = instant.astimezone(analyst.site.settings.zone)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def levels(analyst: "Analyst", asked: Asked) -> list[str]:

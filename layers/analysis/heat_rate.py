@@ -22,6 +22,7 @@ from geo.surfaces import Surface
 from layers.analysis import cache, heat, hotspots
 from layers.analysis.hotspots import Asked, Hotspots
 from layers.analysis.questions import METHOD_VERSION
+from layers.errors import NotFoundError
 
 if TYPE_CHECKING:
     from layers.analysis.questions import Analyst
@@ -42,10 +43,33 @@ def file(analyst: "Analyst", asked: Asked, now: datetime) -> tuple[str, Path]:
     path = analyst.heat_path(key)
     if not path.exists():
         tags = {name: str(value) for name, value in parameters.items() if value is not None}
+        tags |= {"area": "whole area"}
         _write(
             surface(analyst, hotspots.find(analyst, asked)), analyst, path, {**tags, "as_of": now.isoformat()}
         )
     return key, path
+
+
+def of_area(analyst: "Analyst", path: Path, district_id: int) -> bytes:
+    """Return a file that `file` made with values inside one area only; its tags name the area.
+
+    Rates are those of the whole city's file: what was found and inspected across the border counts too.
+
+    Raises
+    ------
+    NotFoundError
+        No such area.
+    """
+    areas = analyst.site.districts.frame
+    mine = areas[areas["fid"] == district_id]
+    if not len(mine):
+        raise NotFoundError("There is no such area")
+    shown, tags = surfaces.read(path.read_bytes())
+    crs = analyst.site.network.blocks.crs
+    inside = surfaces.within(shown, mine.to_crs(crs))
+    name = mine["name"].iloc[0]
+    named = {"area": name if isinstance(name, str) else "", "area_id": str(district_id)}
+    return surfaces.cog(inside, crs, {**tags, **named, "top": f"{top(inside):.6g}"})
 
 
 def surface(analyst: "Analyst", found: Hotspots) -> Surface:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -88,8 +88,5 @@ def counts_by_period(
 ) -> NDArray[np.float64]:
     """Return the findings that each block carries, shape (periods, blocks)."""
     at = findings["observed_at"]
-    rows: list[Any] = []
-    for since, until in pairwise(cuts):
-        n = hotspots.weights(findings[(at >= since) & (at < until)], blocks)
-        rows.append(n.set_index("block_id")["weight"].reindex(blocks["block_id"]).fillna(0.0).to_numpy())
-    return np.array(rows, dtype=np.float64)
+    during = (findings[(at >= since) & (at < until)] for since, until in pairwise(cuts))
+    return np.array([hotspots.carried(some, blocks) for some in during])

@@ -19,7 +19,7 @@ from layers.errors import NotFoundError
 if TYPE_CHECKING:
     from layers.analysis.questions import Analyst
 
-# A label needs periods to compare; the trend test says nothing of fewer than four
+# A label needs periods to compare
 MOST_PERIODS, FEWEST_PERIODS, SHORTEST_PERIOD_DAYS = 6, 2, 7
 _EPOCH = datetime(1970, 1, 1).date()
 

@@ -14,10 +14,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from geo import hotspots, stretches
-from layers.analysis import coverage, density, residents
+from layers.analysis import coverage, density, residents, seen_before
 from layers.analysis.residents import Residents
 from layers.errors import ForbiddenError
 from layers.field.asking import FindingFilter
@@ -94,7 +95,8 @@ class Hotspots:
     `model` what the model learned.  `declared` if the length of streets stood in for effort, or, where there
     are `residents`, who lives along them.
     `findings` are those counted; `n_unwatched` were made on days before the first or after the last track
-    (`watched`), `n_other` belong to the other stream.
+    (`watched`), `n_other` belong to the other stream.  Each counts by its `new`, the probability that it is
+    of nothing that another one reported before; `n_again` is what that leaves out.
     """
 
     blocks: gpd.GeoDataFrame
@@ -105,6 +107,7 @@ class Hotspots:
     watched: tuple[datetime, datetime] | None
     n_other: int
     n_unwatched: int
+    n_again: float
     residents: Residents | None = None
 
     @property
@@ -130,6 +133,8 @@ def _find(analyst: "Analyst", asked: Asked) -> Hotspots:
     both = analyst.findings(asked.wanted)
     own = both[both["channel"].eq(PUBLIC) == (asked.stream == PUBLIC)]
     findings = own if declared else within(own, analyst, watched)
+    before = seen_before.find(analyst, asked.wanted)
+    findings = findings.assign(new=1.0 - findings["fid"].map(before).fillna(0.0))
     people = residents.find(analyst) if declared and asked.against == RESIDENTS else None
     amount = exposure(analyst, asked) if not declared else _declared(blocks, people)
     table = hotspots.find(weights(findings, blocks), blocks, amount, radius_m=RADIUS_M, alpha=ALPHA)
@@ -143,6 +148,7 @@ def _find(analyst: "Analyst", asked: Asked) -> Hotspots:
         watched=watched,
         n_other=len(both) - len(own),
         n_unwatched=len(own) - len(findings),
+        n_again=len(findings) - float(findings["new"].sum()),
         residents=people,
     )
 
@@ -160,8 +166,15 @@ def named(places: gpd.GeoDataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFram
 
 def weights(findings: pd.DataFrame, blocks: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return how much of the placed findings each block carries: `block_id`, `weight`."""
-    n = density.per_block(findings[findings["ambiguous"].notna()], blocks)["n"]
-    return n.rename("weight").reset_index()
+    placed = findings[findings["ambiguous"].notna()]
+    shares = {name: placed[name] * placed["new"] for name in ("p_block", "runner_up_p")}
+    return density.per_block(placed.assign(**shares), blocks)["n"].rename("weight").reset_index()
+
+
+def carried(findings: pd.DataFrame, blocks: gpd.GeoDataFrame) -> NDArray[np.float64]:
+    """Return how much of the placed findings each block carries, in the order of `blocks`."""
+    weight = weights(findings, blocks).set_index("block_id")["weight"]
+    return weight.reindex(blocks["block_id"]).fillna(0.0).to_numpy(np.float64)
 
 
 def exposure(analyst: "Analyst", asked: Asked) -> pd.DataFrame:

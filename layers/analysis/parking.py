@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo import neighbours, parking, stretches
-from layers.analysis import hotspots, parking_supply
+from layers.analysis import coverage, hotspots, parking_supply
 from layers.analysis.hotspots import Asked
 from layers.analysis.parking_supply import Supply
 
@@ -32,7 +32,8 @@ class Parking:
 
     `blocks` is as from `geo.parking.demand_and_supply` with `vehicles`, `effort_m`, `per_km`, `bays`,
     `no_parking`, and `no_bay`, why none can be painted (see `Supply`), or "" where one
-    can; `places` are stretches of one advice, most vehicles per pass first.
+    can; `places` are stretches of one advice, most vehicles per pass first.  `usual` has the median rates
+    `per_km` and `per_hour` of blocks on which anything stood.
     """
 
     blocks: pd.DataFrame
@@ -40,6 +41,7 @@ class Parking:
     findings: pd.DataFrame
     supply: Supply
     effort_km: float
+    usual: dict[str, float]
 
 
 def find(analyst: "Analyst", asked: Asked, vehicle: str) -> Parking:
@@ -57,14 +59,17 @@ def _find(analyst: "Analyst", asked: Asked, vehicle: str) -> Parking:
     watched = hotspots.watched_from_until(analyst, wanted)
     reported = analyst.findings(wanted.wanted)
     reported = hotspots.within(reported[reported["channel"].ne(hotspots.PUBLIC)], analyst, watched)
-    effort_m = hotspots.exposure(analyst, wanted)["effort_m"].to_numpy(np.float64)
+    effort = coverage.effort(analyst, wanted.since, wanted.until, wanted.account_id)
+    effort_m = effort["metres"].to_numpy(np.float64)
     vehicles = _vehicles(reported, blocks)
     supply = parking_supply.find(analyst, vehicle)
     forbidden = np.asarray(supply.no_bay != "", np.bool_)
     passes = effort_m / blocks["length_m"].to_numpy(np.float64)
     seen_vehicles = np.where(passes > 0, vehicles, 0.0)
     near = neighbours.find(blocks, REACH_M)
-    table = parking.demand_and_supply(near, seen_vehicles, passes, supply.bays, forbidden)
+    efforts = (effort_m / 1000, effort["minutes"].to_numpy(np.float64) / 60)
+    table = parking.demand_and_supply(near, seen_vehicles, passes, supply.bays, forbidden, efforts)
+    usual = dict(zip(("per_km", "per_hour"), table.attrs["usual"], strict=True))
     table = table.assign(
         vehicles=vehicles, effort_m=effort_m, bays=supply.bays, no_parking=forbidden, no_bay=supply.no_bay
     )
@@ -76,6 +81,7 @@ def _find(analyst: "Analyst", asked: Asked, vehicle: str) -> Parking:
         findings=reported,
         supply=supply,
         effort_km=float(effort_m.sum()) / 1000,
+        usual=usual,
     )
 
 
@@ -107,11 +113,12 @@ def _vehicles(reported: pd.DataFrame, blocks: gpd.GeoDataFrame) -> NDArray[np.fl
 def _places(table: pd.DataFrame, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the stretches on which any vehicle stood, each of one advice, the most per pass first."""
     parts: list[Any] = []
-    for advice in ("tow", "paint", "guide"):
+    for advice in ("tow", "nearby", "paint", "guide"):
         mine = table["advice"].eq(advice)
         told = pd.DataFrame({"block_id": table.index, "hot": mine.to_numpy(), "q": 0.0})
         told["block_observed"], told["block_expected"] = table["standing"].to_numpy(), 0.0
-        joined = hotspots.named(stretches.join(told, blocks), blocks)
+        # vehicles standing there at a time: mostly less than one
+        joined = hotspots.named(stretches.join(told, blocks, least=0.0), blocks)
         parts.append(joined.assign(advice=advice))
     places = gpd.GeoDataFrame(pd.concat([part for part in parts if len(part)] or parts[:1]), crs=blocks.crs)
     own = [table.loc[list(ids)] for ids in places["block_ids"]]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from geo import patrols
 from geo.patrols import Bell, Route, Shift
-from layers.analysis import coverage_choice, coverage_tables, deadlines, hotspots, surroundings
+from layers.analysis import around, coverage_choice, coverage_tables, deadlines, hotspots, surroundings
 from layers.errors import InvalidError
 from layers.field.asking import FindingFilter
 
@@ -27,6 +27,7 @@ MOST_TEAMS, MOST_HOURS = 6, 10.0
 BEFORE_BELL = timedelta(minutes=40)
 # A school without a verdict because nobody looked, or not all round
 _OPEN = frozenset({"unverified", "partly"})
+_PARTS = ("recheck", "overdue", "likely")
 REASONS = ("recheck", "school", "overdue", "likely", "sample")
 
 
@@ -66,8 +67,9 @@ class Walk:
 class Plan:
     """The walks of a shift, and what they rest on.
 
-    `overdue_m` before and after; `n_rechecks` due in the area, `n_schools` without a verdict, of those
-    `n_bells` with a bell in the shift; `declared`: no tracks, so that what is likely is by length.
+    `overdue_m` before and after; `n_rechecks` due in the area; `unplaced`, those due besides that lie on no
+    street, as `due_rechecks` returns them; `n_schools` without a verdict, of those `n_bells` with a bell in
+    the shift; `declared`: no tracks, so that what is likely is by length.
     """
 
     asked: Asked
@@ -76,6 +78,7 @@ class Plan:
     worth: pd.DataFrame
     overdue_m: tuple[float, float]
     n_rechecks: int
+    unplaced: pd.DataFrame
     n_schools: int
     n_bells: int
     declared: bool
@@ -111,9 +114,9 @@ def _plan(analyst: "Analyst", asked: Asked, now: datetime) -> Plan:
         age_days=age.to_numpy(),
         target_days=target,
         rechecks=due.groupby("block_id").size().reindex(blocks["block_id"], fill_value=0).to_numpy(),
-        bells=bells,
+        waited_days=_waited_days(due, begins_at).reindex(blocks["block_id"], fill_value=0.0).to_numpy(),
     )
-    routes = patrols.plan(analyst.site.network.blocks, worth, _shifts(asked, blocks))
+    routes = patrols.plan(analyst.site.network.blocks, worth, _shifts(asked, blocks), bells=bells)
     seen = blocks["block_id"].isin({one for route in routes for one in route.walk["block_id"]}).to_numpy()
     late = blocks["length_m"].to_numpy() * (age.to_numpy() > target)
     return Plan(
@@ -123,6 +126,7 @@ def _plan(analyst: "Analyst", asked: Asked, now: datetime) -> Plan:
         worth=worth,
         overdue_m=(float(late.sum()), float(late[~seen].sum())),
         n_rechecks=len(due),
+        unplaced=unplaced(analyst, begins_at, asked.district_id),
         n_schools=int(schools.schools["status"].isin(_OPEN).sum()),
         n_bells=len(bells),
         declared=found.declared,
@@ -141,11 +145,29 @@ def due_rechecks(analyst: "Analyst", last_at: "pd.Series[pd.Timestamp]", begins_
     Of categories that last until somebody puts them right, placed on the blocks of `last_at`; limits are
     typical ones (`layers.city.limits`).
     """
-    recent = FindingFilter(observed_from=begins_at - timedelta(days=MEMORY_DAYS))
-    every = deadlines.lasting(analyst, recent)
+    every = _over(analyst, begins_at)
     due = every[every["block_id"].isin(last_at.index)]
     passed = last_at.reindex(due["block_id"]).set_axis(due.index)
-    return due[(due["due_at"] <= pd.Timestamp(begins_at)) & ~(passed > due["due_at"])].reset_index(drop=True)
+    return due[~(passed > due["due_at"])].reset_index(drop=True)
+
+
+def unplaced(analyst: "Analyst", begins_at: datetime, district_id: int | None) -> pd.DataFrame:
+    """Return the findings of an area whose time is up and that lie on no street: no walk leads there."""
+    every = _over(analyst, begins_at, district_id)
+    return every[every["block_id"].isna()].sort_values(["due_at", "fid"]).reset_index(drop=True)
+
+
+def _over(analyst: "Analyst", begins_at: datetime, district_id: int | None = None) -> pd.DataFrame:
+    recent = FindingFilter(observed_from=begins_at - timedelta(days=MEMORY_DAYS), district_id=district_id)
+    every = deadlines.lasting(analyst, recent)
+    return every[every["due_at"] <= pd.Timestamp(begins_at)]
+
+
+def _waited_days(due: pd.DataFrame, begins_at: datetime) -> "pd.Series[float]":
+    """Return the days since the time of findings was up, added up by block."""
+    days = (pd.Timestamp(begins_at) - due["due_at"]).dt.total_seconds() / 86400
+    waited: pd.Series[float] = days.groupby(due["block_id"]).sum()
+    return waited
 
 
 def _rates(found: hotspots.Hotspots, blocks: gpd.GeoDataFrame) -> "pd.Series[float]":
@@ -163,20 +185,18 @@ def _rates(found: hotspots.Hotspots, blocks: gpd.GeoDataFrame) -> "pd.Series[flo
 def _bells(
     found: surroundings.Surroundings, bells: Sequence[str], begins_at: datetime, hours: float
 ) -> list[Bell]:
-    """Return the streets not seen around each school without a verdict, before a bell of the shift."""
-    windows = []
-    for bell in bells:
+    """Return the streets not seen around each school without a verdict, before the bells of the shift."""
+    windows: list[tuple[float, float]] = []
+    for bell in bells if begins_at.weekday() in around.BELL_DAYS else ():
         after = datetime.combine(begins_at.date(), time.fromisoformat(bell), begins_at.tzinfo) - begins_at
         if after >= BEFORE_BELL and after <= timedelta(hours=hours):
-            windows.append(after)
+            windows.append(((after - BEFORE_BELL).total_seconds(), after.total_seconds()))
     if not windows:
         return []
-    opens_s, closes_s = (windows[-1] - BEFORE_BELL).total_seconds(), windows[-1].total_seconds()
     still_open = found.schools[found.schools["status"].isin(_OPEN)]
     unseen = found.stretches[(found.stretches["seen"] < 1) & found.stretches["fid"].isin(still_open["fid"])]
     return [
-        Bell(group["block_id"].unique().tolist(), opens_s, closes_s)
-        for _, group in unseen.groupby("fid", sort=True)
+        Bell(group["block_id"].unique().tolist(), windows) for _, group in unseen.groupby("fid", sort=True)
     ]
 
 
@@ -192,8 +212,8 @@ def _shifts(asked: Asked, blocks: gpd.GeoDataFrame) -> list[Shift]:
         far = np.hypot(*(middles[share] - np.median(middles[share], axis=0)).T)
         station = part["start_node"].iloc[int(np.argmin(far))]
         seed = asked.day.toordinal() * MOST_TEAMS + number
-        sample = patrols.by_lot(part, seed)
-        shifts.append(Shift(station, asked.hours * 3600, sample=sample, own=own))
+        drawn_from = part["block_id"].tolist()
+        shifts.append(Shift(station, asked.hours * 3600, lot=seed, own=own, lot_from=drawn_from))
     return shifts
 
 
@@ -215,15 +235,15 @@ def _walk(
     against = legs["direction"].to_numpy() < 0
     lines = np.where(against, shapely.reverse(lines), lines)
     why = worth.set_index("block_id").reindex(legs["block_id"])
-    parts = why[["recheck", "school", "overdue", "likely"]].fillna(0.0).to_numpy()
-    reason = np.array(REASONS[:4], dtype=object)[parts.argmax(axis=1)]
+    parts = why[list(_PARTS)].fillna(0.0).to_numpy()
+    reason = np.array(_PARTS, dtype=object)[parts.argmax(axis=1)]
     reason[legs["value"].to_numpy() <= 0] = ""
-    reason[legs["stop"].to_numpy() == "sample"] = "sample"
+    for owed in ("sample", "school"):
+        reason[legs["stop"].to_numpy() == owed] = owed
     stopped = legs["stop"].ne("").to_numpy()
     legs["reason"] = reason
-    legs["n_rechecks"] = np.where(
-        stopped & (reason != ""), (why["recheck"].fillna(0.0)).to_numpy(), 0
-    ).astype(int)
+    n_due = due.groupby("block_id").size().reindex(legs["block_id"], fill_value=0).to_numpy()
+    legs["n_rechecks"] = np.where(stopped & (reason != ""), n_due, 0)
     legs["name"] = own["name"].to_numpy()
     legs["length_m"] = own["length_m"].to_numpy()
     for name, seconds in (("begins_at", "from_s"), ("ends_at", "until_s")):

@@ -26,7 +26,7 @@ from layers.store import frames, schema
 
 Answer = TypeVar("Answer")
 # What a change of one of these files' rules makes old
-METHOD_VERSION = "analysis-4"
+METHOD_VERSION = "analysis-6"
 
 
 @dataclass(frozen=True, slots=True)

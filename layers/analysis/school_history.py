@@ -6,17 +6,23 @@ are known now, for nobody keeps since when a shop is there.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from sqlalchemy import func, select
 
 from layers.analysis import coverage, surroundings, verdicts, zone_streets
 from layers.analysis.questions import Analyst
 from layers.city import clearance_rules
+from layers.city.clearance_rules import Kept
 from layers.field.asking import FindingFilter
+from layers.store.schema import street_check, track
 
 WEEKS = 12
+NO_DATA = "no_data"
+"""What a day is called before anything was found or inspected: shops of today say nothing about it."""
 
 
 def weeks(analyst: Analyst, now: datetime, within_days: int, only: int | None = None) -> pd.DataFrame:
@@ -27,7 +33,8 @@ def weeks(analyst: Analyst, now: datetime, within_days: int, only: int | None = 
     Returns
     -------
     DataFrame indexed by the fid of the school
-        A column per instant (midnight there, a week apart; the last is `now`) with the status as text.
+        A column per instant (midnight there, a week apart; the last is `now`) with the status as text, or
+        `NO_DATA`.
     """
     begin = now.astimezone(analyst.site.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     current = surroundings.status(analyst, now, within_days, only)
@@ -60,7 +67,8 @@ def _past(analyst: Analyst, begin: datetime, within_days: int, only: int | None)
     window = timedelta(days=within_days)
     schools = surroundings.chosen(analyst, only)
     kept = verdicts.rules(analyst)
-    reaches = [_reach(analyst, kept, schools["kind"], day) for day in days]
+    held = [clearance_rules.holding(kept, verdicts.local(analyst, day)) for day in days]
+    reaches = [_reach(rules, schools["kind"]) for rules in held]
     asked: dict[str, object] = {"days": days, "within": within_days, "reaches": reaches, "only": only}
     seen = analyst.kept(
         "weeks of streets in zones",
@@ -72,20 +80,29 @@ def _past(analyst: Analyst, begin: datetime, within_days: int, only: int | None)
         analyst, FindingFilter(observed_from=days[0] - window, observed_until=begin), begin, only
     )
     of_findings = judged[judged["what"].eq("finding")]
-    columns = {}
-    for day, share in zip(days, seen, strict=True):
+    columns: dict[str, Any] = {}
+    begun = _begun(analyst)
+    for day, share, rules in zip(days, seen, held, strict=True):
+        if begun is None or day <= begun:
+            columns[_name(day)] = NO_DATA
+            continue
         recent = of_findings["observed_at"].between(pd.Timestamp(day - window), pd.Timestamp(day), "left")
         both = pd.concat([of_findings[recent], verdicts.of_premises(analyst, day, only)], ignore_index=True)
-        columns[_name(day)] = surroundings.named(schools["fid"], both, share).to_numpy()
+        best = surroundings.at_best(analyst, rules, schools["kind"])
+        columns[_name(day)] = surroundings.named(schools["fid"], both, share, best).to_numpy()
     return pd.DataFrame(columns, index=pd.Index(schools["fid"], name="fid"))
 
 
-def _reach(
-    analyst: Analyst, kept: Sequence[clearance_rules.Kept], kinds: "pd.Series[str]", day: datetime
-) -> tuple[float, ...]:
+def _begun(analyst: Analyst) -> datetime | None:
+    """Return when something was first found or inspected at this site."""
+    looked = (func.min(track.c.started_at), func.min(street_check.c.observed_at))
+    with analyst.site.store.read() as conn:
+        first = [analyst.span()[0], *(conn.execute(select(at)).scalar() for at in looked)]
+    return min((at for at in first if at is not None), default=None)
+
+
+def _reach(held: list[Kept], kinds: "pd.Series[str]") -> tuple[float, ...]:
     """Return how far the rules of a day reach around each school."""
-    at = pd.Timestamp(day.astimezone(analyst.site.settings.zone)).tz_localize(None)
-    held = clearance_rules.holding(kept, at)
     by_kind = {kind: surroundings.reach_m(held, kind) for kind in kinds.unique()}
     return tuple(by_kind[kind] for kind in kinds)
 

@@ -14,7 +14,7 @@ from layers.store.schema import finding, history, placement_decision
 
 _SILENT_NOUNS = ("token", "webhook", "import_profile", "job")
 _SILENT_ACTIONS = (
-    *("sign_in", "throttle", "set_password", "reset_password", "end_sessions"),
+    *("sign_in", "sign_out", "throttle", "set_password", "reset_password", "end_sessions"),
     *("due_soon", "overdue"),
 )
 _COLUMNS = (

@@ -1,6 +1,6 @@
 """What lies around the schools of a site by the rules in use, and whether anybody has looked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,16 +8,15 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geo.clearance import protects
 from layers.analysis import verdicts, zone_streets
 from layers.analysis.questions import Analyst
 from layers.city import clearance_rules
-from layers.city.clearance_rules import Kept
+from layers.city.clearance_rules import Kept, may_protect
 from layers.errors import NotFoundError
 from layers.field.asking import FindingFilter
 
-# Known to be wrong, looked at and open, not looked at, looked at in part, well
-STATUSES = ("breached", "to_measure", "undecided", "unverified", "partly", "clear")
+# Known to be wrong, looked at and open, not looked at, looked at in part, well, nothing to be judged by
+STATUSES = ("breached", "to_measure", "undecided", "unverified", "partly", "clear", "no_rule")
 ALL_ROUND = 0.95
 """Share of the length of street in a zone that must have been inspected for it to count as all of it."""
 
@@ -26,19 +25,38 @@ ALL_ROUND = 0.95
 class Surroundings:
     """`schools`: a row each with `status`; `verdicts`: a row per school, finding or premises, and rule.
 
+    `share_seen` of a school that no rule protects is not known: without a rule there is no zone.  `last_at`
+    is when the stretch was inspected that was longest not, NaT if more never was than may be left of all.
+
     `stretches`: a row per school and stretch of a block in its zone: `fid`, `block_id`, `name`, `length_m`,
-    `last_at`, `seen`.
+    `last_at`, `seen`.  `unrecorded`: for each rule that holds, by its id, the trades of which the site
+    records nothing.
     """
 
     schools: gpd.GeoDataFrame
     verdicts: gpd.GeoDataFrame
     stretches: pd.DataFrame
+    unrecorded: Mapping[str, tuple[str, ...]]
 
 
 def reach_m(kept: Iterable[Kept], kind: str) -> float:
     """Return the widest distance that any of the rules keeps around this kind of place; 0 if none does."""
-    limits = [rule.limit_m(None) for rule in (one.rule() for one in kept) if protects(rule, kind)]
+    limits = [rule.limit_m(None) for rule in (one.rule() for one in kept) if may_protect(rule, kind)]
     return max(limits, default=0.0)
+
+
+def at_best(analyst: Analyst, kept: list[Kept], kinds: "pd.Series[str]") -> "pd.Series[str]":
+    """Return the status of each kind of school around which all was seen and nothing is wrong.
+
+    Clear; or no_rule where none protects it, undecided where one says nothing: none of its trades is
+    recorded.
+    """
+    by_kind = {}
+    for kind in kinds.unique():
+        mine = [one for one in kept if may_protect(one.rule(), kind)]
+        silent = any(len(verdicts.unrecorded(analyst, one)) == len(one.rule().activity) for one in mine)
+        by_kind[kind] = "undecided" if silent else "clear" if mine else "no_rule"
+    return kinds.map(by_kind).astype(object)
 
 
 def status(analyst: Analyst, now: datetime, within_days: int, only: int | None = None) -> Surroundings:
@@ -48,9 +66,11 @@ def status(analyst: Analyst, now: datetime, within_days: int, only: int | None =
 
     Breached: a breach by premises of today or by a finding of the last `within_days` days.  Otherwise nobody
     looked (unverified), or somebody did: then something is to be measured on site (to_measure), a verdict
-    lacks what decides it (undecided), streets are left (partly), or none of this (clear).
+    lacks what decides it (undecided), streets are left (partly), or none of this (clear).  A rule of whose
+    trades nothing is recorded makes nothing clear: then it is undecided.  And no rule that holds may protect
+    it (no_rule).
     """
-    today = pd.Timestamp(now.astimezone(analyst.site.settings.zone)).tz_localize(None)
+    today = verdicts.local(analyst, now)
     held = clearance_rules.holding(verdicts.rules(analyst), today)
     asked: dict[str, object] = {
         "day": str(today.date()),
@@ -70,7 +90,7 @@ def _status(
     schools = chosen(analyst, only)
     judged = verdicts.audit(analyst, FindingFilter(observed_from=since), now, only)
     reach = np.array([reach_m(held, kind) for kind in schools["kind"]], dtype=float)
-    asked: dict[str, object] = {"since": since, "reach": reach.tolist()}
+    asked: dict[str, object] = {"schools": schools["fid"].tolist(), "since": since, "reach": reach.tolist()}
     stretches = analyst.kept(
         "streets in zones",
         asked,
@@ -80,25 +100,31 @@ def _status(
     fid = schools["fid"]
     n_breach, n_measure = counted(fid, judged, "breach"), counted(fid, judged, "measure_on_site")
     n_open = n_measure + counted(fid, judged, "indeterminate")
-    by_school = stretches.assign(seen_m=stretches["length_m"] * stretches["seen"]).groupby("fid")
+    by_school = stretches.assign(
+        seen_m=stretches["length_m"] * stretches["seen"],
+        never_m=stretches["length_m"].where(stretches["last_at"].isna(), 0.0),
+    ).groupby("fid")
     total, seen = by_school["length_m"].sum(), by_school["seen_m"].sum()
-    share = fid.map(seen / total).fillna(0.0)
+    never = by_school["never_m"].sum() > (1 - ALL_ROUND) * total
+    oldest = by_school["last_at"].min().mask(never)
+    share = fid.map(seen / total).fillna(0.0).where(reach > 0)
     table = schools.assign(
-        status=named(fid, judged, share),
+        status=named(fid, judged, share, at_best(analyst, held, schools["kind"])),
         n_breach=n_breach,
         n_measure=n_measure,
         n_open=n_open,
         share_seen=share,
         unseen_m=fid.map(total - seen).fillna(0.0),
         # no zone may reach a street: then there is no group to map
-        last_at=by_school["last_at"].min().reindex(fid).array,
+        last_at=oldest.reindex(fid).array,
         reach_m=reach,
     )
     rank = table["status"].map({name: k for k, name in enumerate(STATUSES)})
     worst = table.assign(rank=rank).sort_values(
         ["rank", "n_breach", "share_seen", "fid"], ascending=[True, False, True, True]
     )
-    return Surroundings(worst.drop(columns="rank").reset_index(drop=True), judged, stretches)
+    unrecorded = {one.rule_id: verdicts.unrecorded(analyst, one) for one in held}
+    return Surroundings(worst.drop(columns="rank").reset_index(drop=True), judged, stretches, unrecorded)
 
 
 def chosen(analyst: Analyst, only: int | None) -> gpd.GeoDataFrame:
@@ -112,16 +138,21 @@ def chosen(analyst: Analyst, only: int | None) -> gpd.GeoDataFrame:
     return mine.reset_index(drop=True)
 
 
-def named(fid: "pd.Series[int]", judged: pd.DataFrame, share: "pd.Series[float]") -> "pd.Series[str]":
-    """Return the status of each school by its verdicts and the share of its streets that was inspected."""
+def named(
+    fid: "pd.Series[int]", judged: pd.DataFrame, share: "pd.Series[float]", best: "pd.Series[str]"
+) -> "pd.Series[str]":
+    """Return the status of each school by its verdicts and the share of its streets that was inspected.
+
+    `best` is the best that it can have; see `at_best`.
+    """
     n_breach, n_measure, n_open = (
         counted(fid, judged, verdict).to_numpy() for verdict in ("breach", "measure_on_site", "indeterminate")
     )
-    seen = share.to_numpy()
+    seen, at_best = share.to_numpy(), best.to_numpy()
     found = np.select(
-        [n_breach > 0, seen == 0, n_measure > 0, n_open > 0, seen < ALL_ROUND],
-        ["breached", "unverified", "to_measure", "undecided", "partly"],
-        "clear",
+        [at_best == "no_rule", n_breach > 0, seen == 0, n_measure > 0, n_open > 0, seen < ALL_ROUND],
+        ["no_rule", "breached", "unverified", "to_measure", "undecided", "partly"],
+        at_best,
     )
     return pd.Series(found, index=fid.index)
 

@@ -39,6 +39,10 @@ class Category:
         """Return scheme and code in one word: ``gbt30428-2013-event.0406``."""
         return f"{self.scheme}.{self.code}"
 
+    def words(self) -> tuple[str, ...]:
+        """Return what people write for it within its scheme, in lower case."""
+        return self.name_zh.lower(), self.name_en.lower(), self.code.lower()
+
     def name(self) -> str:
         """Return the name in the language in use."""
         return self.name_zh if language.current() == "zh" else self.name_en
@@ -89,18 +93,31 @@ class Taxonomy:
             )
         return self.category(scheme, code)
 
-    def find(self, text: str) -> Category:
-        """Return the category that a person's word means: ``scheme.code``, or a name in either language.
+    def find(self, text: str, scheme: str | None = None) -> Category:
+        """Return the category that a person's word means.
 
-        A name that the standard in force has kept from the one before it is that of the one in force.
+        It is ``scheme.code``, a name in either language, or a code: of `scheme`, else of whichever has it.
+        A spreadsheet takes leading zeros from a code; they are given back where one code alone had them.
+        A word that the standard in force has kept from the one before it is that of the one in force.
 
+        Raises
+        ------
+        InvalidError
+            If no category is called so, or several are.
+
+        Examples
+        --------
         >>> shipped().find("店外经营").id == shipped().find("gbt30428-2013-event.0405").id
         True
+        >>> shipped().find("406", "gbt30428-2013-event").code
+        '0406'
         """
-        if text.partition(".")[0] in self.schemes:
-            return self.parse(text)
-        named = (one for one in self.all() if text.lower() in (one.name_zh.lower(), one.name_en.lower()))
-        both = list(named)
+        said, dot, rest = text.partition(".")
+        if dot and said in self.schemes:
+            scheme, text = said, rest
+        known = [one for one in self.all() if scheme in {None, one.scheme}]
+        named = [one for one in known if text.lower() in one.words()]
+        both = named or [one for one in known if without_zeros(one.code) == without_zeros(text)]
         called = [one for one in both if one.scheme not in _SUPERSEDED] or both
         if len(called) > 1:
             raise InvalidError(
@@ -109,11 +126,23 @@ class Taxonomy:
                 given=text,
                 known=", ".join(one.id for one in called),
             )
-        return called[0] if called else self.parse(text)
+        if called:
+            return called[0]
+        return self.category(scheme, text) if scheme else self.parse(text)
 
     def all(self) -> list[Category]:
         """Return every category, by scheme and code."""
         return sorted(self.categories.values(), key=lambda category: (category.scheme, category.code))
+
+
+def without_zeros(code: str) -> str:
+    """Return a code of figures as a spreadsheet that took it for a number has it; another as it is.
+
+    >>> without_zeros("0406"), without_zeros("406.0"), without_zeros("X402")
+    ('406', '406', 'X402')
+    """
+    figures = code.removesuffix(".0")
+    return figures.lstrip("0") if figures.isdecimal() else code
 
 
 @cache
@@ -166,6 +195,22 @@ def units(category: Category) -> list[tuple[str, str]]:
     names = {one["key"]: (one["name_zh"], one["name_en"]) for one in _shipped_data()["units"]}
     lead = _leads().get((category.scheme, category.code)) or {}
     return [names[key] for keys in lead.values() for key in keys]
+
+
+def vanishes(category: Category) -> bool:
+    """Tell whether what a shipped category names tends to be gone by itself.
+
+    >>> vanishes(shipped().category("gbt30428-2013-event", "0129"))
+    True
+    """
+    return (category.scheme, category.code) in _vanishing()
+
+
+@cache
+def _vanishing() -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (one["scheme"], one["code"]) for one in _shipped_data()["items"] if one.get("short_lived")
+    )
 
 
 @cache
@@ -242,7 +287,11 @@ KEY_POINT_KINDS: Mapping[str, tuple[str, str]] = {
     "internet_cafe": ("网吧", "internet cafe"),
     "game_hall": ("游戏厅", "game hall"),
     "entertainment": ("娱乐场所", "entertainment venue"),
+    "dance_hall": ("歌舞厅", "dance hall"),
+    "karaoke": ("卡拉OK厅", "karaoke"),
+    "bar": ("酒吧", "bar"),
     "tobacco": ("烟草零售点", "tobacco shop"),
+    "e_cigarette": ("电子烟零售点", "e-cigarette shop"),
     "alcohol": ("酒类零售点", "alcohol shop"),
     "lottery": ("彩票销售点", "lottery shop"),
     "construction_site": ("工地", "construction site"),
@@ -253,7 +302,10 @@ KEY_POINT_KINDS: Mapping[str, tuple[str, str]] = {
 }
 SCHOOL_KINDS = ("kindergarten", "primary", "secondary", "school")
 # Trades that need a licence and that rules keep away from some places, under the name of the trade
-TRADE_KINDS = ("internet_cafe", "game_hall", "entertainment", "tobacco", "alcohol", "lottery")
+TRADE_KINDS = (
+    *("internet_cafe", "game_hall", "entertainment", "dance_hall", "karaoke", "bar"),
+    *("tobacco", "e_cigarette", "alcohol", "lottery"),
+)
 
 # Levels of areas, from the widest
 DISTRICT_LEVELS: Mapping[str, tuple[str, str]] = {

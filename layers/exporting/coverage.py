@@ -22,7 +22,7 @@ from layers.analysis import coverage_choice
 from layers.analysis.coverage_choice import Asked
 from layers.analysis.questions import Analyst
 from layers.errors import InvalidError
-from layers.exporting.rows import cell
+from layers.formulas import guarded
 from layers.importing.progress import Progress, silent
 from layers.importing.writing import replacing
 from layers.language import gettext
@@ -96,7 +96,7 @@ def as_csv(analyst: Analyst, asked: Asked, *, speak: str) -> Iterator[bytes]:
     yield b"\xef\xbb\xbf" + _lines([[titles[name] for name in NAMES]])
     for start in range(0, len(rows), _AT_ONCE):
         some = rows.iloc[start : start + _AT_ONCE]
-        yield _lines([[cell(value) for value in row] for row in some.itertuples(index=False, name=None)])
+        yield _lines([[guarded(value) for value in row] for row in some.itertuples(index=False, name=None)])
 
 
 def _lines(rows: list[list[Any]]) -> bytes:

@@ -1,6 +1,7 @@
 """Exports as files: GDAL writes them from frames; the live store is never opened with it here."""
 
 import html
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,18 @@ from layers.exporting import rows
 from layers.exporting.rows import Values
 from layers.field import findings
 from layers.field.asking import FindingFilter
+from layers.formulas import guarded
+from layers.importing import spreadsheets
 from layers.importing.progress import Progress, silent
 from layers.importing.writing import replacing
+from layers.language import gettext
 from layers.site import Site
 
 LAYER = "findings"
 _CRS = "EPSG:4326"
 # What a sheet of a spreadsheet holds
 _MOST_ROWS = 1_048_575
+_NUMBERS = ("accuracy_m", "chainage_m", "distance_m", "p_block", "p_street", "key_point_m")
 _INSTANTS = ("observed_at", "received_at", "decided_at")
 
 
@@ -39,7 +44,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """What is exported: which findings, as what, in which language; `in_words` with headings in it too."""
+    """What is exported: which findings, as what, in which language; `in_words` with headings and words."""
 
     kind: str
     wanted: FindingFilter
@@ -75,7 +80,7 @@ def check(kind: str) -> Format:
 def stream(site: Site, export: Export) -> Iterator[bytes]:
     """Give the bytes of a format that streams."""
     if export.kind == "csv":
-        return rows.as_csv(site, export.wanted, speak=export.speak, in_words=export.in_words)
+        return rows.as_csv(site, export.wanted, speak=export.speak, are_words=export.in_words)
     return rows.as_geojson(site, export.wanted, speak=export.speak)
 
 
@@ -120,7 +125,7 @@ def _table(part: list[Values]) -> pd.DataFrame:
         table[name] = pd.to_datetime(table[name], utc=True)
     for name in ("ambiguous", "outside", "decided"):
         table[name] = table[name].astype("boolean").astype("Int8")
-    for name in ("accuracy_m", "chainage_m", "distance_m", "p_block", "p_street", "key_point_m"):
+    for name in _NUMBERS:
         table[name] = table[name].astype(float)
     table["n_items"] = table["n_items"].astype("Int64")
     return table
@@ -143,14 +148,30 @@ def _at_least_one(parts: Iterator[list[Values]]) -> Iterator[list[Values]]:
 
 
 def _write_xlsx(parts: Iterator[list[Values]], path: Path, zone: ZoneInfo, speak: str) -> int:
-    every = [{name: rows.cell(value) for name, value in row.items()} for part in parts for row in part]
-    table = _table(every)
-    for name in _INSTANTS:
-        table[name] = table[name].dt.tz_convert(zone).dt.tz_localize(None)
     with language.using(speak):
+        every = [_cells(row, zone) for part in parts for row in part]
+        table = pd.DataFrame(every, columns=list(rows.NAMES))
+        for name in _INSTANTS:
+            table[name] = pd.to_datetime(table[name])
+        for name in _NUMBERS:
+            table[name] = table[name].astype(float)
+        table["n_items"] = table["n_items"].astype("Int64")
         table = table.rename(columns=rows.headings())
-    pyogrio.write_dataframe(table, path, layer=LAYER, driver="XLSX")
+        sheet = gettext("Findings")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+        plain = Path(folder) / "plain.xlsx"
+        pyogrio.write_dataframe(table, plain, layer=sheet, driver="XLSX")
+        spreadsheets.restyle(plain, path)
     return len(every)
+
+
+def _cells(row: Values, zone: ZoneInfo) -> Values:
+    """Return a row as a sheet holds it: words of the language, instants as clocks of the site show them."""
+    told = {name: guarded(value) for name, value in rows.in_words(row).items()}
+    for name in _INSTANTS:
+        if told[name] is not None:
+            told[name] = told[name].astimezone(zone).replace(tzinfo=None, microsecond=0)
+    return told
 
 
 def _write_kml(parts: Iterator[list[Values]], path: Path, _zone: ZoneInfo, _speak: str) -> int:

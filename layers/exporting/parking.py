@@ -13,7 +13,7 @@ from layers import language
 from layers.analysis import parking_streets
 from layers.analysis.hotspots import Asked
 from layers.analysis.parking_streets import Streets
-from layers.exporting.rows import cell
+from layers.formulas import guarded
 from layers.language import gettext
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def as_csv(analyst: "Analyst", asked: Asked, vehicle: str, *, speak: str) -> byt
     writer = csv.writer(text)
     writer.writerow([titles[name] for name in NAMES])
     plain = rows.astype(object).where(rows.notna(), None)
-    writer.writerows([cell(value) for value in row] for row in plain.itertuples(index=False, name=None))
+    writer.writerows([guarded(value) for value in row] for row in plain.itertuples(index=False, name=None))
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 

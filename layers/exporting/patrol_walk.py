@@ -12,27 +12,33 @@ from layers.analysis.patrol_plan import Walk
 _NAMESPACE = "http://www.topografix.com/GPX/1/1"
 
 
-def as_gpx(walk: Walk, projection: Projection, name: str, words: Mapping[str, str]) -> bytes:
-    """Return the file; `words` are what each re-check is called, by the uuid of its finding."""
+def as_gpx(walk: Walk, projection: Projection, name: str, words: Mapping[str, str], told: str) -> bytes:
+    """Return the file; `words` name each re-check by the uuid of its finding; `told` as in `written`."""
     due = walk.rechecks
     called = [words[str(uuid)] for uuid in due["uuid"]]
     points = list(zip(due["lon"].tolist(), due["lat"].tolist(), called, strict=True))
     corners = [projection.to_lonlat(shapely.get_coordinates(line)).tolist() for line in walk.legs.geometry]
-    return written(name, points, list(zip(walk.legs["begins_at"], corners, strict=True)))
+    return written(name, points, list(zip(walk.legs["begins_at"], corners, strict=True)), told)
 
 
 def written(
     name: str,
     points: Sequence[tuple[float, float, str]],
     legs: Sequence[tuple[datetime, Sequence[Sequence[float]]]],
+    told: str = "",
 ) -> bytes:
-    """Return the file of named points (lon, lat) and of legs: when each begins, and its corners."""
+    """Return the file of named points (lon, lat) and of legs: when each begins, and its corners.
+
+    `told` is what is to be known of the walk, its description in the file.
+    """
     root = Element("gpx", {"xmlns": _NAMESPACE, "version": "1.1", "creator": "Xuncha"})
     for lon, lat, called in points:
         point = SubElement(root, "wpt", {"lat": f"{lat:.7f}", "lon": f"{lon:.7f}"})
         SubElement(point, "name").text = called
     track = SubElement(root, "trk")
     SubElement(track, "name").text = name
+    if told:
+        SubElement(track, "desc").text = told
     segment = SubElement(track, "trkseg")
     for begins_at, line in legs:
         for n, (lon, lat) in enumerate(line):

@@ -10,25 +10,31 @@ from zoneinfo import ZoneInfo
 from layers import language
 from layers.city.taxonomy import Taxonomy
 from layers.errors import InvalidError
-from layers.field import findings
+from layers.field import findings, words
 from layers.field.asking import FindingFilter
 from layers.field.in_force import Decision
 from layers.field.records import Finding
+from layers.formulas import guarded
 from layers.language import gettext
 from layers.site import Site
 
 _AT_ONCE = 1000
 _LEVELS = ("district", "subdistrict", "community")
-# A spreadsheet takes a cell that begins so for a formula, wherever its text came from
-_FORMULAS = tuple("=+-@\t\r\n＝＋－＠")
 NAMES = (
     *("id", "observed_at", "received_at", "category", "category_name", "note", "n_items"),
-    *("lon", "lat", "accuracy_m", "position_source"),
+    *("lon", "lat", "accuracy_m", "accuracy_kind", "position_source"),
     *("street", "block_id", "side", "chainage_m", "distance_m", "p_block", "p_street"),
     *("ambiguous", "outside", "decided", "decided_by", "decided_at"),
     *_LEVELS,
     *("key_point", "key_point_m", "n_photos", "channel", "reported_by"),
 )
+_WORDS = {
+    "side": words.SIDES,
+    "accuracy_kind": words.ACCURACIES,
+    "position_source": words.SOURCES,
+    "channel": words.CHANNELS,
+}
+_FLAGS = ("ambiguous", "outside", "decided")
 Values = dict[str, Any]
 
 
@@ -45,6 +51,7 @@ def headings() -> dict[str, str]:
         "lon": gettext("Longitude (WGS 84)"),
         "lat": gettext("Latitude (WGS 84)"),
         "accuracy_m": gettext("Accuracy, m"),
+        "accuracy_kind": gettext("What the accuracy means"),
         "position_source": gettext("Source of the position"),
         "street": gettext("Street"),
         "block_id": gettext("Street block"),
@@ -67,6 +74,13 @@ def headings() -> dict[str, str]:
         "channel": gettext("Channel"),
         "reported_by": gettext("Reported by"),
     }
+
+
+def in_words(row: Values) -> Values:
+    """Return a row whose words are those of the language in use, as people read it and imports understand."""
+    told = {name: words.said(known, row[name]) for name, known in _WORDS.items()}
+    yes = {True: gettext("yes"), False: gettext("no"), None: None}
+    return row | told | {name: yes[row[name]] for name in _FLAGS}
 
 
 def read(site: Site, wanted: FindingFilter, *, speak: str) -> Iterator[list[Values]]:
@@ -95,6 +109,7 @@ def _row(known: Taxonomy, found: Finding) -> Values:
         "lon": round(found.lon, 7),
         "lat": round(found.lat, 7),
         "accuracy_m": found.position.accuracy_m,
+        "accuracy_kind": found.position.accuracy_kind,
         "position_source": found.position.source,
         "n_photos": len(found.photos),
         "channel": found.channel,
@@ -161,24 +176,16 @@ def _decided(made: Decision) -> Values:
     }
 
 
-def cell(value: Any) -> Any:
-    """Return a value as a spreadsheet may have it: a text is never a formula.
-
-    >>> cell("=HYPERLINK(1)"), cell("占道"), cell(-1.5)
-    ("'=HYPERLINK(1)", '占道', -1.5)
-    """
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
-
-
-def as_csv(site: Site, wanted: FindingFilter, *, speak: str, in_words: bool) -> Iterator[bytes]:
-    """Give a table in UTF-8 (marked, for spreadsheets); `in_words` with headings in the language."""
+def as_csv(site: Site, wanted: FindingFilter, *, speak: str, are_words: bool) -> Iterator[bytes]:
+    """Give a table in UTF-8 (marked, for spreadsheets); `are_words` in those of the language."""
     with language.using(speak):
-        titles = headings()
-    heading = [titles[name] if in_words else name for name in NAMES]
+        heading = list(headings().values()) if are_words else list(NAMES)
     zone = site.settings.zone
     yield b"\xef\xbb\xbf" + _lines([heading])
     for rows in read(site, wanted, speak=speak):
-        yield _lines([[cell(_text(row[name], zone)) for name in NAMES] for row in rows])
+        with language.using(speak):
+            told = [in_words(row) if are_words else row for row in rows]
+        yield _lines([[guarded(_text(row[name], zone)) for name in NAMES] for row in told])
 
 
 def _lines(rows: Sequence[Sequence[Any]]) -> bytes:

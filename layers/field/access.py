@@ -48,9 +48,17 @@ def check(site: "Site", account: Account, uuid: str) -> dict[str, Any]:
     return found
 
 
+def looks_after_checks(account: Account) -> bool:
+    """Tell whether an account looks after others' checks, of its areas if it has some.
+
+    A check is of every category: whose view is limited to a few does not see the others' checks.
+    """
+    return may(account, "originals") and not account.scope.categories
+
+
 def _oversees(site: "Site", account: Account, place: shapely.Point) -> bool:
     """Tell whether an account looks after others' records there, whatever their category."""
-    if not may(account, "originals") or account.scope.categories:
+    if not looks_after_checks(account):
         return False
     areas = set(account.scope.districts)
     at = LonLat(shapely.get_coordinates(place))

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, false, func, or_, select, union_all
 
 from layers.field import in_force
+from layers.store import spans
 from layers.store.schema import (
     finding,
     finding_district,
@@ -23,7 +24,8 @@ class FindingFilter:
 
     `bbox` is west, south, east, north in degrees; the period holds its beginning and not its end;
     `categories` are pairs of scheme and code; `within` are areas of which one holds it; `street` is a
-    street's id or its name on the newest streets.
+    street's id or its name on the newest streets; `late_days` asks for what was reported more than so many
+    days after it was observed, imports aside.
     A finding that was merged as the duplicate of another counts there, and is asked for by `with_duplicates`.
     """
 
@@ -39,6 +41,7 @@ class FindingFilter:
     channel: str | None = None
     account_id: int | None = None
     import_run_id: int | None = None
+    late_days: int | None = None
     with_withdrawn: bool = False
     with_duplicates: bool = False
 
@@ -61,6 +64,9 @@ class FindingFilter:
             found.append(_one_of(self.categories))
         if self.uuids is not None:
             found.append(finding.c.uuid.in_(self.uuids))
+        if self.late_days is not None:
+            late = spans.days(finding.c.observed_at, finding.c.received_at) > self.late_days
+            found += [finding.c.import_run_id.is_(None), late]
         same = {"channel": self.channel, "account_id": self.account_id, "import_run_id": self.import_run_id}
         return found + [finding.c[name] == value for name, value in same.items() if value is not None]
 

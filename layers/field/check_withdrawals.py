@@ -88,22 +88,19 @@ def listed(site: "Site", asker: Account, wanted: Wanted, *, most: int) -> pd.Dat
     facts = site.facts()
     of = checks.on_streets(int(facts["network"] or 0), int(facts["datum"]))
     stretch = and_(check_stretch.c.check_id == street_check.c.fid, of)
-    withdrawer = account.alias("withdrawer")
     there = (
         street_check.join(account, account.c.id == street_check.c.account_id)
         .outerjoin(check_stretch, stretch)
         .outerjoin(check_withdrawal, check_withdrawal.c.check_id == street_check.c.fid)
-        .outerjoin(withdrawer, withdrawer.c.id == check_withdrawal.c.account_id)
+        .outerjoin(checks.withdrawer, checks.withdrawer.c.id == check_withdrawal.c.account_id)
     )
     chosen: Select[Any] = select(
         *(street_check.c[name] for name in _LISTED),
         account.c.name,
         *(check_stretch.c[name] for name in ("block_id", "street_name", "from_mm", "to_mm")),
-        check_withdrawal.c.at.label("withdrawn_at"),
-        withdrawer.c.name.label("withdrawn_by"),
-        check_withdrawal.c.reason.label("withdrawn_reason"),
+        *checks.WITHDRAWN,
     ).select_from(there)
-    everybodys = may(asker, "originals") and not asker.scope.categories
+    everybodys = access.looks_after_checks(asker)
     if not everybodys:
         chosen = chosen.where(street_check.c.account_id == asker.id)
     chosen = _narrowed(chosen, wanted).order_by(street_check.c.observed_at.desc(), street_check.c.fid.desc())

@@ -40,6 +40,13 @@ from layers.store.types import to_millisecond, to_text
 if TYPE_CHECKING:
     from layers.site import Site
 
+# Of a check that was withdrawn: when, by whom and why
+withdrawer = account.alias("withdrawer")
+WITHDRAWN = (
+    check_withdrawal.c.at.label("withdrawn_at"),
+    withdrawer.c.name.label("withdrawn_by"),
+    check_withdrawal.c.reason.label("withdrawn_reason"),
+)
 # Raised when the same position would be another stretch
 METHOD_VERSION = "check-1"
 EXTENTS = ("place", "block")
@@ -75,6 +82,15 @@ def _as_text(value: object) -> str:
     if isinstance(value, datetime):
         return to_text(to_millisecond(value))
     raise TypeError(f"a check cannot hold {type(value).__name__}")
+
+
+def look(site: "Site", account: Account, sent: Check, *, now: datetime) -> Outcome:
+    """Return what would become of a check, or refuse it as `put` does, and write nothing."""
+    demand(account, "report")
+    _check(site, sent, now)
+    with site.store.read() as conn:
+        known = _is_known(conn, account, sent.uuid, content_hash(sent))
+    return Outcome.SAME if known else Outcome.CREATED
 
 
 def put(site: "Site", account: Account, sent: Check, *, now: datetime) -> Outcome:
@@ -143,8 +159,8 @@ def _is_known(conn: Connection, account: Account, uuid: str, digest: str) -> boo
 def _values(sent: Check, corrections: Corrections) -> dict[str, Any]:
     position = sent.position
     values = {name: getattr(sent, name) for name in ("uuid", "observed_at", "extent", "note", "device")}
-    values |= {name: getattr(position, name) for name in _OF_POSITION}
-    values |= {"raw_x": position.x, "raw_y": position.y, "position_source": position.source}
+    values |= {name: plain(getattr(position, name)) for name in _OF_POSITION}
+    values |= {"raw_x": plain(position.x), "raw_y": plain(position.y), "position_source": position.source}
     return {**values, "geom": shapely.Point(_lonlat(pd.DataFrame([values]), corrections)[0])}
 
 
@@ -281,16 +297,11 @@ def get(site: "Site", uuid: str) -> dict[str, Any]:
         on_streets(int(facts["network"]), int(facts["datum"])),
     )
     columns = [check_stretch.c[name] for name in ("block_id", "street_name", "p_block", "from_mm", "to_mm")]
-    taken_back = (
-        check_withdrawal.c.at.label("withdrawn_at"),
-        account.c.name.label("withdrawn_by"),
-        check_withdrawal.c.reason.label("withdrawn_reason"),
-    )
     joined: Select[Any] = (
-        select(street_check, *columns, *taken_back)
+        select(street_check, *columns, *WITHDRAWN)
         .outerjoin(check_stretch, on)
         .outerjoin(check_withdrawal, check_withdrawal.c.check_id == street_check.c.fid)
-        .outerjoin(account, account.c.id == check_withdrawal.c.account_id)
+        .outerjoin(withdrawer, withdrawer.c.id == check_withdrawal.c.account_id)
     )
     with site.store.read() as conn:
         row = conn.execute(joined.where(street_check.c.uuid == uuid)).mappings().first()

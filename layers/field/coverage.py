@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from layers.site import Site
 
 # Raised when the same track would cover other stretches
-METHOD_VERSION = "cover-3"
+METHOD_VERSION = "cover-4"
 # A block that is as long as it was has not been moved or split
 _SAME_M = 0.005
 Progress = Callable[[int, int], None]

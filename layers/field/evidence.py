@@ -1,4 +1,4 @@
-"""What a photo says of place and time, held against the report that it belongs to.
+"""What a report says of its time, held against when it came; what a photo says, held against its report.
 
 Positions and clocks of cameras err, so what is told is how far apart the two are; a doubt is raised only
 beyond the limits that the site has set.  A photo that says nothing raises none: browsers take the position
@@ -6,12 +6,13 @@ out of what they send.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from geo.clearance.distance import geodesic_m
 from layers.settings import Settings
 
 FAR, EARLY, LATE, REUSED = "far", "early", "late", "reused"
+LONG_AGO = "long_ago"
 # Taken after the fact by its nature
 _AFTERWARDS = "after"
 
@@ -58,3 +59,21 @@ def compare(
         REUSED: reused,
     }
     return Evidence(away_m=away, apart_s=apart, doubts=tuple(name for name, is_so in raised.items() if is_so))
+
+
+def of_report(
+    observed_at: datetime, received_at: datetime, settings: Settings, *, is_imported: bool
+) -> tuple[str, ...]:
+    """Return the doubts about a report: whether it was observed long before it was received.
+
+    No phone is without a network for longer than `late_days`; what is imported is of the past by its nature.
+
+    >>> from pathlib import Path
+    >>> site, came = Settings(home=Path(".")), datetime.fromisoformat("2026-08-23T08:00:00+00:00")
+    >>> of_report(datetime.fromisoformat("1971-01-01T00:00:00+00:00"), came, site, is_imported=False)
+    ('long_ago',)
+    >>> of_report(came - timedelta(days=14), came, site, is_imported=False)
+    ()
+    """
+    is_long = received_at - observed_at > timedelta(days=settings.late_days)
+    return (LONG_AGO,) if is_long and not is_imported else ()

@@ -24,7 +24,7 @@ from layers.field.asking import FindingFilter, newest_network
 from layers.field.corrections import SAID
 from layers.field.placements import Derived, Surroundings
 from layers.field.records import Finding
-from layers.field.reports import Position, Report, check, content_hash
+from layers.field.reports import Position, Report, check, content_hash, plain
 from layers.field.source_errors import Fitted
 from layers.people import Account, demand, may
 from layers.store import frames
@@ -291,10 +291,10 @@ def _columns(reports: Sequence[Report]) -> dict[str, list[Any]]:
     columns = {name: [getattr(report, name) for report in reports] for name in said}
     where = [report.position for report in reports]
     for name in ("frame", "accuracy_m", "accuracy_kind", "fixed_at", "heading_deg", "speed_ms", "is_mock"):
-        columns[name] = [getattr(position, name) for position in where]
+        columns[name] = [plain(getattr(position, name)) for position in where]
     columns["position_source"] = [position.source for position in where]
-    columns["raw_x"] = [position.x for position in where]
-    columns["raw_y"] = [position.y for position in where]
+    columns["raw_x"] = [plain(position.x) for position in where]
+    columns["raw_y"] = [plain(position.y) for position in where]
     return columns
 
 

@@ -19,6 +19,7 @@ from layers.errors import (
     InvalidError,
     NotFoundError,
     TooLargeError,
+    TooManyError,
     UnreadableFileError,
 )
 from layers.field import photos, pictures, shelf
@@ -74,19 +75,20 @@ def begin(
     Raises
     ------
     NotFoundError, ForbiddenError
-        No such finding, or somebody else's.
-    TooLargeError, ConflictError
-        More bytes than are taken; announced with another size; too many that are not finished.
+        No such finding for this account, or one that only reads.
+    TooLargeError, ConflictError, TooManyError
+        More bytes than are taken; announced with another size or role; too many that are not finished.
     """
     if n_bytes < 1:
         raise InvalidError("The photo is empty", field="n_bytes")
     photos.require(site, account, role, n_bytes)
     fid, known = photos.find(site, account, uuid, sha256)
     if known is not None:
+        photos.require_role(known.role, role)
         return Outcome.SAME, _whole(known)
     row = _row(site, account, fid, sha256)
     if row is not None:
-        return Outcome.SAME, _same(site, row, n_bytes)
+        return Outcome.SAME, _same(site, row, n_bytes, role)
     values = {
         "finding_id": fid,
         "sha256": sha256,
@@ -101,12 +103,12 @@ def begin(
         with site.store.write() as conn:
             mine = select(func.count()).where(table.c.account_id == account.id)
             if conn.execute(mine).scalar_one() >= MOST_OPEN:
-                raise TooLargeError("%(most)s photos are under way already; finish those", most=MOST_OPEN)
+                raise TooManyError("%(most)s photos are under way already; finish those", most=MOST_OPEN)
             conn.execute(insert(table).values(values))
     except ConflictError:
         # its twin came in between
         outcome = Outcome.SAME
-    return outcome, _same(site, _found(site, account, fid, sha256), n_bytes)
+    return outcome, _same(site, _found(site, account, fid, sha256), n_bytes, role)
 
 
 def state(site: "Site", account: Account, uuid: str, sha256: str) -> Upload:
@@ -160,7 +162,7 @@ def _finish(
                 "What came is not the photo that was announced; send it anew", field="sha256"
             )
         outcome, photo = photos.attach(site, account, uuid, data, row.role, now=now)
-    except (UnreadableFileError, InvalidError, TooLargeError):
+    except (UnreadableFileError, InvalidError, TooLargeError, ConflictError):
         _forget(site, row)
         raise
     _forget(site, row)
@@ -213,7 +215,8 @@ def _found(site: "Site", account: Account, fid: int, sha256: str) -> Row[Any]:
     return row
 
 
-def _same(site: "Site", row: Row[Any], n_bytes: int) -> Upload:
+def _same(site: "Site", row: Row[Any], n_bytes: int, role: str) -> Upload:
+    photos.require_role(row.role, role)
     if row.n_bytes != n_bytes:
         raise ConflictError("The photo was announced with %(n)s bytes", field="n_bytes", n=row.n_bytes)
     return _upload(site, row)

@@ -24,6 +24,7 @@ from layers.errors import (
 )
 from layers.field import likeness, pictures, records, shelf
 from layers.field.findings import Outcome
+from layers.field.likeness import Look
 from layers.field.pictures import Picture
 from layers.field.records import Finding, Photo
 from layers.field.scope import visible
@@ -47,7 +48,9 @@ def attach(
     Raises
     ------
     NotFoundError, ForbiddenError
-        No such finding, or somebody else's.
+        No such finding for this account, or one that only reads.
+    ConflictError
+        The finding has the photo already, in another role.
     TooLargeError, UnreadableFileError
         Too many bytes or pixels; not a photo, or a damaged one.
     """
@@ -56,6 +59,7 @@ def attach(
     sha256 = hashlib.sha256(data).hexdigest()
     fid, known = find(site, account, uuid, sha256)
     if known is not None:
+        require_role(known.role, role)
         return Outcome.SAME, known
     picture = pictures.read(data, max_pixels=settings.max_photo_pixels, zone=settings.zone)
     file = folder(site), ORIGINAL, sha256, pictures.SUFFIXES[picture.media_type]
@@ -90,6 +94,12 @@ def require(site: "Site", account: Account, role: str, n_bytes: int) -> None:
         raise TooLargeError("A photo has at most %(most)s bytes", field="photo", most=most)
 
 
+def require_role(known: str, role: str) -> None:
+    """Refuse a photo that is there, or under way, in another role: it would be taken for what it is not."""
+    if known != role:
+        raise ConflictError("The finding has this photo already, as %(known)s", field="role", known=known)
+
+
 def find(site: "Site", account: Account, uuid: str, sha256: str) -> tuple[int, Photo | None]:
     """Return the number of a finding to which `account` may add, and its photo of this hash if it has it."""
     with site.store.read() as conn:
@@ -100,10 +110,9 @@ def find(site: "Site", account: Account, uuid: str, sha256: str) -> tuple[int, P
 def _fid_for(conn: Connection, account: Account, uuid: str) -> int:
     chosen = select(finding.c.fid, visible(account).label("is_seen")).where(finding.c.uuid == uuid)
     row = conn.execute(chosen).first()
-    if row is None:
+    # one that it may not see is answered as if it were not there
+    if row is None or not row.is_seen:
         raise NotFoundError("There is no finding %(uuid)s", uuid=uuid)
-    if not row.is_seen:
-        raise ForbiddenError("This finding is somebody else's")
     return int(row.fid)
 
 
@@ -124,7 +133,7 @@ def _add(site: "Site", uuid: str, values: dict[str, Any]) -> tuple[Outcome, Phot
     try:
         with site.store.write() as conn:
             done = conn.execute(insert(photo).values(**values))
-            likeness.keep_bands(conn, {int(done.inserted_primary_key[0]): values["phash"]})  # type: ignore[index]
+            likeness.keep(conn, int(done.inserted_primary_key[0]), values["phash"])  # type: ignore[index]
             history.append(
                 conn,
                 at=values["received_at"],
@@ -141,6 +150,7 @@ def _add(site: "Site", uuid: str, values: dict[str, Any]) -> tuple[Outcome, Phot
         kept = records.photo_of(conn, values["finding_id"], values["sha256"], site.settings)
     if kept is None:
         raise NotFoundError("There is no such photo")
+    require_role(kept.role, values["role"])
     return outcome, kept
 
 
@@ -168,38 +178,48 @@ def copy_in_passing(site: "Site", *, now: datetime, most: int = 20) -> None:
             open_public(site, sha256, thumbnail=True)
 
 
-def hash_in_passing(site: "Site", *, now: datetime) -> None:
-    """Hash some photos that came before there were hashes; a duty of the worker, which tells it the time."""
+def compare_in_passing(site: "Site", *, now: datetime) -> None:
+    """Compare some photos with all that came before; a duty of the worker, which tells it the time."""
     del now
-    hash_older(site)
+    compare(site)
 
 
-def hash_older(site: "Site", most: int = 200) -> int:
-    """Hash photos that came before there were hashes, from their thumbnails; return how many were done."""
-    chosen = select(photo.c.id, photo.c.sha256).where(photo.c.phash.is_(None)).order_by(photo.c.id)
+def compare(site: "Site", most: int = 10) -> int:
+    """Hash photos mirrored and turned, from their thumbnails, and keep which others are they.
+
+    Returns how many were done.  Of two that are alike, whichever is compared first finds the other.
+    """
+    chosen = select(photo.c.id, photo.c.sha256, photo.c.phash).where(photo.c.turns.is_(None))
     with site.store.read() as conn:
-        rows = conn.execute(chosen.limit(most)).all()
-    found = {row.id: _phash_of(site, row.sha256) for row in rows}
-    if found:
+        rows = conn.execute(chosen.order_by(photo.c.id.desc()).limit(most)).all()
+    looks = {row.id: _look_of(site, row.sha256, row.phash) for row in rows}
+    older = [row.id for row in rows if row.phash is None]
+    if older:
+        # they cannot be found by each other before that is kept by which they are
         with site.store.write() as conn:
-            fresh = {
-                key: phash
-                for key, phash in found.items()
-                if conn.execute(
-                    update(photo).where(photo.c.id == key, photo.c.phash.is_(None)).values(phash=phash)
-                ).rowcount
-            }
-            likeness.keep_bands(conn, fresh)
-    return len(found)
+            for key in older:
+                lacking = photo.c.id == key, photo.c.phash.is_(None)
+                if conn.execute(update(photo).where(*lacking).values(phash=looks[key].phash)).rowcount:
+                    likeness.keep(conn, key, looks[key].phash)
+    with site.store.read() as conn:
+        others = {key: likeness.turned(conn, key, look) for key, look in looks.items()}
+    if looks:
+        with site.store.write() as conn:
+            for key, look in looks.items():
+                lacking = photo.c.id == key, photo.c.turns.is_(None)
+                if conn.execute(update(photo).where(*lacking).values(turns=look.turns)).rowcount:
+                    likeness.keep_turned(conn, key, others[key])
+    return len(looks)
 
 
-def _phash_of(site: "Site", sha256: str) -> str:
-    """Return the hash of a photo by its thumbnail; one whose file is gone looks like no other."""
+def _look_of(site: "Site", sha256: str, known: str | None) -> Look:
+    """Return what a photo shows: by its thumbnail, but for a hash that is known already."""
     try:
         with Image.open(open_public(site, sha256, thumbnail=True), formats=["JPEG"]) as image:
-            return likeness.phash(image)
+            seen = likeness.look(image)
     except (NotFoundError, UnidentifiedImageError, OSError):
-        return likeness.PLAIN
+        seen = Look(likeness.PLAIN, "")
+    return seen if known is None else Look(known, seen.turns)
 
 
 def folder(site: "Site") -> Path:

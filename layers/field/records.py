@@ -115,7 +115,7 @@ class Finding:
     """A finding with its placement, its key points (nearest first), its areas and its photos.
 
     A person's `decision` counts before the placement, which stays the evidence that it was.  One that was
-    merged is the `duplicate_of` the finding that counts for both.
+    merged is the `duplicate_of` the finding that counts for both.  `doubts` come from `evidence.of_report`.
     """
 
     fid: int
@@ -142,6 +142,7 @@ class Finding:
     key_points: tuple[NearKeyPoint, ...]
     districts: tuple[InDistrict, ...]
     photos: tuple[Photo, ...]
+    doubts: tuple[str, ...]
     duplicate_of: str | None = None
 
     @property
@@ -187,6 +188,7 @@ def assemble(conn: Connection, rows: Sequence[AnyRow], settings: Settings) -> li
             key_points=tuple(near[row.fid]),
             districts=tuple(areas[row.fid]),
             photos=tuple(pictures[row.fid]),
+            doubts=_doubts(row, settings),
             duplicate_of=counted.get(row.fid),
         )
         for row in rows
@@ -211,6 +213,11 @@ _SAME = (
     "device",
     "withdrawn_at",
 )
+
+
+def _doubts(row: AnyRow, settings: Settings) -> tuple[str, ...]:
+    is_imported = row.import_run_id is not None
+    return evidence.of_report(row.observed_at, row.received_at, settings, is_imported=is_imported)
 
 
 def _position(row: AnyRow) -> Position:

@@ -76,8 +76,9 @@ def content_hash(report: Report) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a whole number as the same number with a fraction: readers of files differ in this."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    """Return a number as all write it that is equal to it: 2 as 2.0, -0.0 as 0.0."""
+    # readers of files differ in the first, stores in the second
+    return float(value) + 0.0 if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _as_text(value: object) -> str:

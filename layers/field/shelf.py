@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -87,6 +88,12 @@ def find(root: Path, kind: str, sha256: str) -> Path:
             raise _out_of_reach(root)
         raise NotFoundError("There is no such photo")
     return found[0]
+
+
+def is_whole(path: Path) -> bool:
+    """Tell whether a file still holds what its name says."""
+    with _translated(path.parent), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == path.stem
 
 
 def _path(root: Path, kind: str, sha256: str, suffix: str) -> Path:

@@ -21,7 +21,8 @@ class TeamWalk:
 
     `content`: `streets`, a dict per line of the sheet (`begins`, `name`, `metres`, `reasons`, `rechecks`);
     `legs`, dicts of `line` (degrees), `reason`, `begins_at`; `points`, the re-checks: `lon`, `lat`, `scheme`,
-    `code`, `observed_at`.
+    `code`, `observed_at`; `lot`, how many blocks of what length could be drawn, and the share of time on
+    those that were.
     """
 
     id: int

@@ -59,7 +59,8 @@ class Track:
         ]
         if len({part.shape for part in columns}) != 1 or columns[0].ndim != 1:
             raise InvalidError("A track needs a position, a time and an accuracy for each fix", field="fixes")
-        fixes = np.column_stack(columns)
+        # -0.0 and 0.0 are one number with two patterns of bits
+        fixes = np.column_stack(columns) + 0.0
         ordered: Floats = fixes[np.argsort(fixes[:, 2], kind="stable")]
         return ordered
 

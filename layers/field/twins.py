@@ -6,7 +6,7 @@ about the row.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import shapely
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from geo import duplicates
 from layers import history
 from layers.errors import ConflictError, NotFoundError
+from layers.field import closings as closings_of
 from layers.field import findings, in_force, likeness
 from layers.field.asking import FindingFilter
 from layers.field.scope import visible
@@ -102,15 +103,12 @@ def proposals(
     Parameters
     ----------
     closings : DataFrame, optional
-        `uuid` of a finding and `closed_at` (aware), when it was closed.  What is seen again after that is
-        a relapse; without closings there is none.
+        `uuid` of a finding and `closed_at` (aware), when it was closed; what is seen again after that is a
+        relapse.  By default what the site knows itself, see `layers.field.closings`.
     """
     # what was merged may still be the first of another pair
     table = frame(site, replace(wanted, with_duplicates=True))
-    if closings is not None:
-        table = table.merge(closings[["uuid", "closed_at"]].drop_duplicates("uuid"), on="uuid", how="left")
-    known = extent()
-    pairs = duplicates.likely(table, radius_m=known.radius_m, window_days=known.window_days, p_least=p_least)
+    pairs = compared(site, table, closings, p_least=p_least)
     with site.store.read() as conn:
         decided = _decided(conn)
         merged = set(conn.execute(in_force.merged(finding_link.c.second_id)).scalars())
@@ -120,6 +118,33 @@ def proposals(
     ]
     uuid_of = dict(zip(table["finding_id"], table["uuid"], strict=True))
     return [_pair(row, uuid_of) for row in pairs[np.array(fresh, dtype=bool)].itertuples()]
+
+
+def compared(
+    site: "Site",
+    table: pd.DataFrame,
+    closings: pd.DataFrame | None = None,
+    *,
+    p_least: float,
+    window_days: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Return the pairs of findings that are probably one thing, decided or not; see `geo.duplicates.likely`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `frame`.
+    closings : DataFrame, optional
+        As for `proposals`.
+    window_days : mapping, optional
+        Of categories that have no window of their own.
+    """
+    closed = closings_of.find(site, table) if closings is None else closings
+    if len(closed):
+        table = table.merge(closed[["uuid", "closed_at"]].drop_duplicates("uuid"), on="uuid", how="left")
+    known = extent()
+    window = {**(window_days or {}), **known.window_days}
+    return duplicates.likely(table, radius_m=known.radius_m, window_days=window, p_least=p_least)
 
 
 def frame(site: "Site", wanted: FindingFilter) -> pd.DataFrame:
@@ -155,9 +180,15 @@ def _hashes(conn: Connection) -> dict[int, int]:
     return {row.finding_id: int(row.phash, 16) for row in rows}
 
 
-def _decided(conn: Connection) -> set[frozenset[int]]:
+def kept_apart(site: "Site") -> set[frozenset[int]]:
+    """Return the pairs of findings that somebody decided are two things."""
+    with site.store.read() as conn:
+        return _decided(conn, ~finding_link.c.same)
+
+
+def _decided(conn: Connection, *such: ColumnElement[bool]) -> set[frozenset[int]]:
     made = finding_link.c
-    rows = conn.execute(select(made.first_id, made.second_id).where(made.undone_at.is_(None)))
+    rows = conn.execute(select(made.first_id, made.second_id).where(made.undone_at.is_(None), *such))
     return {frozenset((row.first_id, row.second_id)) for row in rows}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from layers.city.districts import Districts
 from layers.city.nearness import KeyPoints, Near
-from layers.field import placements
+from layers.field import evidence, placements
 from layers.field.placements import Derived, Surroundings
 from layers.field.records import Finding, InDistrict, NearKeyPoint, Placement
 from layers.field.reports import Position
@@ -33,14 +33,16 @@ def first_of(
     """Return the first finding of a batch as `findings.get` would, before anybody changes anything."""
     position = {name: columns[_STORED_AS.get(name, name)][0] for name in _OF_POSITION}
     place = columns["geom"][0]
+    observed, received = to_millisecond(columns["observed_at"][0]), to_millisecond(now)
+    is_imported = columns["import_run_id"][0] is not None
     return Finding(
         **{name: columns[name][0] for name in _SAID},
         fid=fid,
         version=1,
         account_id=account.id,
         account_name=account.name,
-        observed_at=to_millisecond(columns["observed_at"][0]),
-        received_at=to_millisecond(now),
+        observed_at=observed,
+        received_at=received,
         withdrawn_at=None,
         position=Position(**position | {"fixed_at": _instant(position["fixed_at"])}),
         lon=place.x,
@@ -50,6 +52,7 @@ def first_of(
         key_points=_near(derived.near, around.key_points),
         districts=_areas(derived, around.districts),
         photos=(),
+        doubts=evidence.of_report(observed, received, around.settings, is_imported=is_imported),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +21,19 @@ class Reading:
 
     columns: Mapping[str, str]
     options: ImportOptions
+
+    @classmethod
+    def of(
+        cls,
+        rows: pd.DataFrame,
+        columns: Mapping[str, str],
+        options: ImportOptions,
+        time: str,
+        local: ZoneInfo,
+    ) -> Self:
+        """Return how a file is read that begins with these rows: `time` tells how its times are written."""
+        values = Cells(rows, cls(columns, options)).times_as_given(time)
+        return cls(columns, instants.settled(values, options, local))
 
 
 class Cells:
@@ -55,7 +68,7 @@ class Cells:
         self, field: str, zone: ZoneInfo, *, is_needed: bool = True
     ) -> tuple[instants.Instants, NDArray[np.bool_]]:
         """Return a field as UTC instants (NaT where there is none), and which were a date alone."""
-        values = self._times(field)
+        values = self.times_as_given(field)
         parsed, date_only = instants.parse(values, zone, self.reading.options.date_format)
         empty = values.isna().to_numpy(dtype=bool)
         if is_needed:
@@ -68,7 +81,7 @@ class Cells:
         )
         return parsed, date_only
 
-    def _times(self, field: str) -> "pd.Series[Any]":
+    def times_as_given(self, field: str) -> "pd.Series[Any]":
         """Return a column that holds times already as it is, any other as text."""
         column = self.reading.columns.get(field)
         if column is not None and field not in self.reading.options.constants:

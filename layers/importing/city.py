@@ -189,6 +189,7 @@ def layer_done(kind: str, layer: Layer, done: Done | None = None, gates: Layer |
     done = done or Done(kind)
     done.n_read, done.refused = layer.n_read, layer.refused
     done.skipped, done.columns = layer.skipped, layer.columns
+    done.facts["options"] = layer.options
     if gates is not None:
         done.n_read += len(gates.frame)
         done.facts["n_gates"] = len(gates.frame)

@@ -7,10 +7,15 @@ import pandas as pd
 
 from layers.errors import InvalidError
 
-LONGITUDE = ("longitude", "lon", "lng", "long", "经度", "wgs84lon", "pointx")
-LATITUDE = ("latitude", "lat", "纬度", "wgs84lat", "pointy")
+LONGITUDE = ("longitude", "lon", "lng", "long", "经度", "wgs84lon", "longitudewgs84", "经度wgs84", "pointx")
+LATITUDE = ("latitude", "lat", "纬度", "wgs84lat", "latitudewgs84", "纬度wgs84", "pointy")
 EASTING = ("x", "easting", "xcoordinate", "xcoord", "utmx", "pointx", "东坐标")
 NORTHING = ("y", "northing", "ycoordinate", "ycoord", "utmy", "pointy", "北坐标")
+BOTH = (
+    *("lonlat", "lnglat", "longlat", "latlon", "latlng", "latlong", "coordinates", "coordinate", "coords"),
+    *("latitudelongitude", "longitudelatitude", "gps", "location", "坐标", "经纬度", "经度纬度", "纬度经度"),
+    *("gps坐标", "经纬度坐标", "位置坐标"),
+)
 WKT = ("wkt", "geometry", "geom", "thegeom", "wktgeom")
 
 

@@ -15,7 +15,7 @@ from layers.errors import InvalidError
 from layers.importing import columns as names
 from layers.importing.options import ImportOptions
 from layers.importing.refusals import Faults, Refusal
-from layers.importing.vector import Features, text
+from layers.importing.vector import GEOMETRY, Features, text
 
 IDS = ("id", "sourceid", "osmid", "globalid", "uuid", "objectid", "fid", "编号", "编码", "代码")
 # In a table of what values mean: every value that is not named
@@ -26,7 +26,8 @@ ANY_OTHER = "*"
 class Layer:
     """What was read of a file: rows with the store's columns, and what became of the others.
 
-    `columns` tells which column each field was read from, `skipped` counts what was left out by reason.
+    `columns` tells which column each field was read from, `skipped` counts what was left out by reason,
+    `options` hold what the file told beside what the person said.
     """
 
     frame: gpd.GeoDataFrame
@@ -34,6 +35,7 @@ class Layer:
     refused: list[Refusal]
     columns: dict[str, str]
     skipped: dict[str, int] = field(default_factory=dict)
+    options: ImportOptions = field(default_factory=ImportOptions)
 
 
 def layer(  # noqa: PLR0917  what an importer knows at its end
@@ -51,6 +53,7 @@ def layer(  # noqa: PLR0917  what an importer knows at its end
         refused=sorted(found.refused + faults.refusals(), key=lambda one: one.row),
         columns={**found.columns, **columns},
         skipped=skipped,
+        options=found.options,
     )
 
 
@@ -61,8 +64,7 @@ def repeats(again: "pd.Series[bool]", reason: str = "the same place again") -> d
 
 def match(rows: pd.DataFrame, usual: Mapping[str, Iterable[str]], options: ImportOptions) -> dict[str, str]:
     """Return the columns of the fields in `usual`; those of the geometry were found before."""
-    geometry = {"lon", "lat", "x", "y", "wkt"}
-    given = {name: column for name, column in options.columns.items() if name not in geometry}
+    given = {name: column for name, column in options.columns.items() if name not in GEOMETRY}
     for name in options.constants:
         if name not in usual:
             raise InvalidError(

@@ -72,7 +72,7 @@ def import_tracks(
     """
     read = tracks.read(path, options, now=now, local=site.settings.zone, progress=progress)
     done = Done("tracks", n_read=read.n_read, refused=read.refused, columns=read.columns)
-    done.facts |= {"n_tracks": len(read.found), "tracks": []}
+    done.facts |= {"n_tracks": len(read.found), "tracks": [], "options": read.options}
     with _run(site, account, [path], options, done, now=now, dry_run=dry_run) as intake:
         for at, outing in enumerate(read.found, start=1):
             intake.take_track(outing)
@@ -152,6 +152,8 @@ class _Intake:
         told = self._looked_at(batch) if self.dry_run else self._put(batch)
         self.done.n_read += batch.n_read
         self.done.columns = batch.columns
+        self.done.facts["options"] = batch.options
+        self.done.facts.setdefault("mended", {}).update(batch.mended)
         refused = []
         for at, one in enumerate(told):
             self.first_rows.setdefault(batch.reports[at].uuid, int(batch.rows.index[at]))

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from layers.city.taxonomy import Taxonomy
+from layers.city.taxonomy import Taxonomy, without_zeros
 from layers.errors import InvalidError
+from layers.field import words
 from layers.field.reports import Position, Report
+from layers.formulas import unguarded
 from layers.importing import columns as names
 from layers.importing import features, identity, instants, located, vector
 from layers.importing.cells import Cells, Reading
@@ -24,19 +26,30 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "uuid": ("uuid",),
     "observed_at": (
         *("observedat", "timestamp", "datetime", "time", "date", "createdat", "creationdate", "reportdate"),
-        *("inspectiondate", "发现时间", "上报时间", "时间", "日期"),
+        *("observed", "inspectiondate", "发现时间", "上报时间", "时间", "日期"),
     ),
     "scheme": ("scheme",),
     "code": (
         *("code", "categorycode", "小类代码", "案件代码"),
-        *("小类名称", "案件小类", "问题小类", "小类", "问题类别", "案件类别"),
+        *("category", "类别代码", "小类名称", "案件小类", "问题小类", "小类", "问题类别", "案件类别"),
     ),
-    "note": ("note", "notes", "description", "remark", "remarks", "comment", "comments", "备注", "问题描述"),
-    "n_items": ("nitems", "数量"),
-    "accuracy_m": ("accuracym", "accuracy", "定位精度"),
-    "accuracy_kind": ("accuracykind",),
-    "source": ("positionsource",),
-    "channel": ("channel",),
+    "note": (
+        "note",
+        "notes",
+        "description",
+        "remark",
+        "remarks",
+        "comment",
+        "comments",
+        "备注",
+        "说明",
+        "问题描述",
+    ),
+    "n_items": ("nitems", "items", "数量", "件数"),
+    "accuracy_m": ("accuracym", "accuracy", "定位精度", "精度米"),
+    "accuracy_kind": ("accuracykind", "whattheaccuracymeans", "精度含义"),
+    "source": ("positionsource", "sourceoftheposition", "位置来源"),
+    "channel": ("channel", "来源渠道"),
     "device": ("device",),
     "heading_deg": ("headingdeg",),
     "speed_ms": ("speedms",),
@@ -45,6 +58,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "street_hint": (),
 }
 _TEXTS = ("note", "street_hint", "accuracy_kind", "source", "channel", "device")
+# Words of a record, which our own exports say in the reader's language
+_WORDS = {"accuracy_kind": words.ACCURACIES, "source": words.SOURCES, "channel": words.CHANNELS}
+# What our exports call the number of a finding; others number in their own ways
+_OWN_IDS = ("id", "编号")
 _NUMBERS = ("accuracy_m", "heading_deg", "speed_ms", "n_items")
 
 
@@ -52,7 +69,8 @@ _NUMBERS = ("accuracy_m", "heading_deg", "speed_ms", "n_items")
 class Batch:
     """Reports that could be read, with their rows as they stood in the file, and the rows that could not.
 
-    `date_only` tells which reports have the first instant of a day of which no time is known.
+    `date_only` tells which reports have the first instant of a day of which no time is known, `mended`
+    which codes had lost their zeros, each with what it is, `options` all by which the file was read.
     """
 
     reports: list[Report]
@@ -60,6 +78,8 @@ class Batch:
     refused: list[Refusal]
     date_only: NDArray[np.bool_]
     columns: dict[str, str]
+    mended: dict[str, str]
+    options: ImportOptions
 
     @property
     def n_read(self) -> int:
@@ -79,7 +99,7 @@ def read(
 
     Fields come from constants, named columns, or columns of usual names.  Position and error need
     `lon` and `lat` (or `x` and `y` with a reference system) and a frame; the category is `code`, as
-    `scheme.code`, by its name, or beside a `scheme`, its values translated by `options.values`.
+    `Taxonomy.find` understands it, beside a `scheme` or not, its values translated by `options.values`.
 
     Parameters
     ----------
@@ -101,12 +121,14 @@ def read(
     reading: Reading | None = None
     for table in located.tables_of(path, options, vector.POINTS, progress):
         rows = names.chosen(table.rows, options.where)
-        reading = reading or Reading(_columns(rows, options), options)
+        reading = reading or Reading.of(rows, _columns(rows, options), table.options, "observed_at", local)
         yield _batch(rows, table, reading, taxonomy, zone)
 
 
 def _columns(rows: pd.DataFrame, options: ImportOptions) -> dict[str, str]:
     found = features.match(rows, FIELDS, options)
+    if "uuid" not in options.columns:
+        found = {**_own_ids(rows), **found}
     for field, advice in (("code", "--set code=scheme.code"), ("observed_at", "--column observed_at=…")):
         if field not in found and field not in options.constants:
             raise InvalidError(
@@ -117,6 +139,12 @@ def _columns(rows: pd.DataFrame, options: ImportOptions) -> dict[str, str]:
     return found
 
 
+def _own_ids(rows: pd.DataFrame) -> dict[str, str]:
+    """Return the column of the numbers that an export of ours gives; every one of them is a UUID."""
+    named = (str(name) for name in rows.columns if names.plain(str(name)) in _OWN_IDS)
+    return next(({"uuid": name} for name in named if not identity.given(rows[name])[1].any()), {})
+
+
 def _batch(
     rows: pd.DataFrame, table: located.Located, reading: Reading, taxonomy: Taxonomy, zone: ZoneInfo
 ) -> Batch:
@@ -124,8 +152,11 @@ def _batch(
     xy = table.xy[table.rows.index.get_indexer(rows.index)]
     cells.faults.mark(_without_position(xy), "the position is missing or not a number", "position")
     own: dict[str, Sequence[Any]] = {field: cells.texts(field).tolist() for field in _TEXTS}
+    for field, known in _WORDS.items():
+        own[field] = [words.meant(known, one) for one in own[field]]
+    own["note"] = [unguarded(one) for one in own["note"]]
     own["uuid"] = _ids(cells)
-    own["scheme"], own["code"] = _categories(cells, taxonomy)
+    own["scheme"], own["code"], mended = _categories(cells, taxonomy)
     own["observed_at"], date_only = cells.times("observed_at", zone, is_needed=True)
     own["fixed_at"], _ = cells.times("fixed_at", zone)
     own |= {field: cells.numbers(field) for field in _NUMBERS}
@@ -133,7 +164,7 @@ def _batch(
     reports = [_report(own, at, xy, table.frame) for at in np.flatnonzero(good).tolist()]
     refused = sorted(table.refused + cells.faults.refusals(), key=lambda one: one.row)
     columns = {**table.columns, **reading.columns}
-    return Batch(reports, rows[good], refused, date_only[good], columns)
+    return Batch(reports, rows[good], refused, date_only[good], columns, mended, reading.options)
 
 
 def _without_position(xy: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -175,8 +206,13 @@ def _ids(cells: Cells) -> Sequence[str | None]:
     return ids
 
 
-def _categories(cells: Cells, taxonomy: Taxonomy) -> tuple[list[str | None], list[str | None]]:
-    """Return scheme and code of each row; each distinct pair is looked up once."""
+def _categories(
+    cells: Cells, taxonomy: Taxonomy
+) -> tuple[list[str | None], list[str | None], dict[str, str]]:
+    """Return scheme and code of each row, and the codes that were given their zeros back.
+
+    Each distinct pair is looked up once.
+    """
     codes = cells.texts("code")
     cells.faults.mark(codes.isna(), "the category is missing", "code")
     pairs = list(zip(cells.texts("scheme").tolist(), codes.tolist(), strict=True))
@@ -184,12 +220,22 @@ def _categories(cells: Cells, taxonomy: Taxonomy) -> tuple[list[str | None], lis
     cells.faults.mark_each([one if isinstance(one := known[pair], InvalidError) else None for pair in pairs])
     resolved = [known[pair] for pair in pairs]
     found = [(None, None) if isinstance(one, InvalidError) else one for one in resolved]
-    return [scheme for scheme, _ in found], [code for _, code in found]
+    mended = {
+        str(code): one[1]
+        for (_, code), one in known.items()
+        if not isinstance(one, InvalidError) and _lost_zeros(str(code), *one)
+    }
+    return [scheme for scheme, _ in found], [code for _, code in found], mended
+
+
+def _lost_zeros(given: str, scheme: str, code: str) -> bool:
+    said = given.removeprefix(f"{scheme}.")
+    return said != code and without_zeros(said) == without_zeros(code)
 
 
 def _category(taxonomy: Taxonomy, scheme: str | None, code: str | None) -> tuple[str, str] | InvalidError:
     try:
-        found = taxonomy.category(scheme, code or "") if scheme else taxonomy.find(code or "")
+        found = taxonomy.find(code or "", scheme)
     except InvalidError as error:
         return error
     return found.scheme, found.code

@@ -1,5 +1,6 @@
 """Times as people and machines write them, to UTC."""
 
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -8,6 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from layers.errors import InvalidError
+from layers.importing import dates
+from layers.importing.options import ImportOptions
 
 Instants = NDArray[np.datetime64]
 
@@ -16,6 +19,7 @@ _ISO = (
     r"(?:[T\s]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:[.,]\d+)?))?)?"
     r"\s*(?P<zone>Z|UTC|[+-]\d{2}:?\d{2})?"
 )
+_ZONED = r":\d{2}\S*\s*(?:Z|UTC|[+-]\d{2}:?\d{2})$"
 _UNIX = r"\d{9,13}(?:\.\d+)?"
 # Seconds up to the year 2286 have ten digits; thirteen are milliseconds
 _MILLISECONDS_FROM = 1e11
@@ -31,6 +35,23 @@ def zone(name: str) -> ZoneInfo:
         ) from error
 
 
+def settled(values: "pd.Series[Any]", options: ImportOptions, local: ZoneInfo) -> ImportOptions:
+    """Return options with what a column of times tells: the order of its dates, the zone if it needs one.
+
+    Raises
+    ------
+    InvalidError
+        If the order must be asked for.
+    """
+    is_text = not pd.api.types.is_datetime64_any_dtype(values)
+    text = values.fillna("").astype(str).str.strip()
+    order = options.date_format or (dates.order_of(text) if is_text else None)
+    alone = text.ne("") & ~text.str.fullmatch(_UNIX) & ~text.str.contains(_ZONED)
+    naive = alone.any() if is_text else values.dt.tz is None
+    named = options.time_zone or local.key
+    return replace(options, date_format=order, time_zone=named if naive else options.time_zone)
+
+
 def parse(
     values: "pd.Series[Any]", local: ZoneInfo, date_format: str | None = None
 ) -> tuple[Instants, NDArray[np.bool_]]:
@@ -40,14 +61,15 @@ def parse(
     zone (ISO 8601), Unix seconds and milliseconds, and whatever `date_format` describes.  Without a zone
     the time is that of `local`; a time that clocks show twice is the first, one that they skip is the
     next there is.  A date alone is its first instant in `local`: it says nothing of the time of day,
-    and must not be counted by the hour.
+    and must not be counted by the hour.  A column of datetimes that are all midnight is one of dates.
 
     Parameters
     ----------
     values : Series of text or datetimes
     local : ZoneInfo
     date_format : str, optional
-        In the letters of `strftime`; then nothing else is understood.
+        An order of `dates.ORDERS`, beside what is year first; else in the letters of `strftime`, and then
+        nothing else is understood.
 
     Returns
     -------
@@ -65,13 +87,21 @@ def parse(
     ('2011-04-04T12:10:53.000', 'NaT')
     """
     if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
-        return _utc(values, local), np.zeros(len(values), dtype=bool)
+        return _utc(values, local), np.full(len(values), _are_dates(values))
     text = values.fillna("").astype(str).str.strip()
+    if date_format in dates.ORDERS:
+        return _iso_or_unix(dates.year_first(text, str(date_format)), local)
     if date_format:
         parsed = pd.to_datetime(text, format=date_format, errors="coerce", utc="%z" in date_format)
         has_time = any(letter in date_format for letter in ("%H", "%I", "%X", "%c", "%T", "%s"))
         return _utc(parsed, local), np.full(len(text), not has_time)
     return _iso_or_unix(text, local)
+
+
+def _are_dates(times: "pd.Series[pd.Timestamp]") -> bool:
+    """Tell whether times are dates: without a zone, and all of them midnight."""
+    there = times.dropna()
+    return times.dt.tz is None and bool(len(there)) and bool((there == there.dt.normalize()).all())
 
 
 def _iso_or_unix(text: "pd.Series[str]", local: ZoneInfo) -> tuple[Instants, NDArray[np.bool_]]:

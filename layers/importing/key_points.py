@@ -74,6 +74,8 @@ _SYNONYMS = {
     "toilets": "toilet",
     "railway_station": "rail_station",
     "tobacconist": "tobacco",
+    "e-cigarette": "e_cigarette",
+    "vape_shop": "e_cigarette",
     "nightclub": "entertainment",
     "karaoke_box": "entertainment",
     "townhall": "government",
@@ -96,7 +98,10 @@ _SYNONYMS = {
     "公厕": "toilet",
     "网吧": "internet_cafe",
     "烟酒店": "tobacco",
-    **{words[0]: kind for kind, words in KEY_POINT_KINDS.items()},
+    "电子烟店": "e_cigarette",
+    "舞厅": "dance_hall",
+    "ktv": "karaoke",
+    **{words[0].lower(): kind for kind, words in KEY_POINT_KINDS.items()},
 }
 
 
@@ -221,7 +226,8 @@ def _read_licences(
             continue
         said = features.texts(rows, columns, options, name)
         said = said.where(~said.isin(_ENDLESS) if name == "licence_until" else said.notna(), None)
-        found, _ = instants.parse(said, _UTC)
+        order = instants.settled(said, options, _UTC).date_format
+        found, _ = instants.parse(said, _UTC, order)
         faults.mark(
             said.notna() & np.isnat(found), "%(given)s is not a date such as 2020-09-25", name, given=said
         )

@@ -45,11 +45,11 @@ class Kind:
         return bool(self.mapped) and not (self.name == "tracks" and path.suffix.lower() == ".gpx")
 
 
-_PLACE = ("lon", "lat")
+_PLACE = ("lon", "lat", "lonlat")
 FINDINGS = Kind(
     name="findings",
     mapped=(*_PLACE, "observed_at", "code", "note", "accuracy_m", "street_hint"),
-    constants=("source", "code"),
+    constants=("source", "scheme", "code"),
     required=("observed_at", "code", "frame"),
 )
 PHOTOS = Kind(name="photos", constants=("code",), required=("code",))

@@ -11,7 +11,6 @@ import shapely
 from numpy.typing import NDArray
 
 from layers.errors import InvalidError, UnreadableFileError
-from layers.importing import columns as names
 from layers.importing import positions, tables, vector
 from layers.importing.options import ImportOptions
 from layers.importing.progress import Progress, silent
@@ -23,13 +22,17 @@ _WGS84 = pyproj.CRS("EPSG:4326")
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Rows (index from 1), and for each longitude and latitude in `frame`, NaN where there are none."""
+    """Rows (index from 1), and for each longitude and latitude in `frame`, NaN where there are none.
+
+    `options` are those of the person with what the file told beside them.
+    """
 
     rows: pd.DataFrame
     xy: NDArray[np.float64]
     frame: str
     refused: list[Refusal]
     columns: dict[str, str]
+    options: ImportOptions
 
 
 def tables_of(
@@ -41,10 +44,10 @@ def tables_of(
 ) -> Iterator[Located]:
     """Yield a text table in chunks, any other format at once.
 
-    Longitudes and latitudes need a frame (`options.frame`), or a reference system named by the person;
-    coordinates in metres or feet are brought to WGS 84.  A file that declares degrees on WGS 84 says
-    nothing of the frame: maps drawn in China often declare it of shifted coordinates.  `apart`: see
-    `vector.read`.
+    Longitudes and latitudes need a frame (`options.frame`, or the names of their columns), or a
+    reference system named by the person; coordinates in metres or feet are brought to WGS 84.  A file
+    that declares degrees on WGS 84 says nothing of the frame: maps drawn in China often declare it of
+    shifted coordinates.  `apart`: see `vector.read`.
 
     Raises
     ------
@@ -60,22 +63,19 @@ def tables_of(
 
 def _of_text(path: Path, options: ImportOptions, progress: Progress) -> Iterator[Located]:
     crs = positions.parse_crs(options.crs) if options.crs else _WGS84
-    frame = _frame(options, is_degrees=crs.is_geographic)
+    frame = ""
     found: dict[str, str] = {}
-    for chunk in tables.chunks(path, encoding=options.encoding, progress=progress):
-        found = found or _columns(chunk.rows, options)
-        x, y = (positions.numbers(chunk.rows[column]) for column in found.values())
-        yield Located(chunk.rows, _to_degrees(x, y, crs), frame, chunk.refused, found)
+    for chunk in tables.chunks(
+        path, encoding=options.encoding, header_row=options.header_row, progress=progress
+    ):
+        if not found:
+            found = positions.columns_in(chunk.rows, options)
+            options = positions.settled(chunk.rows, found, options)
+            frame = _frame(options, is_degrees=crs.is_geographic)
+        x, y = positions.read(chunk.rows, found, options.coordinate_order)
+        yield Located(chunk.rows, _to_degrees(x, y, crs), frame, chunk.refused, found, options)
     if not found:
         raise UnreadableFileError("%(file)s has no rows", file=path.name)
-
-
-def _columns(rows: pd.DataFrame, options: ImportOptions) -> dict[str, str]:
-    given = {field: column for field, column in options.columns.items() if field in positions.FIELDS}
-    found = names.match([str(name) for name in rows.columns], positions.FIELDS, given)
-    used = positions.columns(found, options.crs)
-    positions.refuse_other_frame(used, options.frame)
-    return used
 
 
 def _to_degrees(x: NDArray[np.float64], y: NDArray[np.float64], crs: pyproj.CRS) -> NDArray[np.float64]:
@@ -89,11 +89,11 @@ def _of_layer(
     path: Path, options: ImportOptions, kinds: Collection[str], progress: Progress, apart: Apart | None
 ) -> Located:
     found = vector.read(path, options, kinds, progress, shift=False, apart=apart)
-    frame = _frame(options, is_degrees=found.unit == "degree")
+    frame = _frame(found.options, is_degrees=found.unit == "degree")
     shapes = found.rows.geometry.to_numpy()
     xy = np.column_stack([shapely.get_x(shapes), shapely.get_y(shapes)])
     rows = pd.DataFrame(found.rows.drop(columns="geom"))
-    return Located(rows, xy, frame, found.refused, found.columns)
+    return Located(rows, xy, frame, found.refused, found.columns, found.options)
 
 
 def _frame(options: ImportOptions, *, is_degrees: bool) -> str:

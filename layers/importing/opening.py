@@ -1,5 +1,6 @@
 """Files of any format but text tables, opened: unpacked, the layer found, the encoding known."""
 
+import re
 import shutil
 import tempfile
 import warnings
@@ -18,13 +19,18 @@ import shapely
 
 from layers import unpacking
 from layers.errors import InvalidError, UnreadableFileError
-from layers.importing import tables
+from layers.importing import headings, spreadsheets, tables
 from layers.importing.options import ImportOptions
 
 # A file that is read must not make GDAL ask a server
 pyogrio.set_gdal_config_options({"GML_DOWNLOAD_SCHEMA": "NO", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "none"})
 # GDAL shows five layers in each GPX file, empty or not; a place by itself is a waypoint
 _WAYPOINTS = "waypoints"
+WORKBOOK = ".xlsx"
+_AS_TEXTS = {"HEADERS": "DISABLE", "FIELD_TYPES": "STRING"}
+KML = ".kml"
+FOLDER = "folder"
+_NUMBERED = re.compile(r" \(#\d+\)$")
 PARQUET = frozenset({".parquet", ".geoparquet", ".pq"})
 # Language driver ids in the header of a DBF file that name an encoding used in East Asia or UTF-8
 _DBF_ENCODINGS = {0x4D: "gb18030", 0x4F: "big5", 0x78: "big5", 0x7A: "gb18030"}
@@ -44,13 +50,17 @@ _UNREADABLE = (
 )
 
 
-def table(path: Path, options: ImportOptions, *, as_is: bool = False) -> pd.DataFrame:
+def table(
+    path: Path, options: ImportOptions, *, as_is: bool = False, most: int | None = None
+) -> pd.DataFrame:
     """Return the rows of a file numbered from 1: a GeoDataFrame if it has geometries.
 
     Parameters
     ----------
     as_is : bool
         Keep the type of every column, for rows that are to be written again.
+    most : int, optional
+        So many rows are enough; then geometries are left aside.
 
     Raises
     ------
@@ -63,9 +73,29 @@ def table(path: Path, options: ImportOptions, *, as_is: bool = False) -> pd.Data
     with _unzipped(path) as plain:
         if plain.is_file():
             unpacking.require_plain(plain)
-        rows: pd.DataFrame = _read_plain(plain, options, as_is=as_is)
+        rows: pd.DataFrame = _read_plain(plain, options, as_is=as_is, most=most)
     rows.index = pd.RangeIndex(1, len(rows) + 1)
+    if tables.suffix(path) == WORKBOOK:
+        return rows[rows.notna().any(axis=1)]
     return rows
+
+
+def first_rows(path: Path, options: ImportOptions, most: int) -> pd.DataFrame:
+    """Return the first rows of a file, without geometries."""
+    if not tables.is_text_table(path):
+        return table(path, options, most=most).head(most)
+    chunks = tables.chunks(path, encoding=options.encoding, header_row=options.header_row, size=most)
+    chunk = next(iter(chunks), None)
+    return pd.DataFrame() if chunk is None else chunk.rows
+
+
+def header_row(path: Path, options: ImportOptions) -> int:
+    """Return which row of a table of text or a workbook holds the headings, from 1."""
+    if tables.is_text_table(path):
+        return tables.header_row(path, encoding=options.encoding, said=options.header_row)
+    unpacking.require_plain(path)
+    (sheet,) = layers(path, options)
+    return headings.row_of(_head_of(path, sheet), options.header_row) + 1
 
 
 @contextmanager
@@ -89,24 +119,63 @@ def _unzipped(path: Path) -> Iterator[Path]:
         yield plain
 
 
-def _read_plain(path: Path, options: ImportOptions, *, as_is: bool) -> Any:
+def _read_plain(path: Path, options: ImportOptions, *, as_is: bool, most: int | None) -> Any:
     try:
         with warnings.catch_warnings():
             # remarks of GDAL and GEOS on single records; what matters is checked row by row
             warnings.simplefilter("ignore", RuntimeWarning)
             if tables.suffix(path) in PARQUET:
                 return _read_parquet(path, as_is=as_is)
-            return pyogrio.read_dataframe(
-                address(path),
-                layer=layer(path, options),
-                encoding=encoding(path, options),
-                **(_faithfully(path) if as_is else {}),
-            )
+            how = _faithfully(path) if as_is else {}
+            if most is not None:
+                how |= {"max_features": most, "read_geometry": False}
+            if tables.suffix(path) == WORKBOOK:
+                return _read_workbook(path, options, how)
+            return _read_layers(path, options, how)
     except _UNREADABLE as error:
         why = unpacking.reason(error, path)
         raise UnreadableFileError(
             "%(file)s cannot be read: %(reason)s", file=path.name, reason=why
         ) from error
+
+
+def _read_workbook(path: Path, options: ImportOptions, how: dict[str, Any]) -> Any:
+    """Return the rows below the headings of a sheet: typed where these come first, else as texts."""
+    with spreadsheets.readable(path) as book:
+        (sheet,) = layers(book, options)
+        first = _head_of(book, sheet)
+        at = headings.row_of(first, options.header_row)
+        if at == 0:
+            are_names = options.header_row or (first and headings.holds_names(first[0]))
+            return pyogrio.read_dataframe(book, layer=sheet, HEADERS="FORCE" if are_names else "AUTO", **how)
+        if "max_features" in how:
+            how = {**how, "max_features": how["max_features"] + at + 1}
+        below: pd.DataFrame = pyogrio.read_dataframe(book, layer=sheet, **how, **_AS_TEXTS).iloc[at + 1 :]
+    below.columns = pd.Index(headings.names_of(first[at], path.name))
+    return below
+
+
+def _head_of(book: Path, sheet: str | None) -> list[list[str]]:
+    head = pyogrio.read_dataframe(book, layer=sheet, max_features=headings.PROBED, **_AS_TEXTS)
+    cells: list[list[str]] = head.fillna("").astype(str).to_numpy().tolist()
+    return cells
+
+
+def _read_layers(path: Path, options: ImportOptions, how: dict[str, Any]) -> Any:
+    """Return the rows of the layers of a file; of several with a column `folder` that names each row's."""
+    names = layers(path, options)
+    how = {"encoding": encoding(path, options), **how}
+    if len(names) == 1:
+        return pyogrio.read_dataframe(address(path), layer=names[0], **how)
+    parts = []
+    for name in names:
+        part = pyogrio.read_dataframe(address(path), layer=name, **how)
+        if len(part):
+            # GDAL numbers folders of one name
+            parts.append(part.assign(**{FOLDER: _NUMBERED.sub("", str(name))}))
+    if not parts:
+        raise UnreadableFileError("%(file)s has no rows", file=path.name)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _faithfully(path: Path) -> dict[str, Any]:
@@ -136,27 +205,32 @@ def address(path: Path) -> str:
     return f"/vsizip/{path}/{inside[0]}" if len(inside) == 1 and "/" in inside[0] else f"/vsizip/{path}"
 
 
-def layer(path: Path, options: ImportOptions) -> str | None:
-    """Return the layer to read: the one that was named, of a GPX file else its waypoints, or the only one."""
-    layers = [str(name) for name, *_ in pyogrio.list_layers(address(path))]
-    if not layers:
+def layers(path: Path, options: ImportOptions) -> list[str | None]:
+    """Return the layers to read: the one that was named, of a GPX file else its waypoints, or the only one.
+
+    Of a KML file all are read: they are its folders.
+    """
+    known = [str(name) for name, *_ in pyogrio.list_layers(address(path))]
+    if not known:
         raise UnreadableFileError("%(file)s has no rows", file=path.name)
-    if options.layer is not None and options.layer not in layers:
+    if options.layer is not None and options.layer not in known:
         raise InvalidError(
             "There is no layer %(given)s in the file; layers: %(known)s",
             field="layer",
             given=options.layer,
-            known=", ".join(layers),
+            known=", ".join(known),
         )
-    if options.layer is None and _WAYPOINTS in layers and path.suffix.lower() == ".gpx":
-        return _WAYPOINTS
-    if options.layer is None and len(layers) > 1:
+    if options.layer is None and _WAYPOINTS in known and path.suffix.lower() == ".gpx":
+        return [_WAYPOINTS]
+    if options.layer is None and len(known) > 1:
+        if path.suffix.lower() == KML:
+            return [*known]
         raise InvalidError(
             "The file has several layers, name one with --layer: %(known)s",
             field="layer",
-            known=", ".join(layers),
+            known=", ".join(known),
         )
-    return options.layer
+    return [options.layer]
 
 
 def encoding(path: Path, options: ImportOptions) -> str | None:

@@ -204,7 +204,8 @@ _KEY_POINTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("government", {"amenity": "townhall"}),
     ("internet_cafe", {"amenity": "internet_cafe"}),
     ("game_hall", {"leisure": "adult_gaming_centre|amusement_arcade"}),
-    ("tobacco", {"shop": "tobacco|e-cigarette"}),
+    ("tobacco", {"shop": "tobacco"}),
+    ("e_cigarette", {"shop": "e-cigarette"}),
 )
 KEY_POINT_KEYS = tuple(sorted({key for _, rule in _KEY_POINTS for key in rule if key != "name"}))
 

@@ -87,7 +87,7 @@ def _of_layer(path: Path, options: ImportOptions) -> Iterator[Rows]:
     positions.check_frame(options.frame)
     frame = opening.table(path, options, as_is=True)
     if not isinstance(frame, gpd.GeoDataFrame):
-        made, used = vector.with_geometry(frame, options)
+        made, used, options = vector.with_geometry(frame, options)
         yield Rows(frame, _lonlat(made, options, path), used)
         return
     yield Rows(frame, _lonlat(frame, options, path), {})

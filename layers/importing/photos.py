@@ -73,6 +73,5 @@ def _category(options: ImportOptions, taxonomy: Taxonomy) -> tuple[str, str]:
             field="code",
             advice="--set code=scheme.code",
         )
-    scheme = options.constants.get("scheme")
-    found = taxonomy.category(scheme, code) if scheme else taxonomy.find(code)
+    found = taxonomy.find(code, options.constants.get("scheme"))
     return found.scheme, found.code

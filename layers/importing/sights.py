@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyogrio
 import shapely
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from layers.importing import (
     key_points,
     opening,
     positions,
+    previews,
     refusals,
     tables,
     tracks,
@@ -57,27 +57,10 @@ Shapes = dict[str, list[Any]]
 
 def sample(path: Path, options: ImportOptions) -> dict[str, list[Any]]:
     """Return the names of a file's columns and its first rows; nothing where its rows are no table."""
-    rows = _first_rows(path, options)
+    rows = opening.first_rows(path, options, _SAMPLE)
     cells = [[vector.text(value) or "" for value in row] for row in rows.itertuples(index=False, name=None)]
     short = [[cell[:_LONGEST_CELL] for cell in row] for row in cells]
     return {"known": [str(name) for name in rows.columns], "sample": short}
-
-
-def _first_rows(path: Path, options: ImportOptions) -> pd.DataFrame:
-    if tables.is_text_table(path):
-        chunk = next(iter(tables.chunks(path, encoding=options.encoding, size=_SAMPLE)), None)
-        return pd.DataFrame() if chunk is None else chunk.rows
-    unpacking.require_plain(path)
-    try:
-        layer = opening.layer(path, options)
-        encoding = opening.encoding(path, options)
-        found: pd.DataFrame = pyogrio.read_dataframe(
-            opening.address(path), layer=layer, max_features=_SAMPLE, read_geometry=False, encoding=encoding
-        )
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError):
-        # whoever reads all of it says why
-        return pd.DataFrame()
-    return found
 
 
 def guessed(kind: str, known: Sequence[str]) -> dict[str, str]:
@@ -86,7 +69,7 @@ def guessed(kind: str, known: Sequence[str]) -> dict[str, str]:
     >>> guessed("tracks", ["时间", "经度", "纬度", "x"])
     {'lon': '经度', 'lat': '纬度', 'time': '时间'}
     """
-    usual = {**{name: positions.FIELDS[name] for name in ("lon", "lat")}, **_FIELDS[kind]}
+    usual = {**{name: positions.FIELDS[name] for name in ("lon", "lat", "lonlat")}, **_FIELDS[kind]}
     return names.match(known, usual, {})
 
 
@@ -115,6 +98,9 @@ def told(done: Done) -> dict[str, Any]:
         "n_refused": len(done.refused),
         "columns": done.columns,
         "source_errors": {name: asdict(error) for name, error in done.facts.get("fitted", {}).items()},
+        "assumed": previews.assumed(done),
+        "mended": done.facts.get("mended", {}),
+        "n_date_only": done.facts.get("n_date_only", 0),
         "refused": [_refused(one) for one in done.refused[:_REFUSED]],
     }
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -14,6 +15,7 @@ import pandas as pd
 
 from layers import unpacking
 from layers.errors import UnreadableFileError
+from layers.importing import headings
 from layers.importing.progress import Progress, silent
 from layers.importing.refusals import Faults, Refusal
 
@@ -55,9 +57,14 @@ def check_there(path: Path) -> None:
 
 
 def chunks(
-    path: Path, *, encoding: str | None = None, size: int | None = None, progress: Progress = silent
+    path: Path,
+    *,
+    encoding: str | None = None,
+    header_row: int | None = None,
+    size: int | None = None,
+    progress: Progress = silent,
 ) -> Iterator[Chunk]:
-    """Yield the rows of a text table.
+    """Yield the rows of a text table; its headings stand in `header_row`, else where `headings` sees them.
 
     The encoding is checked over the whole file before the first chunk, so that nothing is taken from a
     file that turns out to be unreadable in the middle.
@@ -71,7 +78,7 @@ def chunks(
     encoding = check_encoding(path, encoding)
     total = path.stat().st_size
     with _opened(path) as (content, file), io.TextIOWrapper(content, encoding=encoding, newline="") as text:
-        header, reader = _reader(text, path)
+        header, reader = _reader(text, path, header_row)
         first = 1
         progress("taking rows", 0, total)
         while batch := _take(reader, size or CHUNK_ROWS, path):
@@ -141,19 +148,50 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
             yield cast("IO[bytes]", content), file
 
 
-def _reader(text: IO[str], path: Path) -> tuple[list[str], Any]:
+def header_row(path: Path, *, encoding: str | None = None, said: int | None = None) -> int:
+    """Return which row of a text table holds its headings, from 1."""
+    encoding = check_encoding(path, encoding)
+    with _opened(path) as (content, _), io.TextIOWrapper(content, encoding=encoding, newline="") as text:
+        return _head(text, said).row
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The headings, the row in which they stand, what parts the cells, and the lines read below them."""
+
+    names: list[str]
+    row: int
+    delimiter: str
+    below: list[str]
+
+
+def _head(text: IO[str], said: int | None) -> _Head:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    heading = text.readline()
-    while heading and not heading.strip():
-        heading = text.readline()
-    delimiter = max(_DELIMITERS, key=heading.count)
-    names = [name.strip() for name in next(csv.reader([heading], delimiter=delimiter), [])]
-    header = [name or f"column {n}" for n, name in enumerate(names, 1)]
-    if repeated := sorted({name for name in header if header.count(name) > 1}):
-        raise UnreadableFileError(
-            "%(file)s has two columns called %(names)s", file=path.name, names=", ".join(repeated)
-        )
-    return header, csv.reader(text, delimiter=delimiter)
+    lines = list(islice(text, headings.PROBED))
+    delimiter = _delimiter(lines)
+    reader = csv.reader(lines, delimiter=delimiter)
+    rows = [(row, reader.line_num) for row in reader]
+    at = headings.row_of([row for row, _ in rows], said)
+    names, end = rows[at] if rows else ([], 0)
+    return _Head(names, at + 1, delimiter, lines[end:])
+
+
+def _reader(text: IO[str], path: Path, said: int | None) -> tuple[list[str], Any]:
+    head = _head(text, said)
+    return headings.names_of(head.names, path.name), csv.reader(
+        chain(head.below, text), delimiter=head.delimiter
+    )
+
+
+def _delimiter(lines: list[str]) -> str:
+    """Return what parts most of the first lines into equally many cells; else what the headings hold most."""
+    heading = next((line for line in lines if line.strip()), "")
+
+    def score(delimiter: str) -> tuple[int, int]:
+        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if len(row) > 1]
+        return max(map(widths.count, widths), default=0), heading.count(delimiter)
+
+    return max(_DELIMITERS, key=score)
 
 
 def _take(reader: Any, size: int, path: Path) -> list[list[str]]:

@@ -59,6 +59,7 @@ class Outings:
     n_read: int
     refused: list[Refusal]
     columns: dict[str, str]
+    options: ImportOptions
 
     @property
     def tracks(self) -> list[Track]:
@@ -89,20 +90,22 @@ def read(
     refused: list[Refusal] = []
     columns: dict[str, str] = {}
     n_read = 0
+    reading: Reading | None = None
     for table in located.tables_of(path, options, vector.POINTS, progress, vertices.fixes_of):
         rows = names.chosen(table.rows, options.where)
         n_read += len(rows) + len(table.refused)
         refused += table.refused
         if rows.empty and table.refused:
             continue
-        cells = Cells(rows, Reading(_columns(rows, options), options))
+        reading = reading or Reading.of(rows, _columns(rows, options), table.options, "time", local)
+        cells = Cells(rows, reading)
         xy = table.xy[table.rows.index.get_indexer(rows.index)]
         parts.append(_fixes(cells, xy, zone, now).assign(frame=table.frame))
         refused += cells.faults.refusals()
         columns = {**table.columns, **cells.reading.columns}
     found, too_short = _outings(pd.concat(parts), options) if parts else ([], [])
     refused = sorted(refused + too_short, key=lambda one: one.row)
-    return Outings(found, n_read, refused, columns)
+    return Outings(found, n_read, refused, columns, reading.options if reading else options)
 
 
 def _columns(rows: pd.DataFrame, options: ImportOptions) -> dict[str, str]:
@@ -211,7 +214,7 @@ def _of_gpx(path: Path, options: ImportOptions, now: datetime) -> Outings:
     table = table.astype(dict.fromkeys(_OF_ALL, object))
     found, refused = _outings(table[faults.good & ~timeless], options)
     refused += without + [one for one in faults.refusals() if not timeless[one.row - 1]]
-    return Outings(found, len(rows), sorted(refused, key=lambda one: one.row), {})
+    return Outings(found, len(rows), sorted(refused, key=lambda one: one.row), {}, options)
 
 
 def _gpx_rows(held: Sequence[gpx.Said], file: str) -> pd.DataFrame:

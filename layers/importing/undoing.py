@@ -14,9 +14,10 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select,
 from layers import history, jobs
 from layers.city import before, versions
 from layers.errors import ConflictError, InvalidError, NotFoundError
-from layers.importing import deriving
+from layers.importing import deriving, kinds
 from layers.importing.progress import Progress, silent
 from layers.importing.runs import Run
+from layers.people import Account, demand
 from layers.store.schema import (
     account,
     coverage,
@@ -127,12 +128,13 @@ def _n_worked_on(conn: Connection, fids: Any) -> int:
     return int(conn.execute(chosen).scalar_one())
 
 
-def order(site: "Site", run_id: int, *, by: int, force: bool, now: datetime) -> int:
-    """Let a worker undo an import; return the job."""
-    check(site, run_id, force=force)
-    payload = {"run": run_id, "by": by, "force": force}
+def order(site: "Site", account: Account, run_id: int, *, force: bool, now: datetime) -> int:
+    """Let a worker undo an import for an account that may import the same; return the job."""
+    run = check(site, run_id, force=force)
+    demand(account, kinds.get(run.kind).act)
+    payload = {"run": run_id, "by": account.id, "force": force}
     with site.store.write() as conn:
-        return jobs.put(conn, KIND, payload, now=now, key=f"{KIND} {run_id}", account_id=by)
+        return jobs.put(conn, KIND, payload, now=now, key=f"{KIND} {run_id}", account_id=account.id)
 
 
 def undo_ordered(site: "Site", work: Work) -> dict[str, Any]:

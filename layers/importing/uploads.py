@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from geo.errors import GeoError
 from layers import jobs, people
 from layers.errors import InvalidError, NotFoundError, TooLargeError, UnreadableFileError
-from layers.importing import city, field, kinds, packed, profiles, runs, sights
+from layers.importing import city, field, kinds, packed, previews, profiles, runs, sights
 from layers.importing.kinds import Kind
 from layers.importing.options import ImportOptions
 from layers.importing.runs import Done
@@ -125,10 +125,12 @@ def look(site: "Site", work: Work) -> dict[str, Any]:
             told["layers"] = sights.layers(handed.path)
             told |= sights.sample(handed.path, handed.options)
             told["guessed"] = sights.guessed(kind.name, told["known"])
+            told |= previews.of_file(handed.path, handed.options)
+            told["fitting"] = previews.fitting_systems(site, handed.path, handed.options)
         told |= _LOOKS[kind.name](handed)
     except (InvalidError, UnreadableFileError, TooLargeError, GeoError) as error:
         # what is missing is said on the page, where it can be chosen
-        told["error"] = jobs.told(error)
+        told["error"] = {**jobs.told(error), "field": getattr(error, "field", None)}
     return told
 
 
@@ -198,7 +200,8 @@ def _look_at_findings(handed: _Handed) -> dict[str, Any]:
     done = _import_rows(handed, dry_run=True)
     refused = {one.row for one in done.refused}
     shapes = sights.of_findings(handed.site, handed.path, handed.options, refused)
-    return {**sights.told(done), "shapes": shapes}
+    first = previews.of_findings(handed.site, handed.path, handed.options, refused)
+    return {**sights.told(done), "shapes": shapes, "first": first}
 
 
 def _look_at_photos(handed: _Handed) -> dict[str, Any]:
@@ -221,7 +224,12 @@ def _look_at_layer(handed: _Handed) -> dict[str, Any]:
         handed.site, handed.kind.name, handed.named, handed.options, handed.work.progress
     )
     source = city.source_of(handed.named, handed.options)
-    return {**sights.told(done), "shapes": sights.of_layer(layer), "source_name": source}
+    return {
+        **sights.told(done),
+        "shapes": sights.of_layer(layer),
+        "first": previews.of_layer(layer),
+        "source_name": source,
+    }
 
 
 def _import_layer(handed: _Handed) -> Done:

@@ -43,13 +43,14 @@ class Features:
     """Rows with a good geometry in longitude and latitude on WGS 84 (column `geom`), and the others.
 
     The index counts the rows of the file from 1; other columns are as they came.  `unit` is that of the
-    file's coordinates: degree, metre, US survey foot, …
+    file's coordinates: degree, metre, US survey foot, …; `options` hold what the file told, too.
     """
 
     rows: gpd.GeoDataFrame
     refused: list[Refusal]
     columns: dict[str, str]
     unit: str
+    options: ImportOptions
 
 
 def read(
@@ -84,7 +85,7 @@ def read(
     table = _table(path, options, refused, progress)
     table = apart(table, refused) if apart else table
     if not isinstance(table, gpd.GeoDataFrame):
-        table, found = with_geometry(table, options)
+        table, found, options = with_geometry(table, options)
     crs = crs_of(table, options, path)
     faults = Faults(table)
     _mark_broken(faults, table.geometry.to_numpy(), frozenset(kinds))
@@ -96,14 +97,16 @@ def read(
     rows = gpd.GeoDataFrame(rows.assign(geom=lonlat), geometry="geom", crs=_WGS84)
     refused += faults.refusals() + placed.refusals()
     refused.sort(key=lambda refusal: refusal.row)
-    return Features(rows[placed.good], _without_shapes(refused), found, crs.axis_info[0].unit_name)
+    return Features(rows[placed.good], _without_shapes(refused), found, crs.axis_info[0].unit_name, options)
 
 
 def _table(path: Path, options: ImportOptions, refused: list[Refusal], progress: Progress) -> pd.DataFrame:
     """Return the file's rows numbered from 1, with geometries if the format has any."""
     if tables.is_text_table(path):
         parts = []
-        for chunk in tables.chunks(path, encoding=options.encoding, progress=progress):
+        for chunk in tables.chunks(
+            path, encoding=options.encoding, header_row=options.header_row, progress=progress
+        ):
             parts.append(chunk.rows)
             refused.extend(chunk.refused)
         table = pd.concat(parts) if parts else pd.DataFrame()
@@ -115,8 +118,13 @@ def _table(path: Path, options: ImportOptions, refused: list[Refusal], progress:
     return table
 
 
-def with_geometry(table: pd.DataFrame, options: ImportOptions) -> tuple[gpd.GeoDataFrame, dict[str, str]]:
-    """Make geometries of a column of WKT, or of two of coordinates."""
+def with_geometry(
+    table: pd.DataFrame, options: ImportOptions
+) -> tuple[gpd.GeoDataFrame, dict[str, str], ImportOptions]:
+    """Make geometries of a column of WKT, of two of coordinates or one of both.
+
+    Returned too are the columns, and the options with what these told.
+    """
     given = {field: column for field, column in options.columns.items() if field in GEOMETRY}
     found = names.match([str(name) for name in table.columns], GEOMETRY, given)
     if "wkt" in found and not {"lon", "lat"} <= given.keys():
@@ -124,13 +132,13 @@ def with_geometry(table: pd.DataFrame, options: ImportOptions) -> tuple[gpd.GeoD
         shapes = shapely.from_wkt(texts, on_invalid="ignore")
         used = {"wkt": found["wkt"]}
     else:
-        used = positions.columns(found, options.crs)
-        positions.refuse_other_frame(used, options.frame)
-        x, y = (positions.numbers(table[column]) for column in used.values())
+        used = positions.columns_in(table, options)
+        options = positions.settled(table, used, options)
+        x, y = positions.read(table, used, options.coordinate_order)
         shapes = np.full(len(table), None, dtype=object)
         there = np.isfinite(x) & np.isfinite(y)
         shapes[there] = shapely.points(x[there], y[there])
-    return gpd.GeoDataFrame(table.assign(geom=shapes), geometry="geom"), used
+    return gpd.GeoDataFrame(table.assign(geom=shapes), geometry="geom"), used, options
 
 
 def crs_of(table: gpd.GeoDataFrame, options: ImportOptions, path: Path) -> pyproj.CRS:

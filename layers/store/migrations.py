@@ -268,6 +268,17 @@ def keep_layers_before(conn: Connection) -> None:
     add_tables(conn, schema.layer_before)
 
 
+def end_sessions(conn: Connection) -> None:
+    """Let one session be ended alone."""
+    add_tables(conn, schema.ended_session)
+
+
+def know_turned_photos(conn: Connection) -> None:
+    """Let photos be known again that were mirrored or turned; the worker hashes those that are there."""
+    conn.execute(text("ALTER TABLE photo ADD COLUMN turns TEXT"))
+    add_tables(conn, schema.photo_turned)
+
+
 # The first entry is the schema itself; later ones bring older stores up to it
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "create", create),
@@ -301,6 +312,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(29, "populations taken back", take_populations_back),
     Migration(30, "checks withdrawn", take_checks_back),
     Migration(31, "layers before imports", keep_layers_before),
+    Migration(32, "ended sessions", end_sessions),
+    Migration(33, "turned photos", know_turned_photos),
 )
 
 

@@ -9,7 +9,7 @@ import click
 
 from layers.errors import InvalidError, NotFoundError
 from layers.importing import refusals
-from layers.importing.options import FRAMES, ImportOptions
+from layers.importing.options import COORDINATE_ORDERS, FRAMES, ImportOptions
 from layers.importing.runs import Done
 from layers.terminal import place, telling
 from layers.terminal.wording import Known, option, pairs, together
@@ -22,10 +22,25 @@ reading = together(
     option("--encoding", help="Of texts, for example gb18030; UTF-8 unless you say."),
     option("--crs", help="Reference system of the coordinates, for example EPSG:4548."),
     option("--frame", type=Known(FRAMES), help="Frame of longitudes and latitudes: wgs84, gcj02 or bd09."),
+    option(
+        "--coordinate-order",
+        type=Known(COORDINATE_ORDERS),
+        help="Which coordinate comes first in a column of both: lonlat or latlon.",
+    ),
+    option(
+        "--header-row",
+        type=click.IntRange(min=1),
+        metavar="ROW",
+        help="Row of a table that holds its headings, from 1; found unless you say.",
+    ),
     option("--layer", help="Which layer of a file that holds several."),
     option(
         "--map-values", multiple=True, metavar="FIELD=FILE|A:B;…", help="What the values of a column mean."
     ),
+)
+date_format = option(
+    "--date-format",
+    help="Of dates that are not year first: dmy, mdy, ymd, or as in strftime.",
 )
 writing = together(
     option("--dry-run", is_flag=True, help="Read and check every row, write nothing."),
@@ -39,7 +54,9 @@ def chosen(
 ) -> ImportOptions:
     """Return how a file is to be read, as the options of a command say."""
     keys = tuple(key for key in given.get("key", ()) if key != "none")
-    said = {name: given[name] for name in ("encoding", "crs", "frame", "layer")}
+    said = {
+        name: given[name] for name in ("encoding", "crs", "frame", "layer", "header_row", "coordinate_order")
+    }
     own = {name: given[name] for name in ("series", "time_zone", "date_format", "no_fit") if name in given}
     return ImportOptions(
         columns=pairs(given["columns"], "--column"),

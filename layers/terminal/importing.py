@@ -54,6 +54,11 @@ _CITY, _FIELD, _LATER = "The city", "The field", "Afterwards"
         "photos": Entry(
             _FIELD, "Geotagged photos, each a finding.", "layers.terminal.importing_field:photos"
         ),
+        "outbox": Entry(
+            _FIELD,
+            "What a phone could not send and saved as a file, photos inside.",
+            "layers.terminal.importing_outbox:outbox",
+        ),
         "list": Entry(_LATER, "List what was imported, the newest first.", "layers.terminal.undoing:list_"),
         "undo": Entry(
             _LATER, "Take a whole import back; the history keeps it.", "layers.terminal.undoing:undo"

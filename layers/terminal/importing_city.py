@@ -17,7 +17,7 @@ from layers.importing.progress import Progress
 from layers.importing.runs import Done
 from layers.language import LANGUAGES
 from layers.terminal import place, progress, telling
-from layers.terminal.import_options import PATH, chosen, finish, reading, writing
+from layers.terminal.import_options import PATH, chosen, date_format, finish, reading, writing
 from layers.terminal.wording import Command, Known, option, pairs
 
 _source = option("--source-name", help="What the rows belong to; the file's name unless you say.")
@@ -95,6 +95,7 @@ def streets(file: Path, width_unit: str | None, attribution: str | None, **given
 @option(
     "--gates", type=PATH, help="File of their gates: points with the id of the key point, a kind and an id."
 )
+@date_format
 @_source
 @writing
 def key_points(file: Path, kind: str | None, gates: Path | None, **given: Any) -> None:

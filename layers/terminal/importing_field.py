@@ -16,7 +16,14 @@ from layers.people import Account
 from layers.settings import SOURCE_ERRORS
 from layers.site import Site
 from layers.terminal import place, progress, telling
-from layers.terminal.import_options import chosen, files_argument, finish, reading, writing
+from layers.terminal.import_options import (
+    chosen,
+    date_format,
+    files_argument,
+    finish,
+    reading,
+    writing,
+)
 from layers.terminal.wording import Command, Known, option, pairs, together
 
 # Imported records without another owner are this account's; nobody can log in with it
@@ -30,7 +37,7 @@ _records = together(
         "--accuracy-kind", type=Known(ACCURACY_KINDS), help="What the accuracy means; r68 unless you say."
     ),
     option("--time-zone", help="Of times without one; the site's unless you say."),
-    option("--date-format", help="Of times that are not year first, as in strftime."),
+    date_format,
     option("--account", help="Whose records these are; an account made for imports unless you say."),
     option("--profile", help="Read as this profile says; what you say beside it goes first."),
     option("--save-profile", help="Keep under this name how the files are read."),
@@ -41,13 +48,14 @@ _records = together(
     cls=Command,
     help="Findings of tables and point layers.",
     epilog="xuncha import findings reports.csv --frame gcj02 --column code=小类代码 "
-    "--set scheme=gbt30428-2013-event\n"
+    "--scheme gbt30428-2013-event\n"
     "xuncha import findings old.csv.gz --frame wgs84 --set code=gbt30428-2013-event.0110 "
     "--source geocoded --accuracy 15 --key number --dry-run",
 )
 @files_argument
 @reading
 @_records
+@option("--scheme", help="List that codes without one are of, for example gbt30428-2013-event.")
 @option(
     "--key",
     multiple=True,
@@ -130,6 +138,7 @@ def _constants(given: Mapping[str, Any]) -> dict[str, str | None]:
         "source": given["source"],
         "accuracy_m": None if accuracy is None else str(accuracy),
         "accuracy_kind": given["accuracy_kind"],
+        "scheme": given.get("scheme"),
     }
 
 

@@ -9,6 +9,7 @@ from layers.language import gettext
 from layers.terminal import place, progress
 from layers.terminal.wording import Command, option
 
+DAMAGED = "the file of photo %(sha256)s is damaged: it is not what was sent"
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -32,6 +33,7 @@ def backup(folder: Path, home: Path | None) -> None:
             new=kept.n_photos_new,
         )
     )
+    _tell_damaged(kept)
     click.echo(gettext("the site is kept in %(folder)s, with its secrets: guard it", folder=folder))
 
 
@@ -47,6 +49,12 @@ def backup(folder: Path, home: Path | None) -> None:
 def restore(folder: Path, home: Path, *, store: str | None) -> None:
     """Bring a site back."""
     with progress.shown() as shown:
-        keeping.restore(folder, home, store_url=store, progress=shown)
+        kept = keeping.restore(folder, home, store_url=store, progress=shown)
+    _tell_damaged(kept)
     click.echo(gettext("the site is back in %(home)s", home=home))
     click.echo(gettext("next: xuncha check --home %(home)s", home=home))
+
+
+def _tell_damaged(kept: keeping.Kept) -> None:
+    for sha256 in kept.damaged_photos:
+        click.echo(gettext(DAMAGED, sha256=sha256), err=True)

@@ -34,7 +34,10 @@ def import_(file: Path, home: Path | None) -> None:
     """Keep the rules of a spreadsheet; refused rows are named and the others go in."""
     good, refused = rule_sheets.from_table(rule_sheets.read(file))
     with place.opened(home) as site:
-        rule_sheets.keep(site, good, now=place.now())
+        kept = rule_sheets.keep(site, good, now=place.now())
+    refused += kept.refused
+    for number, reason in kept.left:
+        click.echo(gettext("Row %(row)s: %(reason)s", row=number, reason=reason))
     for number, reason in refused:
         click.echo(gettext("Row %(row)s refused: %(reason)s", row=number, reason=reason))
     click.echo(gettext("%(n)s rules read, %(refused)s refused", n=len(good), refused=len(refused)))

@@ -20,6 +20,11 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  compared with, not listened on
 _LOOK_EVERY_S = 3600.0
 
 
+def reached(address: str) -> str:
+    """Return the name by which this machine reaches a server that listens on an address."""
+    return "localhost" if address in EVERYWHERE else address
+
+
 @dataclass(frozen=True, slots=True)
 class Listening:
     """Where a server listens, and for which names it answers."""
@@ -32,7 +37,7 @@ class Listening:
     @property
     def inside(self) -> str:
         """Return the name by which this machine reaches the server itself."""
-        return "localhost" if self.address in EVERYWHERE else self.address
+        return reached(self.address)
 
     def ensure(self) -> Certificates:
         """Return the certificates, made or renewed where that is due."""

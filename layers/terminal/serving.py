@@ -4,6 +4,11 @@ import multiprocessing
 import os
 import secrets
 import socket
+import sys
+import threading
+import time
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.common import AbstractServer
 
-from layers import first_accounts, people
+from layers import first_accounts, language, people, shared
 from layers.errors import SettingError
 from layers.first_accounts import FirstAccount
 from layers.importing import city
@@ -51,6 +56,11 @@ _DOOR = option(
     type=click.IntRange(1, 65535),
     help="Port where phones get the certificate; with --tls, the next one unless you say.",
 )
+_ANSWERING = option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    help="How many processes answer; two unless you say, one on a single core.",
+)
 _WORKER = option(
     "--worker/--no-worker", default=True, help="Do jobs beside the answers, as unless you say; or not."
 )
@@ -58,6 +68,10 @@ _WORKER = option(
 _STARTS_WITHIN_S = 30.0
 # SQLite lets one write at a time; more threads only wait for each other
 _THREADS_PER_CORE = 2
+# Set for the processes that answer
+THREADS = "XUNCHA_THREADS"
+# One interpreter is busy with one thing at a time, and each keeps the streets of the city in memory
+_PROCESSES = 2
 
 
 @click.command(
@@ -76,11 +90,23 @@ _THREADS_PER_CORE = 2
 def open_(home: Path, osm: Path | None, host: str | None, port: int | None) -> None:
     """Build a site the first time, then serve it."""
     click.get_current_context().find_root().obj = home
-    if not (home / FILE_NAME).exists() and osm is None:
+    fresh = not (home / FILE_NAME).exists()
+    if fresh and osm is None:
         demo.build(home)
     else:
         _open_or_build(home, osm)
+    if fresh:
+        _begin_again(home, host, port)
     _serve(home, host, port)
+
+
+def _begin_again(home: Path, host: str | None, port: int | None) -> None:
+    """Become a new program that serves the site: Python keeps the memory that building a city took."""
+    words = [sys.executable, "-m", "layers.terminal", "--lang", language.current(), "open", str(home)]
+    words += ["--host", host] if host else []
+    words += ["--port", str(port)] if port else []
+    sys.stdout.flush()
+    os.execv(sys.executable, words)  # noqa: S606
 
 
 def _open_or_build(home: Path, extract: Path | None) -> None:
@@ -120,6 +146,7 @@ def _ensure_accounts(site: Site) -> None:
 @click.argument("home", type=click.Path(path_type=Path, file_okay=False), required=False)
 @_HOST
 @_PORT
+@_ANSWERING
 @_WORKER
 @_TLS
 @_DOOR
@@ -128,12 +155,13 @@ def serve(
     host: str | None,
     port: int | None,
     *,
+    processes: int | None,
     worker: bool,
     tls: bool,
     install_port: int | None,
 ) -> None:
     """Serve a site."""
-    _serve(place.find(home), host, port, worker=worker, tls=tls, door=install_port)
+    _serve(place.find(home), host, port, processes=processes, worker=worker, tls=tls, door=install_port)
 
 
 def _serve(
@@ -141,11 +169,12 @@ def _serve(
     host: str | None,
     port: int | None,
     *,
+    processes: int | None = None,
     worker: bool = True,
     tls: bool = False,
     door: int | None = None,
 ) -> None:
-    """Answer until Ctrl-C: one process, several threads, and one beside it that does the jobs."""
+    """Answer until Ctrl-C: some processes of several threads, and one beside them that does the jobs."""
     site = Site.open(home, now=place.now())
     settings = site.settings
     site.close()
@@ -160,34 +189,42 @@ def _serve(
         os.environ[securing.VARIABLE] = f"{number} {secured.served.door}"
     # a fork after OpenMP has run ends in a crash: the worker starts from nothing
     multiprocessing.set_start_method("spawn", force=True)
-    server = _server(address, number, secured)
-    server.on_startup(lambda: _announce(home, address, number, secured))
+    n_processes = processes or min(_PROCESSES, os.cpu_count() or 1)
+    os.environ[THREADS] = str(max(_THREADS_PER_CORE * (os.cpu_count() or 1) // n_processes, 1))
+    server = _server(address, number, secured, n_processes)
+    # in the language of the command, which a thread of its own would not know
+    telling_it = partial(copy_context().run, _announce, home, address, number, secured)
+    announcer = threading.Thread(target=telling_it, daemon=True)
+    server.on_startup(announcer.start)
     beside: list[Watched | securing.Kept] = [Watched(home)] if worker else []
     if secured:
         beside.append(securing.Kept(secured))
-    for one in beside:
-        one.start()
-    try:
-        server.serve()
-    finally:
+    with shared.opened(home):
         for one in beside:
-            one.stop()
+            one.start()
+        try:
+            server.serve()
+        finally:
+            for one in beside:
+                one.stop()
     click.echo(gettext("stopped"))
 
 
-def _server(address: str, port: int, secured: Listening | None) -> AbstractServer[Any]:
+def _server(address: str, port: int, secured: Listening | None, n: int) -> AbstractServer[Any]:
+    """Return the server with `n` processes."""
     files = secured.ensure() if secured else None
     return Granian(
         "xuncha:serve_app",
         address=address,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGINL,
         factory=True,
-        workers=1,
-        blocking_threads=_THREADS_PER_CORE * (os.cpu_count() or 1),
+        workers=n,
         log_level=LogLevels.warning,
         ssl_cert=files.server if files else None,
         ssl_key=files.key if files else None,
+        # one that the system has ended, for want of memory, say: the others answer until the next one does
+        respawn_failed_workers=True,
         respawn_interval=_STARTS_WITHIN_S,
     )
 
@@ -208,7 +245,19 @@ def _check_free(address: str, port: int) -> None:
             ) from error
 
 
+def _wait_until_open(host: str, port: int) -> None:
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=1.0).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+
+
 def _announce(home: Path, address: str, port: int, secured: Listening | None) -> None:
+    """Say where the site is, as soon as it answers: the first time, its kernels are compiled before."""
+    _wait_until_open(securing.reached(address), port)
     hosts = securing.shown(secured) if secured else [address]
     scheme = "https" if secured else "http"
     urls = [f"{scheme}://{_in_url(host)}:{port}/" for host in hosts]

@@ -11,6 +11,7 @@ from layers.importing import city
 from layers.language import LANGUAGES, gettext
 from layers.site import Site
 from layers.terminal import place, progress
+from layers.terminal.keeping import DAMAGED
 from layers.terminal.wording import Command, Known, option
 
 _BREAKS = {
@@ -141,6 +142,8 @@ def _tell(found: checking.Soundness) -> None:
         )
     for sha256 in found.lost_photos:
         click.echo(gettext("the file of photo %(sha256)s is lost", sha256=sha256))
+    for sha256 in found.damaged_photos:
+        click.echo(gettext(DAMAGED, sha256=sha256))
 
 
 @click.command(

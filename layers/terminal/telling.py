@@ -1,11 +1,14 @@
 """What an import did, in a few lines."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from geo.assign import SourceError
+from geo.errors import Explained
+from layers.importing.options import ImportOptions
 from layers.importing.runs import Done
 from layers.language import explain, gettext, ngettext
 
@@ -56,12 +59,40 @@ def tell(file: Path, done: Done, refused_file: Path | None, *, dry_run: bool) ->
     if done.facts.get("n_date_only"):
         click.echo(
             "  "
-            + gettext(
+            + ngettext(
+                "%(n)s row has a date without a time of day: kept as the first instant of that day",
                 "%(n)s rows have a date without a time of day: kept as the first instant of that day",
-                n=done.facts["n_date_only"],
+                done.facts["n_date_only"],
             )
         )
+    for sentence in assumed(done):
+        click.echo(f"  {sentence}")
+    if done.facts.get("mended"):
+        click.echo(f"  {mended(done.facts['mended'])}")
     tell_refused(done, refused_file)
+
+
+def assumed(done: Done) -> list[str]:
+    """Return how times and coordinates were read that could have been read otherwise."""
+    options = done.facts.get("options") or ImportOptions()
+    said = []
+    if options.time_zone:
+        said.append(gettext("times without a zone: %(zone)s", zone=options.time_zone))
+    if options.date_format:
+        said.append(gettext("dates: %(format)s", format=options.date_format))
+    if options.coordinate_order:
+        said.append(gettext("coordinates in one column: %(order)s", order=options.coordinate_order))
+    return said
+
+
+def mended(codes: Mapping[str, str]) -> str:
+    """Return the sentence that tells which codes were given their leading zeros back."""
+    shown = [f"{given} → {code}" for given, code in sorted(codes.items())]
+    more = " …" if len(shown) > _SHOWN_NAMES else ""
+    return gettext(
+        "codes that had lost their leading zeros were understood: %(codes)s",
+        codes=", ".join(shown[:_SHOWN_NAMES]) + more,
+    )
 
 
 def fitted(source: str, error: SourceError) -> str:
@@ -134,7 +165,12 @@ def tell_refused(done: Done, refused_file: Path | None) -> None:
     if rest > 0:
         click.echo("  " + ngettext("and %(n)s more row", "and %(n)s more rows", rest))
     if len(done.refused) > _SHOWN_REFUSALS:
-        for reason, n in Counter(gettext(one.reason.message) for one in done.refused).most_common(3):
-            click.echo(f"    {n} × {reason.split('%(')[0].strip() or reason}")
+        for reason, n in Counter(_alike(one.reason) for one in done.refused).most_common(3):
+            click.echo(f"    {n} × {reason}")
     if refused_file is not None:
         click.echo("  " + gettext("refused rows with their reasons: %(file)s", file=refused_file))
+
+
+def _alike(reason: Explained) -> str:
+    """Return what an error says without what is of its row alone."""
+    return explain(Explained(reason.message, **dict.fromkeys(reason.params, "…")))

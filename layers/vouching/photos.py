@@ -1,18 +1,23 @@
 """Which photos belong to which findings, held against the history."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from layers.importing.undoing import kept_as
 from layers.store.schema import finding, photo
+from layers.store.types import to_millisecond
 from layers.vouching.deviations import Deviation, compare, differing, lines
+
+_HELD = ("role", "account_id", "received_at")
+_Said = tuple[str, int, datetime]
 
 
 def deviations(conn: Connection) -> Iterator[Deviation]:
     """Give the photos that were put to a finding, taken from it or changed without the program."""
     told, erased = _told(conn)
-    chosen = select(finding.c.uuid, photo.c.sha256, photo.c.role, photo.c.account_id)
+    chosen = select(finding.c.uuid, *(photo.c[name] for name in ("sha256", *_HELD)))
     there: dict[str, None] = {}
     for row in conn.execute(chosen.join(photo, photo.c.finding_id == finding.c.fid)):
         key = f"{row.uuid}/{row.sha256}"
@@ -21,15 +26,14 @@ def deviations(conn: Connection) -> Iterator[Deviation]:
             continue
         there[key] = None
         if key in told:
-            role, whose = told[key]
-            held = {"role": row.role == role, "account_id": row.account_id == whose}
-            yield from differing("photo", key, held)
+            said = zip(_HELD, told[key], strict=True)
+            yield from differing("photo", key, {name: getattr(row, name) == value for name, value in said})
     yield from compare("photo", there, told)
 
 
-def _told(conn: Connection) -> tuple[dict[str, tuple[str, int]], set[str]]:
+def _told(conn: Connection) -> tuple[dict[str, _Said], set[str]]:
     """Return the photos that the history tells of, and the findings of which it forgot them."""
-    of: dict[str, dict[str, tuple[str, int]]] = {}
+    of: dict[str, dict[str, _Said]] = {}
     erased: set[str] = set()
     for line in lines(conn, "finding", ("attach_photo", "undo_import")):
         if line.action == "undo_import":
@@ -37,7 +41,8 @@ def _told(conn: Connection) -> tuple[dict[str, tuple[str, int]], set[str]]:
             if run is not None and line.noun_id in of:
                 of[kept_as(line.noun_id, run)] = of.pop(line.noun_id)
         elif "sha256" in line.details:
-            of.setdefault(line.noun_id, {})[line.details["sha256"]] = (line.details["role"], line.account_id)
+            said = (line.details["role"], line.account_id, to_millisecond(line.at))
+            of.setdefault(line.noun_id, {})[line.details["sha256"]] = said
         else:
             erased.add(line.noun_id)
     told = {f"{uuid}/{sha256}": one for uuid, photos in of.items() for sha256, one in photos.items()}

@@ -28,10 +28,11 @@ _COLUMN_OF = {"x": "raw_x", "y": "raw_y", "source": "position_source"}
 
 @dataclass(slots=True)
 class _Told:
-    """What the history says of one record: who brought it, its seal, and what was changed since."""
+    """What the history says of one record: who brought it and when, its seal, what was changed since."""
 
     uuid: str
     account_id: int
+    received_at: datetime
     seal: str | None
     version: int = 1
     withdrawn_at: datetime | None = None
@@ -53,10 +54,14 @@ def _findings(conn: Connection) -> dict[str, _Told]:
     acts = ("create", "edit", "withdraw", "undo_import")
     for line in lines(conn, "finding", acts):
         if line.action == "create":
-            told[line.noun_id] = _Told(line.noun_id, line.account_id, seal_of(line))
+            told[line.noun_id] = _made(line)
         elif line.noun_id in told:
             _follow(told, line)
     return told
+
+
+def _made(line: Row[Any]) -> _Told:
+    return _Told(line.noun_id, line.account_id, to_millisecond(line.at), seal_of(line))
 
 
 def _follow(told: dict[str, _Told], line: Row[Any]) -> None:
@@ -79,8 +84,7 @@ def _follow(told: dict[str, _Told], line: Row[Any]) -> None:
 
 
 def _checks(conn: Connection) -> dict[str, _Told]:
-    made = lines(conn, "check", ("create",))
-    return {line.noun_id: _Told(line.noun_id, line.account_id, seal_of(line)) for line in made}
+    return {line.noun_id: _made(line) for line in lines(conn, "check", ("create",))}
 
 
 def _withdrawals(conn: Connection) -> Iterator[Deviation]:
@@ -121,7 +125,7 @@ def _of(conn: Connection, noun: str, table: Table, told: Mapping[str, _Told]) ->
 
 def _held(noun: str, row: Row[Any], one: _Told, *, is_forgotten: bool) -> dict[str, bool]:
     """Return for each thing that can be checked whether it holds."""
-    held = {"account_id": row.account_id == one.account_id}
+    held = {"account_id": row.account_id == one.account_id, "received_at": row.received_at == one.received_at}
     if noun == "finding":
         held["version"] = row.version == one.version
         held["withdrawn_at"] = row.withdrawn_at == one.withdrawn_at

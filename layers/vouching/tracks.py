@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 from layers.field import tracks
 from layers.field.tracks import Track
 from layers.store.schema import account, track
+from layers.store.types import to_millisecond
 from layers.vouching.deviations import Deviation, compare, differing, lines, seal_of
 
 _AT_ONCE = 200
@@ -17,11 +19,11 @@ _AT_ONCE = 200
 
 def deviations(conn: Connection) -> Iterator[Deviation]:
     """Give the tracks that are not what the history says of them."""
-    told: dict[str, tuple[int, str | None]] = {}
+    told: dict[str, tuple[int, datetime, str | None]] = {}
     dropped: set[str] = set()
     for line in lines(conn, "track", ("create", "undo_import", "drop_fixes")):
         if line.action == "create":
-            told[line.noun_id] = (line.account_id, seal_of(line))
+            told[line.noun_id] = (line.account_id, to_millisecond(line.at), seal_of(line))
         elif line.action == "drop_fixes":
             dropped.add(line.noun_id)
         else:
@@ -32,8 +34,8 @@ def deviations(conn: Connection) -> Iterator[Deviation]:
         there[row.uuid] = None
         if row.uuid not in told:
             continue
-        whose, seal = told[row.uuid]
-        held = {"account_id": row.account_id == whose}
+        whose, received_at, seal = told[row.uuid]
+        held = {"account_id": row.account_id == whose, "received_at": row.received_at == received_at}
         held["dropped_at"] = (row.dropped_at is not None) == (row.uuid in dropped)
         if row.account_id not in forgotten:
             held["report"] = _digest(row) == (seal or row.content_hash)

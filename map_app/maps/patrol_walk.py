@@ -22,11 +22,19 @@ class PatrolWalk(MapLayer):
     method = "patrolWalk"
 
 
-def build(ground: Ground, legs: Sequence[dict[str, Any]], marks: Sequence[dict[str, Any]]) -> CityMap:
+def build(
+    ground: Ground,
+    legs: Sequence[dict[str, Any]],
+    marks: Sequence[dict[str, Any]],
+    points: Sequence[dict[str, Any]],
+) -> CityMap:
     """Return the map.
 
-    `legs` have a `line` in degrees and the `colour` of the reason; `marks` `lon`, `lat`, and their `text`.
+    `legs` have a `line` in degrees and the `colour` of the reason; `marks` of streets, and the `points` to
+    check again, `lon`, `lat`, and their `text`.
     """
     city_map = CityMap(ground)
-    city_map.add_child(PatrolWalk(legs=list(legs), marks=list(marks)))
+    city_map.add_child(
+        PatrolWalk(legs=list(legs), marks=list(marks), points=list(points), colour=COLOURS["recheck"])
+    )
     return city_map

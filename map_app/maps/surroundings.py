@@ -23,7 +23,9 @@ STATUS_COLOURS: Mapping[str, str] = {
     "unverified": "#1c2733",
     "partly": "#8d8a94",
     "clear": "#2e7d32",
+    "no_rule": "#c9c5bd",
 }
+NO_DATA_COLOUR = "#efedea"
 # Inspected within the days that count, longer ago, never
 SEEN_COLOURS = ("#3a83c3", "#e9b44c", "#8d8a94")
 

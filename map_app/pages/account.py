@@ -20,27 +20,25 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
-from layers import people
-from layers.errors import BusyError, NoSpaceError, UnauthorisedError
+from layers import people, sessions
+from layers.allowances import Allowances
+from layers.errors import BusyError, ConflictError, NoSpaceError, UnauthorisedError
 from layers.language import LANGUAGES, explain
 from layers.people import Account
-from map_app.pages.gate import SINCE, Visitor
+from map_app.pages.gate import Visitor, held, hold
 from map_app.pages.service import now, site
 
 blueprint = Blueprint("account", __name__)
 
 # Guessing is slowed for one login from anywhere, and for one address whatever the login
-_PER_LOGIN, _PER_ADDRESS = parse("10 per 15 minutes"), parse("60 per 15 minutes")
-_TOLD_ONCE = parse("1 per 15 minutes")
+_PER_LOGIN, _PER_ADDRESS = 10, 60
+_WINDOW_S = 15 * 60
 
 
 def throttle(app: Flask) -> None:
     """Keep count of attempts to log in; nothing else of the app is counted here."""
-    app.extensions["map_app_login_limit"] = FixedWindowRateLimiter(MemoryStorage())
+    app.extensions["map_app_logins"] = Allowances("logins", str(app.secret_key).encode(), _WINDOW_S)
 
 
 @blueprint.get("/login")
@@ -67,16 +65,21 @@ def enter() -> ResponseReturnValue:
     return redirect(_own_path(request.args.get("next")) or url_for("pages.start.start"))
 
 
-def begin(account: Account) -> None:
+def begin(account: Account, token_id: int | None = None) -> None:
     """Begin a session anew."""
     forget_all_but_language()
-    login_user(Visitor(account))
-    session[SINCE] = now().isoformat()
+    mine = sessions.begin(account.id, now(), token_id)
+    login_user(Visitor(account, mine))
+    session.permanent = token_id is not None
+    hold(mine)
 
 
 @blueprint.post("/logout")
 def leave() -> ResponseReturnValue:
-    """Forget who this was."""
+    """End this session, wherever else its cookie may be, and forget who this was."""
+    # the page may have been sent twice
+    with suppress(ConflictError), site().store.write() as conn:
+        sessions.end(conn, held(), site().settings, now())
     logout_user()
     forget_all_but_language()
     return redirect(url_for("pages.account.login"))
@@ -113,23 +116,24 @@ def hold_off(name: str) -> None:
 
     The first refusal for a login is history: somebody has been guessing.
     """
-    login = name.casefold()
-    if not _limiter().hit(_PER_LOGIN, "login", login):
-        if _limiter().hit(_TOLD_ONCE, "told", login):
+    login = f"login {name.casefold()}"
+    left_s = _attempts().charge(login, _PER_LOGIN, time.time())
+    if left_s is not None:
+        if _attempts().charge(f"told {login}", 1, time.time()) is None:
             _note(name, "throttle")
-        _refuse(_PER_LOGIN, login)
+        _refuse(left_s)
     hold_off_from_here()
 
 
 def hold_off_from_here() -> None:
     """Take one from the attempts that are left to whoever has this address."""
-    if not _limiter().hit(_PER_ADDRESS, "login", str(request.remote_addr)):
-        _refuse(_PER_ADDRESS, str(request.remote_addr))
+    left_s = _attempts().charge(f"address {request.remote_addr}", _PER_ADDRESS, time.time())
+    if left_s is not None:
+        _refuse(left_s)
 
 
-def _refuse(limit: RateLimitItem, whose: str) -> NoReturn:
-    again_at = _limiter().get_window_stats(limit, "login", whose).reset_time
-    g.retry_after_s = max(1, math.ceil(again_at - time.time()))
+def _refuse(left_s: float) -> NoReturn:
+    g.retry_after_s = max(1, math.ceil(left_s))
     abort(429)
 
 
@@ -141,9 +145,9 @@ def _note(name: str, action: str) -> None:
 
 def forgive(name: str) -> None:
     """Forget the attempts for a login; somebody knew the password."""
-    _limiter().clear(_PER_LOGIN, "login", name.casefold())
+    _attempts().forgive(f"login {name.casefold()}", time.time())
 
 
-def _limiter() -> FixedWindowRateLimiter:
-    found: FixedWindowRateLimiter = current_app.extensions["map_app_login_limit"]
+def _attempts() -> Allowances:
+    found: Allowances = current_app.extensions["map_app_logins"]
     return found

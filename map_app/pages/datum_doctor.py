@@ -15,6 +15,7 @@ from layers.field.shifts import Shift
 from layers.language import gettext
 from map_app.maps import base
 from map_app.maps import shifts as drawing
+from map_app.pages import filters
 from map_app.pages.gate import allow, visitor
 from map_app.pages.maps import ground
 from map_app.pages.service import analyst, now, site
@@ -142,7 +143,7 @@ def apply() -> ResponseReturnValue:
     """Apply a correction; the evidence of the moment is kept with it."""
     allow("datum")
     form = request.form
-    first, last = _day("from"), _day("until")
+    first, last = (filters.day(request.form.get(name, ""), name) for name in ("from", "until"))
     if first is None:
         raise InvalidError("%(field)s is missing", field="from")
     device, frame, true_frame = (form.get(name, "") for name in ("device", "frame", "true_frame"))
@@ -180,13 +181,3 @@ def finish() -> ResponseReturnValue:
     allow("datum")
     datum.order_rest(site(), visitor(), now=now())
     return redirect(url_for(".page"), 303)
-
-
-def _day(name: str) -> date | None:
-    text = request.form.get(name, "")
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise InvalidError(
-            "%(given)s is not a date such as 2020-09-25", field=name, given=text[:40]
-        ) from error

@@ -39,6 +39,7 @@ def _said(line: dict[str, Any]) -> str:
         "reset_password": gettext("given a one-time password"),
         "end_sessions": gettext("sessions ended"),
         "sign_in": gettext("came in"),
+        "sign_out": gettext("logged out"),
         "throttle": gettext("too many wrong passwords: held off"),
         "disable": gettext("shut out"),
         "readmit": gettext("let in again"),

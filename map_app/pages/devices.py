@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, jsonify, render_template, request, session, url_for
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -11,7 +11,6 @@ from layers.errors import UnauthorisedError
 from layers.language import explain
 from map_app import qr
 from map_app.pages import account, phone
-from map_app.pages.gate import TOKEN
 from map_app.pages.service import now, site
 
 blueprint = Blueprint("devices", __name__)
@@ -59,9 +58,7 @@ def enter() -> ResponseReturnValue:
             who, secret = tokens.enter(conn, request.form.get("token", ""), now())
     except UnauthorisedError as error:
         return _refused(explain(error))
-    account.begin(who.account)
-    session[TOKEN] = who.token_id
-    session.permanent = True
+    account.begin(who.account, who.token_id)
     may_report = people.may(who.account, "report")
     leads_to = url_for("pages.field.page") if may_report else url_for("pages.start.start")
     return jsonify(account=who.account.id, token=secret, leads_to=leads_to)

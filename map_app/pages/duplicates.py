@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from layers.errors import ConflictError, InvalidError
-from layers.field import findings, photos, twins
+from layers.field import findings, twins
 from layers.field.findings import Finding, FindingFilter
 from layers.field.scope import seen_by
 from layers.field.twins import Link, Pair
@@ -31,15 +31,20 @@ def page() -> ResponseReturnValue:
     allow("decide")
     asked = _asked()
     choice = filters.parse(asked)
-    photos.hash_older(site())
-    pairs = _proposals(choice)
+    relation = asked.get("relation", "")
+    pairs = [one for one in _proposals(choice) if relation in {"", one.relation}]
+    begin = _begin(asked, len(pairs))
     decided = twins.links(site())
-    first = pairs[:_PER_PAGE]
+    first = pairs[begin : begin + _PER_PAGE]
     pairs_of_uuids = [(one.first, one.second) for one in first] + [(one.first, one.second) for one in decided]
     known = _findings({uuid for pair in pairs_of_uuids for uuid in pair})
     return render_template(
         "map_app/duplicates.html",
         n=len(pairs),
+        n_relapses=sum(one.relation == "relapse" for one in pairs),
+        relation=relation,
+        begin=begin,
+        per_page=_PER_PAGE,
         pairs=[_shown(one, known) for one in first],
         decided=[_told(one, known) for one in decided if {one.first, one.second} <= known.keys()],
         n_decided=twins.n_links(site()),
@@ -60,9 +65,18 @@ def _asked() -> dict[str, str]:
     return asked
 
 
+def _begin(asked: dict[str, str], n: int) -> int:
+    """Return the number of the first pair shown; of an address from before pairs were decided, the last."""
+    begin = asked.get("begin", "0")
+    if not (begin.isascii() and begin.isdigit() and len(begin) < 9):
+        raise InvalidError("%(given)s is not a number", field="begin", given=begin[:40])
+    return min(int(begin), max(n - 1, 0) // _PER_PAGE * _PER_PAGE)
+
+
 def _kept() -> dict[str, Any]:
     # an emptied field is an answer too: all days
-    return {name: request.args[name] for name in filters.FIELDS if name in request.args}
+    known = (*filters.FIELDS, "relation", "begin")
+    return {name: request.args[name] for name in known if name in request.args}
 
 
 def _proposals(choice: Choice) -> list[Pair]:

@@ -23,6 +23,7 @@ TABLE: dict[type[Explained], int] = {
     errors.ForbiddenError: 403,
     errors.UnauthorisedError: 401,
     errors.TooLargeError: 413,
+    errors.TooManyError: 429,
     errors.BusyError: 503,
     errors.NoSpaceError: 507,
 }

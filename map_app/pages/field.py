@@ -40,6 +40,7 @@ _BUTTONS = ("0406", "0405", "0401", "0409", "0410", "0136", "0201", "0110", "011
 def page() -> ResponseReturnValue:
     """Show the page; the service worker keeps it for when there is no network."""
     allow("report")
+    rules = site().settings
     names = {code: legend.name(site().taxonomy, _SCHEME, code) for code in _BUTTONS}
     return render_template(
         "map_app/field.html",
@@ -51,10 +52,12 @@ def page() -> ResponseReturnValue:
             "device": _device(),
             "worker": url_for("pages.field.worker"),
             "scope": url_for("pages.field.page"),
+            "limits": {"bytes": rules.max_upload_bytes, "pixels": rules.max_photo_pixels},
             "archives": [archive(path.name) for path in analyst().archives().values()],
             "sending": {
                 "api": _API,
                 "account": visitor().id,
+                "login": visitor().login,
                 "tokenUrl": url_for("pages.field.token"),
                 "csrf": generate_csrf(),
                 "language": "zh-CN" if current() == "zh" else current(),
@@ -98,6 +101,14 @@ def _texts() -> dict[str, str]:
         "chooseCategory": gettext("Choose a category first"),
         "waitPosition": gettext("The position is old; wait for a new one or tap the map"),
         "saved": gettext("Saved on this phone"),
+        "isFast": gettext("This phone's clock is {span} fast: times are put right when they are sent."),
+        "isSlow": gettext("This phone's clock is {span} slow: times are put right when they are sent."),
+        "wasFast": gettext("(The phone's clock was {span} fast; the time was put right.)"),
+        "wasSlow": gettext("(The phone's clock was {span} slow; the time was put right.)"),
+        "noPhoto": gettext(
+            "this phone cannot show it, and the site takes JPEG, PNG and WebP only; it was left out"
+        ),
+        "remade": gettext("made a smaller JPEG; what the photo says of time and place is left behind"),
         "removePhoto": gettext("Remove this photo"),
         "unsent": gettext("Unsent:"),
         "allSent": gettext("All sent"),
@@ -114,7 +125,12 @@ def _texts() -> dict[str, str]:
         "waiting": gettext("waiting to be sent"),
         "refused": gettext("refused"),
         "colleague": gettext("of another account on this phone"),
+        "refusedPhoto": gettext("Refused: photo"),
+        "arrived": gettext("The report has arrived"),
         "again": gettext("Try again"),
+        "drop": gettext("Remove from this phone"),
+        "dropForGood": gettext("Remove for good"),
+        "keepIt": gettext("Keep it here"),
         "received": gettext("Received and understood"),
         "street": gettext("Street"),
         "zone": gettext("Zone"),

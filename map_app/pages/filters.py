@@ -25,6 +25,7 @@ SHOWS = ("rate", "counts", "streets")
 FIELDS = ("from", "until", "category", "district")
 # Beyond this a list to choose from is no help; narrower levels are then left out
 _MOST_DISTRICTS = 400
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Form:
 
 def parse(arguments: Mapping[str, str]) -> Choice:
     """Return what the address of a page asks for; an empty field asks for nothing."""
-    first, last = _day(arguments, "from"), _day(arguments, "until")
+    first, last = (day(arguments.get(name, ""), name) for name in ("from", "until"))
     if first and last and first > last:
         raise InvalidError("The period ends before it begins", field="until")
     zone = site().settings.zone
@@ -87,6 +88,7 @@ def parse(arguments: Mapping[str, str]) -> Choice:
         categories=categories(arguments.get("category", "")),
         district_id=whole_number(arguments, "district"),
         block_id=arguments.get("block") or None,
+        late_days=site().settings.late_days if arguments.get("late") else None,
     )
     stream = arguments.get("stream") or STREAMS[0]
     if stream not in STREAMS:
@@ -148,14 +150,17 @@ def form_of_parking(arguments: Mapping[str, str]) -> Form:
     return replace(form(arguments), categories=[], districts=[], vehicles=vehicles)
 
 
-def _day(arguments: Mapping[str, str], name: str) -> date | None:
-    text = arguments.get(name, "")
+def day(text: str, name: str) -> date | None:
+    """Return the day that the text of a field names, None for an empty one."""
     try:
-        return date.fromisoformat(text) if text else None
+        found = date.fromisoformat(text) if text else None
+        if found and not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+            raise ValueError(text)  # of the first and the last years there is no day before or after
     except ValueError as error:
         raise InvalidError(
             "%(given)s is not a date such as 2020-09-25", field=name, given=text[:40]
         ) from error
+    return found
 
 
 def _start_of(day: date, zone: ZoneInfo) -> datetime:

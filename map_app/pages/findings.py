@@ -53,6 +53,7 @@ def listed() -> ResponseReturnValue:
         exports=[(kind.upper(), url_for("pages.exports.export", kind=kind, **_kept())) for kind in FORMATS],
         name_of=lambda found: legend.name(site().taxonomy, found.scheme, found.code),
         street_of=partial(cards.street, analyst()),
+        late=words.late,
     )
 
 
@@ -68,7 +69,7 @@ def _page_address(number: int) -> str:
 
 
 def _kept() -> dict[str, Any]:
-    return {name: request.args[name] for name in (*filters.FIELDS, "block") if request.args.get(name)}
+    return {name: request.args[name] for name in (*filters.FIELDS, "block", "late") if request.args.get(name)}
 
 
 @blueprint.get("/findings/<uuid>")
@@ -92,6 +93,7 @@ def one(uuid: str) -> ResponseReturnValue:
         linked=twins.links(site(), uuid) if may(visitor(), "see all") else [],
         relations=words.RELATIONS,
         apart=words.apart,
+        late=words.late,
         also_on=photos.also_on(site(), visitor(), found),
         doubts={doubt for picture in found.photos for doubt in picture.doubts},
     )

@@ -2,7 +2,7 @@
 
 import secrets
 from contextlib import suppress
-from datetime import datetime
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, g, redirect, request, session, url_for
@@ -10,10 +10,11 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf.csrf import CSRFProtect
 
-from layers import people, tokens
-from layers.errors import BusyError, NoSpaceError, NotFoundError, UnauthorisedError
+from layers import people, sessions, tokens
+from layers.errors import BusyError, NoSpaceError, UnauthorisedError
 from layers.people import Account
-from map_app.pages.service import service, site
+from layers.sessions import Session
+from map_app.pages.service import now, service, service_of, site
 
 # What a stranger may see: the door itself, and what it is made of
 OPEN = frozenset(
@@ -32,10 +33,8 @@ OPEN = frozenset(
 # An answer for a script is refused in its own way: a redirect to a form would only confuse it
 JSON_PATHS = ("/data/", "/tiles/")
 
-# Under which a session keeps the token that it began with, and ends with
-TOKEN = "token"  # noqa: S105  the name, not a secret
-# Under which a session keeps when it began: it may be ended from elsewhere
-SINCE = "since"
+# Under which the cookie keeps whose session it is, beside the language of the device
+HELD = "held"
 # What is left to whoever has a password of somebody else's choice, until he has chosen one
 BEFORE_CHOOSING = frozenset({"pages.own.page", "pages.own.password", "pages.account.leave"})
 
@@ -43,13 +42,13 @@ _csrf = CSRFProtect()
 
 
 class Visitor(UserMixin):  # type: ignore[misc]
-    """An account that has logged in, as Flask-Login wants it."""
+    """An account that has come in, as Flask-Login wants it, and its session."""
 
-    def __init__(self, account: Account) -> None:
-        self.account = account
+    def __init__(self, account: Account, held: Session) -> None:
+        self.account, self.held = account, held
 
     def get_id(self) -> str:
-        """Return the id that the session keeps."""
+        """Return the id of the account, by which alone nobody comes in."""
         return str(self.account.id)
 
 
@@ -57,6 +56,17 @@ def visitor() -> Account:
     """Return the account behind this request; the gate has made sure that there is one."""
     account: Account = current_user.account
     return account
+
+
+def held() -> Session:
+    """Return the session behind this request; the gate has made sure that there is one."""
+    found: Session = current_user.held
+    return found
+
+
+def hold(mine: Session) -> None:
+    """Let the browser keep this session."""
+    session[HELD] = mine.said()
 
 
 def allow(act: str) -> None:
@@ -70,6 +80,7 @@ def prepare(app: Flask, pages: Blueprint) -> None:
     app.config.setdefault("WTF_CSRF_CHECK_DEFAULT", False)
     app.config.setdefault("WTF_CSRF_TIME_LIMIT", None)
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    app.permanent_session_lifetime = timedelta(days=service_of(app).site.settings.phone_session_days)
     _csrf.init_app(app)
     manager = LoginManager()
     manager.init_app(app)
@@ -78,27 +89,21 @@ def prepare(app: Flask, pages: Blueprint) -> None:
     pages.after_request(guard)
 
 
-def _load(account_id: str) -> Visitor | None:
+def _load(_: str) -> Visitor | None:
+    mine = sessions.of_cookie(session.get(HELD))
+    if mine is None:
+        return None
     try:
         with site().store.read() as conn:
-            if TOKEN not in session:
-                return Visitor(people.in_session(conn, int(account_id), _since()))
-            bearer = tokens.bearer_of(conn, int(session[TOKEN]), service().clock())
-    except (NotFoundError, UnauthorisedError, ValueError):
+            account = sessions.holder(conn, mine, site().settings, now())
+            bearer = mine.token_id and tokens.bearer_of(conn, mine.token_id, now())
+    except UnauthorisedError:
         return None
-    if not bearer.is_noted(service().clock()):
+    if bearer and not bearer.is_noted(now()):
         # who comes in comes in, whether or not that can be noted
         with suppress(BusyError, NoSpaceError), site().store.write() as conn:
-            tokens.note_use(conn, bearer.token_id, service().clock())
-    return Visitor(bearer.account)
-
-
-def _since() -> datetime | None:
-    """Return when this session began; None for one that does not say."""
-    try:
-        return datetime.fromisoformat(session[SINCE])
-    except (KeyError, TypeError, ValueError):
-        return None
+            tokens.note_use(conn, bearer.token_id, now())
+    return Visitor(account, mine)
 
 
 def begin_nonce() -> None:
@@ -113,6 +118,7 @@ def _begin() -> ResponseReturnValue | None:
     if request.endpoint in OPEN:
         return None
     if current_user.is_authenticated:
+        _say_used()
         return _choose_first()
     if request.path.startswith(JSON_PATHS):
         abort(401)
@@ -120,9 +126,15 @@ def _begin() -> ResponseReturnValue | None:
     return redirect(url_for("pages.account.login", next=wanted))
 
 
+def _say_used() -> None:
+    used = held().used(now())
+    if used is not held():
+        hold(used)
+
+
 def _choose_first() -> ResponseReturnValue | None:
     """Lead whoever has a one-time password to where he chooses one; a phone with a token needs none."""
-    if not visitor().must_change or TOKEN in session or request.endpoint in BEFORE_CHOOSING:
+    if not visitor().must_change or held().token_id or request.endpoint in BEFORE_CHOOSING:
         return None
     if request.path.startswith(JSON_PATHS):
         abort(403)

@@ -1,6 +1,7 @@
 """A page per stretch where more is found than patrols explain."""
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,13 +18,13 @@ from layers.errors import NotFoundError
 from layers.field import findings
 from layers.field.asking import FindingFilter
 from layers.language import gettext
-from map_app import charts, hotspot_words, legend, measure_words, style
+from map_app import basis, charts, hotspot_words, legend, measure_words, style
 from map_app.maps import base, stretch
 from map_app.pages import filters, json
 from map_app.pages.gate import visitor
 from map_app.pages.maps import ground
 from map_app.pages.service import analyst, now, site
-from map_app.words import local_time, number
+from map_app.words import Choice, local_time, number
 
 blueprint = Blueprint("hotspots", __name__)
 
@@ -41,20 +42,29 @@ def forecasts() -> Response:
 def geopackage() -> Response:
     """Send every block with found, expected, ratio, interval and q, and the stretches."""
     choice = filters.parse(request.args)
-    content = hotspot_files.geopackage(analyst(), Asked.of(choice.wanted, choice.stream, choice.against))
+    asked = Asked.of(choice.wanted, choice.stream, choice.against)
+    classes = [(one.below, gettext(one.label), one.colour) for one in style.RATIOS]
+    content = hotspot_files.geopackage(analyst(), asked, now(), classes)
     return _attached(content, "application/geopackage+sqlite3", "hotspots.gpkg")
 
 
 @blueprint.get("/files/heat.tif")
 def heat_file() -> Response:
     """Send the surface of findings per inspected metre with effort and count, nodata where nobody looked."""
-    asked = Asked.of(filters.parse(request.args).wanted)
+    choice = filters.parse(request.args)
+    asked, area = Asked.of(choice.wanted), choice.wanted.district_id
     if hotspots.find(analyst(), asked).declared:
         raise NotFoundError("There are no tracks, so there are no rates")
     _, path = heat_rate.file(analyst(), asked, now())
-    return _attached(
-        path.read_bytes(), "image/tiff; application=geotiff; profile=cloud-optimized", "heat.tif"
-    )
+    content = path.read_bytes() if area is None else heat_rate.of_area(analyst(), path, area)
+    days = [day.isoformat() if day else "" for day in (choice.first, choice.last)]
+    parts = [
+        "heat",
+        "whole-area" if area is None else f"area-{area}",
+        *([f"{days[0]}_{days[1]}"] * any(days)),
+    ]
+    kind = "image/tiff; application=geotiff; profile=cloud-optimized"
+    return _attached(content, kind, f"{'-'.join(parts)}.tif")
 
 
 def _attached(content: bytes, kind: str, name: str) -> Response:
@@ -93,8 +103,17 @@ def one(block_id: str) -> ResponseReturnValue:
             stretch.build(ground(), _lonlat(place.row["geometry"]), _points(place, lines, which))
         ),
         back=f"{url_for('pages.maps.hotspots')}?{urlencode(_kept())}",
-        basis=hotspot_words.basis_of(analyst(), choice, place.found, at),
+        basis=_basis(choice, asked, place, at),
     )
+
+
+def _basis(choice: Choice, asked: Asked, place: Place, at: datetime) -> basis.Rows:
+    """Return what a page rests on; what it says over time, only where effort is known."""
+    rows = hotspot_words.basis_of(analyst(), choice, place.found, at)
+    if place.found.declared:
+        return rows
+    over_time = hotspot_words.over_time(hotspot_places.periods(analyst(), asked))
+    return [*rows[:-1], (gettext("Over time"), over_time), rows[-1]]
 
 
 def _done(place: Place, asked: Asked) -> dict[str, Any]:

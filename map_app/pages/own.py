@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from layers import people, tokens
 from layers.errors import InvalidError, XunchaError
 from layers.language import explain
 from map_app.pages import account, devices
-from map_app.pages.gate import SINCE, visitor
+from map_app.pages.gate import held, hold, visitor
 from map_app.pages.service import now, site
 
 blueprint = Blueprint("own", __name__)
@@ -40,7 +40,7 @@ def revoke(token_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/account/password")
 def password() -> ResponseReturnValue:
-    """Choose a new password; who came in elsewhere with the old one is asked again."""
+    """Choose a new password; every session of mine but this one ends."""
     given, me = request.form, visitor()
     account.hold_off(me.login)
     try:
@@ -66,10 +66,10 @@ def _check(new: str, given: Mapping[str, str]) -> None:
 
 @blueprint.post("/account/sessions")
 def end_sessions() -> ResponseReturnValue:
-    """Ask everybody again who came in with my password elsewhere."""
+    """End every session of mine but this one."""
     with site().store.write() as conn:
         people.end_sessions(conn, visitor().id, by=visitor().id, now=now())
-    session[SINCE] = now().isoformat()
+    hold(held().spared(now()))
     return redirect(url_for(".page", done="sessions"), 303)
 
 

@@ -1,7 +1,6 @@
 """Parked vehicles in numbers: where to paint bays, where to tow, and one street in full."""
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +16,7 @@ from layers.analysis.hotspot_places import hours
 from layers.analysis.hotspots import Asked, begun
 from layers.analysis.parking import VEHICLES
 from layers.analysis.parking_streets import FEWEST_VEHICLES, Streets
-from layers.errors import InvalidError, NotFoundError
+from layers.errors import NotFoundError
 from layers.exporting import parking as exporting
 from layers.language import gettext
 from map_app import charts, hotspot_words, measure_words, parking_street_words, style
@@ -73,7 +72,7 @@ def page() -> ResponseReturnValue:
         paint=[_place(one, known) for one in found.paint.head(_LISTED).itertuples()],
         tow=[_place(one, known) for one in found.tow.head(_LISTED).itertuples()],
         counts=(len(found.paint), len(found.tow)),
-        rules=parking_street_words.rules(),
+        rules=parking_street_words.rules(found),
         grid=charts.week_grid(found.hours, style.HEAT_COLOURS),
         days=hotspot_words.weekdays(),
         streets=[_line(found, place, known) for place in shown.index],
@@ -113,7 +112,7 @@ def one(street_id: str) -> ResponseReturnValue:
     mine = found.parking.findings[found.parking.findings["block_id"].isin(block_ids)]
     covered = passes(analyst(), asked.since, asked.until, asked.account_id)
     covered = begun(covered[covered["block_id"].isin(block_ids) & (covered["state"] == "inspected")], asked)
-    acted_on = _day("acted_on")
+    acted_on = filters.day(request.args.get("acted_on", ""), "acted_on")
     moved = parking_displacement.find(analyst(), choice.vehicle, block_ids, acted_on) if acted_on else None
     own = site().network.blocks.set_index("block_id").loc[block_ids]
     return render_template(
@@ -187,16 +186,6 @@ def _with(address: str, query: dict[str, str]) -> str:
 
 def _stretch(block_id: str, choice: Choice) -> str:
     return _with(url_for("pages.hotspots.one", block_id=block_id), _narrowed(choice))
-
-
-def _day(name: str) -> date | None:
-    text = request.args.get(name, "")
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise InvalidError(
-            "%(given)s is not a date such as 2020-09-25", field=name, given=text[:40]
-        ) from error
 
 
 def _place(place: Any, known: dict[str, str]) -> PlaceLine:

@@ -1,7 +1,7 @@
 """The patrol plan: where each team of a shift should walk, and why; as a map, a sheet, and a GPX file."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -56,6 +56,7 @@ def page() -> ResponseReturnValue:
     team = min(max(filters.whole_number(request.args, "team") or 1, 1), asked.teams)
     walk = plan.walks[team - 1]
     streets = _streets(walk)
+    no_lot, lot = reason_words.lot(reason_words.drawn(walk.route))
     return render_template(
         "map_app/patrol_plan.html",
         asked=asked,
@@ -74,12 +75,14 @@ def page() -> ResponseReturnValue:
         team_names=_team_names(),
         given=_given(plan.begins_at),
         streets=streets,
+        no_lot=lot if no_lot else "",
+        unplaced=[_linked(one) for one in plan.unplaced.itertuples()],
         figures=_figures(walk, plan),
         legend=[
             (patrol_walk.COLOURS[name], reason_words.reason(name)) for name in (*patrol_plan.REASONS, "")
         ],
-        parts=base.parts(patrol_walk.build(ground(), _lines(walk), _marks(walk, streets))),
-        basis=_basis(plan),
+        parts=base.parts(patrol_walk.build(ground(), _lines(walk), _marks(walk, streets), _points(walk))),
+        basis=_basis(plan, lot),
     )
 
 
@@ -94,7 +97,10 @@ def gpx() -> Response:
     walk = patrol_plan.plan(analyst(), asked, now()).walks[team - 1]
     words = {str(one.uuid): _finding(one) for one in walk.rechecks.itertuples()}
     name = gettext("Patrol of %(day)s, team %(team)s", day=asked.day.isoformat(), team=team)
-    content = exporting.as_gpx(walk, site().network.projection, name, words)
+    _, lot = reason_words.lot(reason_words.drawn(walk.route))
+    content = exporting.as_gpx(
+        walk, site().network.projection, name, words, f"{gettext('Drawn by lot')}: {lot}"
+    )
     headers = {"Content-Disposition": f"attachment; filename=patrol-{asked.day}-{team}.gpx"}
     return Response(content, content_type="application/gpx+xml", headers=headers)
 
@@ -145,7 +151,7 @@ def _asked() -> Asked:
     teams = filters.whole_number(given, "teams")
     tomorrow = now().astimezone(site().settings.zone).date() + timedelta(days=1)
     return Asked(
-        day=_read(date.fromisoformat, "day", "%(given)s is not a date such as 2020-09-25") or tomorrow,
+        day=filters.day(given.get("day", ""), "day") or tomorrow,
         begins=_read(time.fromisoformat, "begins", "%(given)s is not a time such as 14:00") or time(14, 0),
         hours=_read(float, "hours", "%(given)s is not a number") or 4.0,
         teams=1 if teams is None else teams,
@@ -190,9 +196,7 @@ def _streets(walk: Walk) -> list[Street]:
                 why=reasons,
                 reasons=[reason_words.reason(name) for name in reasons] or [reason_words.reason("")],
                 due=[_told(one) for one in due.itertuples()],
-                rechecks=[
-                    (_finding(one), url_for("pages.findings.one", uuid=one.uuid)) for one in due.itertuples()
-                ],
+                rechecks=[_linked(one) for one in due.itertuples()],
             )
         )
     return lines
@@ -238,12 +242,21 @@ def _content(walk: Walk) -> dict[str, Any]:
             )
         ],
         "points": [_told(one) for one in walk.rechecks.itertuples()],
+        "lot": reason_words.drawn(walk.route),
     }
+
+
+def _points(walk: Walk) -> list[dict[str, Any]]:
+    return [{**_told(one), "text": _finding(one)} for one in walk.rechecks.itertuples()]
 
 
 def _finding(one: Any) -> str:
     day = one.observed_at.astimezone(site().settings.zone).strftime("%m-%d")
     return f"{legend.name(site().taxonomy, one.scheme, one.code)} {day}"
+
+
+def _linked(one: Any) -> tuple[str, str]:
+    return _finding(one), url_for("pages.findings.one", uuid=one.uuid)
 
 
 def _lines(walk: Walk) -> list[dict[str, Any]]:
@@ -276,7 +289,6 @@ def _figures(walk: Walk, plan: Plan) -> list[tuple[str, str]]:
     ends: datetime = plan.begins_at + timedelta(seconds=route.seconds)
     late = plan.worth.set_index("block_id")["overdue"].reindex(legs["block_id"]).to_numpy() > 0
     seen = ~legs["block_id"].duplicated().to_numpy()
-    drawn = (legs["until_s"] - legs["from_s"])[legs["stop"] == "sample"].sum()
     return [
         (
             f"{route.length_m / 1000:.1f} km",
@@ -284,12 +296,12 @@ def _figures(walk: Walk, plan: Plan) -> list[tuple[str, str]]:
         ),
         (number(int(legs["n_rechecks"].sum())), gettext("re-checks")),
         (f"{legs['length_m'][late & seen].sum() / 1000:.1f} km", gettext("overdue, then seen")),
-        (f"{100 * drawn / max(route.seconds, 1.0):.0f} %", gettext("of the time drawn by lot")),
+        (f"{100 * route.lot.share:.0f} %", gettext("of the time drawn by lot")),
         (number(len(route.left_out)), gettext("blocks in reach left for another day")),
     ]
 
 
-def _basis(plan: Plan) -> basis.Rows:
+def _basis(plan: Plan, lot: str) -> basis.Rows:
     before, after = plan.overdue_m
     memory = gettext("findings and tracks of %(days)s days", days=patrol_plan.MEMORY_DAYS)
     return [
@@ -323,13 +335,7 @@ def _basis(plan: Plan) -> basis.Rows:
             if plan.declared
             else gettext("Hotspot model, %(of)s", of=memory),
         ),
-        (
-            gettext("Drawn by lot"),
-            gettext(
-                "a place anew each day and team, whatever was found there: "
-                "what is seen there is an honest sample"
-            ),
-        ),
+        (gettext("Drawn by lot"), lot),
         (
             gettext("Walking"),
             gettext("1 m/s, both sides; three minutes for a re-check; one-ways bind no walker"),

@@ -37,7 +37,7 @@ def reset(account_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/accounts/<int:account_id>/sessions")
 def end_sessions(account_id: int) -> ResponseReturnValue:
-    """Ask everybody again who came in with this account's password."""
+    """End every session of this account."""
     allow("accounts")
     with site().store.write() as conn:
         people.end_sessions(conn, people.by_id(conn, account_id).id, by=visitor().id, now=now())

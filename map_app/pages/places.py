@@ -136,13 +136,7 @@ def _page(fid: int, message: str | None = None) -> ResponseReturnValue:
 
 
 def _day(name: str) -> date | None:
-    text = request.form.get(name, "").strip()
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise InvalidError(
-            "%(given)s is not a date such as 2020-09-25", field=name, given=text[:40]
-        ) from error
+    return filters.day(request.form.get(name, "").strip(), name)
 
 
 def _metres() -> int:

@@ -1,7 +1,7 @@
 """The distance rules of a site: which are in use, what each says and said; a form and a spreadsheet."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from layers import history, people
 from layers.analysis import verdicts
 from layers.city import clearance_rules, rule_sheets
 from layers.city.clearance_rules import SITE_RULE, Kept
+from layers.city.taxonomy import SCHOOL_KINDS
 from layers.errors import InvalidError, NotFoundError, XunchaError
 from layers.language import explain, gettext
 from map_app import rule_words
@@ -61,19 +62,24 @@ def upload() -> ResponseReturnValue:
             path = Path(folder) / f"rules.{ending}"
             given.save(path)
             good, refused = rule_sheets.from_table(rule_sheets.read(path))
-        n = rule_sheets.keep(site(), good, now=now(), account_id=visitor().id)
+        kept = rule_sheets.keep(site(), good, now=now(), account_id=visitor().id)
     except XunchaError as error:
         return _list(explain(error)), 422
+    refused += kept.refused
     said = gettext(
         "%(n)s rules read, %(changed)s changed, %(refused)s refused.",
-        n=len(good),
-        changed=n,
+        n=len(good) - len(kept.refused),
+        changed=kept.n_changed,
         refused=len(refused),
     )
-    return _list(said, refused), 422 if refused else 200
+    notes = [
+        *(gettext("Row %(row)s refused: %(reason)s", row=row, reason=why) for row, why in refused),
+        *(gettext("Row %(row)s: %(reason)s", row=row, reason=why) for row, why in kept.left),
+    ]
+    return _list(said, notes), 422 if refused else 200
 
 
-def _list(message: str | None = None, refused: list[tuple[int, str]] | None = None) -> str:
+def _list(message: str | None = None, notes: Sequence[str] = ()) -> str:
     kept = clearance_rules.newest(verdicts.rules(analyst())).values()
     rows = [_row(one) for one in sorted(kept, key=_at_home_first)]
     return render_template(
@@ -83,7 +89,7 @@ def _list(message: str | None = None, refused: list[tuple[int, str]] | None = No
             (gettext("Not in use"), [row for row in rows if not row["in_use"]]),
         ],
         message=message,
-        refused=refused or [],
+        notes=notes,
         may_change=people.may(visitor(), "rules"),
     )
 
@@ -179,7 +185,17 @@ def _row(kept: Kept) -> dict[str, Any]:
         "window": rule_words.window(content),
         "source": rule_words.source(kept),
         "in_use": kept.in_use,
+        "silence": _silence(kept),
     }
+
+
+def _silence(kept: Kept) -> str:
+    """Return why a rule cannot say anything here, or of what it cannot."""
+    if not kept.is_readable():
+        return gettext("it cannot be judged by and is left out: a distance or another field is wrong")
+    if not any(clearance_rules.may_protect(kept.rule(), kind) for kind in SCHOOL_KINDS):
+        return gettext("only schools and kindergartens are judged: it says nothing about other places")
+    return rule_words.silence(kept, verdicts.unrecorded(analyst(), kept))
 
 
 def _said(kept: Kept) -> list[tuple[str, str]]:
@@ -188,18 +204,23 @@ def _said(kept: Kept) -> list[tuple[str, str]]:
     assumed = content.get("assumed") or {}
     gates = [rule_words.word(rule_words.GATES, gate) for gate in content.get("exclude_gates") or ()]
     each = {"each": gettext("every gate on its own"), "nearest": gettext("the nearest gate")}
-    rows = [
+    article = origin.get("article") if origin.get("article") != "school_radius_m" else None
+    texts = [
         (gettext("Wording"), content.get("distance_text")),
-        (gettext("Article"), origin.get("article") if origin.get("article") != "school_radius_m" else None),
-        (gettext("Which gates"), each.get(str(content.get("multi_gate")))),
-        (gettext("Gates that do not count"), ", ".join(gates)),
-        (gettext("Assumed where the text is silent"), rule_words.assumed(assumed) if assumed else None),
-        (gettext("On a breach"), rule_words.word(rule_words.ON_BREACH, content.get("on_breach", "notice"))),
+        (gettext("Article"), article),
         (gettext("Licensed before the rule"), content.get("grandfathering")),
         (gettext("How certain"), content.get("certainty_note")),
         (gettext("Note"), content.get("note")),
     ]
-    return [(label, str(value)) for label, value in rows if value]
+    rows = [
+        (gettext("Without the zone of"), kept.minus()),
+        (gettext("Which gates"), each.get(str(content.get("multi_gate")))),
+        (gettext("Gates that do not count"), ", ".join(gates)),
+        (gettext("Assumed where the text is silent"), rule_words.assumed(assumed) if assumed else None),
+        (gettext("On a breach"), rule_words.word(rule_words.ON_BREACH, content.get("on_breach", "notice"))),
+    ]
+    written = [(rule_words.original(label, str(value)), str(value)) for label, value in texts if value]
+    return [*written, *((label, str(value)) for label, value in rows if value)]
 
 
 def _form(content: Mapping[str, Any]) -> "MultiDict[str, str]":

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import current_app
+from flask import Flask, current_app
 
 from layers.analysis.questions import Analyst
 from layers.certificates import Served
@@ -23,7 +23,12 @@ class Service:
 
 def service() -> Service:
     """Return what stands behind this request."""
-    found: Service = current_app.extensions["map_app"]
+    return service_of(current_app)
+
+
+def service_of(app: Flask) -> Service:
+    """Return what stands behind an app."""
+    found: Service = app.extensions["map_app"]
     return found
 
 

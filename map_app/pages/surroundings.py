@@ -9,11 +9,13 @@ import pandas as pd
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from geo.clearance import protects
 from layers import people
 from layers.analysis import around, on_foot, school_history, surroundings, verdicts, zone_streets
 from layers.analysis.around import Around
 from layers.analysis.surroundings import Surroundings
 from layers.city import clearance_rules, foot_statements, key_points, taxonomy
+from layers.city.clearance_rules import Kept
 from layers.language import gettext
 from map_app import around_words, basis, rule_words
 from map_app import surroundings_words as words
@@ -89,6 +91,11 @@ def one(fid: int) -> ResponseReturnValue:
         school=words.school(dict(school), settings.zone),
         groups=words.by_rule(judged, subjects, said),
         zones=[(_colour(k), rule_words.title(kept), kept.rule_id) for k, (kept, _) in enumerate(zones)],
+        silent=[
+            (rule_words.title(kept), kept.rule_id, said)
+            for kept, _ in zones
+            for said in _doubts(kept, str(school["kind"]), found.unrecorded[kept.rule_id])
+        ],
         streets=[
             words.street(row, settings.zone) for row in zone_streets.by_street(stretches).to_dict("records")
         ],
@@ -99,8 +106,7 @@ def one(fid: int) -> ResponseReturnValue:
         ],
         days=settings.surroundings_days,
         weeks=[
-            {**words.week(str(at), str(status), settings.zone), "colour": drawing.STATUS_COLOURS[str(status)]}
-            for at, status in _weeks(fid).loc[fid].items()
+            words.week(str(at), str(status), settings.zone) for at, status in _weeks(fid).loc[fid].items()
         ],
         may_verify=people.may(visitor(), "verify"),
         n_ways=words.waits_for,
@@ -109,6 +115,13 @@ def one(fid: int) -> ResponseReturnValue:
         basis=_basis(fid),
         parts=base.parts(drawn),
     )
+
+
+def _doubts(kept: Kept, kind: str, unrecorded: tuple[str, ...]) -> list[str]:
+    """Return what a rule cannot say about a school of this kind, and why."""
+    unsure = not protects(kept.rule(), kind)
+    doubts = [rule_words.word(rule_words.NOTES, "kind_unknown") if unsure else ""]
+    return [said for said in (*doubts, rule_words.silence(kept, unrecorded)) if said]
 
 
 def _status(only: int | None = None) -> Surroundings:

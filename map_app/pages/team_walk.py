@@ -40,6 +40,7 @@ def page() -> ResponseReturnValue:
         streets=_streets(shown) if shown else [],
         gpx=url_for(".gpx", number=shown.id) if shown else "",
         legend=[(patrol_walk.COLOURS[name], reason_words.reason(name)) for name in patrol_walk.COLOURS],
+        lot=_lot(shown) if shown else "",
         parts=base.parts(patrol_walk.build(ground(), *_drawn(shown))) if shown else None,
     )
 
@@ -53,6 +54,7 @@ def gpx(number: int) -> Response:
         gettext("Patrol of %(day)s, %(team)s", day=_local(walk.begins_at, "%Y-%m-%d"), team=walk.team),
         [(one["lon"], one["lat"], _finding(one)) for one in walk.content["points"]],
         [(datetime.fromisoformat(leg["begins_at"]), leg["line"]) for leg in walk.content["legs"]],
+        f"{gettext('Drawn by lot')}: {_lot(walk)}" if _lot(walk) else "",
     )
     headers = {"Content-Disposition": f"attachment; filename=walk-{number}.gpx"}
     return Response(content, content_type="application/gpx+xml", headers=headers)
@@ -84,7 +86,13 @@ def _streets(walk: TeamWalk) -> list[dict[str, Any]]:
     ]
 
 
-def _drawn(walk: TeamWalk) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _lot(walk: TeamWalk) -> str:
+    """Return what is said of the blocks drawn by lot; walks given before that was kept say nothing."""
+    kept = walk.content.get("lot")
+    return reason_words.lot(kept)[1] if kept else ""
+
+
+def _drawn(walk: TeamWalk) -> tuple[list[dict[str, Any]], ...]:
     legs = [
         {"line": leg["line"], "colour": patrol_walk.COLOURS[leg["reason"]]} for leg in walk.content["legs"]
     ]
@@ -92,4 +100,4 @@ def _drawn(walk: TeamWalk) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         {"lon": street["lon"], "lat": street["lat"], "text": str(number)}
         for number, street in enumerate(walk.content["streets"], 1)
     ]
-    return legs, marks
+    return legs, marks, [{**one, "text": _finding(one)} for one in walk.content["points"]]

@@ -1,5 +1,6 @@
 """A file from a browser: looked at with its columns named, then imported."""
 
+import zoneinfo
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -22,8 +23,9 @@ from map_app.pages.maps import ground
 from map_app.pages.service import now, site
 
 blueprint = Blueprint("uploads", __name__)
+_WAYS = ("time_zone", "date_format", "coordinate_order")
 # How the file as a whole is read
-_READ = ("frame", "encoding", "layer", "crs", "source_name")
+_READ = ("frame", "encoding", "layer", "crs", "source_name", *_WAYS)
 
 
 @blueprint.post("/imports/upload")
@@ -80,6 +82,11 @@ def looked_at(job_id: int) -> ResponseReturnValue:
         if "code" in kind.constants
         else [],
         words=import_words,
+        asks=_asked(kind, found, options),
+        dates=_dates(options),
+        zones=sorted(zoneinfo.available_timezones()),
+        own_zone=site().settings.zone.key,
+        first=[_dated(one, "at") if "at" in one else one for one in found.get("first", [])],
         parts=base.parts(drawn) if drawn else None,
     )
 
@@ -105,6 +112,31 @@ def _ordered(act: str, given: dict[str, str], options: ImportOptions) -> Respons
     return redirect(url_for(".looked_at", job_id=job), 303)
 
 
+def _asked(kind: Kind, found: Mapping[str, Any], options: ImportOptions) -> dict[str, Any]:
+    """Return the ways of reading that this file needs told, each as it was read now."""
+    ways = {**(found.get("assumed") or {}), **_said_ways(options)}
+    wrong = (found.get("error") or {}).get("field")
+    asked = {name: ways.get(name, "") for name in _WAYS if name in ways or name == wrong}
+    if kind is kinds.PHOTOS:
+        asked.setdefault("time_zone", "")
+    if found.get("header_row"):
+        asked["header_row"] = found["header_row"]
+    in_metres = "x" in (found.get("columns") or {})
+    if kind.is_layer or in_metres or options.crs or found.get("is_layer_of_shapes") or found.get("fitting"):
+        asked["crs"] = options.crs or ""
+    return asked
+
+
+def _dates(options: ImportOptions) -> Choices:
+    """Return how dates may be written, with what a profile says of it in its own way."""
+    known, own = import_words.date_choices(), options.date_format
+    return known if own is None or own in dict(known) else [*known, (own, own)]
+
+
+def _said_ways(options: ImportOptions) -> dict[str, str]:
+    return {name: said for name in _WAYS if (said := getattr(options, name))}
+
+
 def kinds_of_mine() -> Choices:
     """Return what this visitor may bring in, of whatever a file does not show itself."""
     mine = [one.name for one in kinds.CHOSEN if people.may(visitor(), one.act)]
@@ -117,12 +149,18 @@ def _choices(kind: str, field: str) -> Choices | None:
         "frame": import_words.frame_choices,
         "encoding": import_words.encoding_choices,
         "mode": import_words.mode_choices,
+        "scheme": _schemes,
         "source": import_words.source_choices,
         "person": _people,
         "level": import_words.level_choices,
         "kind": import_words.kerb_choices if kind == "kerbs" else import_words.place_choices,
     }
     return known[field]() if field in known else None
+
+
+def _schemes() -> Choices:
+    """Return the lists of categories that the site knows."""
+    return [(one.id, one.title()) for one in site().taxonomy.schemes.values()]
 
 
 def _people() -> Choices:
@@ -144,6 +182,10 @@ def _options(job: Job, kind: Kind, *, is_same: bool) -> ImportOptions:
     fresh = {name: request.form.get(name, "").strip() or None for name in _READ if name in request.form}
     key = request.form.get("key", "")
     values = {name: getattr(before, name) for name in ImportOptions.__slots__} | fresh
+    if "header_row" in request.form:
+        row = request.form.get("header_row", type=int)
+        # what was only seen is seen again, in the next sheet and the next file of a profile
+        values["header_row"] = before.header_row if row == (job.result or {}).get("header_row") else row
     if "key" in request.form:
         values["key"] = (key,) if key else ()
     return ImportOptions(**{**values, "columns": columns, "constants": constants})

@@ -5,16 +5,20 @@
   const part = (name) => document.querySelector(`[data-part="${name}"]`);
   const settings = JSON.parse(document.getElementById("field-settings").textContent);
   const { texts } = settings;
+  // The number for this server, the login for whoever brings a saved file to it, or to another by mistake
+  const own = { account: settings.sending.account, login: settings.sending.login };
   const STALE_MS = 60000;
   const RETRY_MS = 30000;
   const POOR_M = 30;
   let position = null; // the last fix, or the place tapped on the map
   let byHand = null;
   let photos = [];
+  let choosing = 0; // photos that are being read
   let recording = false;
 
   const outbox = xuncha.outbox({
     ...settings.sending,
+    clockTexts: texts,
     changed: showOutbox,
     told: (item, answer) => {
       if (item.kind === "finding") showAnswer(answer);
@@ -36,8 +40,9 @@
       heading: fix.coords.speed > 0.5 ? fix.coords.heading : null,
       speed: fix.coords.speed,
       at: fix.timestamp,
+      seen: Date.now(),
     };
-    if (recording) kept.addFix({ lon: position.lon, lat: position.lat, accuracy: position.accuracy, at: position.at }).then(showTrack);
+    if (recording) kept.addFix({ lon: position.lon, lat: position.lat, accuracy: position.accuracy, at: takenAt(position) }).then(showTrack);
     showPosition();
   }
 
@@ -61,9 +66,14 @@
     showReady();
   }
 
+  // By the clock of the phone: satellites keep the right time, which is old or to come for a clock that is wrong
+  function takenAt(fix) {
+    return xuncha.clock.ahead() && Math.abs(fix.seen - fix.at) > STALE_MS ? fix.seen : fix.at;
+  }
+
   function usable() {
     if (byHand) return byHand;
-    return position && Date.now() - position.at < STALE_MS ? position : null;
+    return position && Date.now() - takenAt(position) < STALE_MS ? position : null;
   }
 
   // Report -----------------------------------------------------------------------------------------
@@ -73,7 +83,7 @@
   }
 
   function showReady() {
-    part("report").disabled = !chosen() || !(byHand || position);
+    part("report").disabled = choosing > 0 || !chosen() || !(byHand || position);
     for (const button of document.querySelectorAll("[data-check]")) button.disabled = !(byHand || position);
   }
 
@@ -94,7 +104,7 @@
         accuracy_m: byHand ? null : from.accuracy,
         accuracy_kind: byHand ? "unknown" : "r95", // W3C Geolocation: 95 % of the fixes
         source: byHand ? "map" : "phone",
-        fixed_at: byHand ? null : new Date(from.at).toISOString(),
+        fixed_at: byHand ? null : new Date(takenAt(from)).toISOString(),
         heading_deg: byHand ? null : from.heading,
         speed_ms: byHand ? null : from.speed,
       },
@@ -104,7 +114,7 @@
   // Looked, and nothing was amiss: it counts as an inspection
   async function checked(extent) {
     if (!usable()) return say(texts.waitPosition);
-    await kept.put({ id: xuncha.newId(), kind: "check", account: settings.sending.account, body: { extent, ...here() }, created: Date.now() });
+    await kept.put({ id: xuncha.newId(), kind: "check", ...own, body: { extent, ...here() }, created: Date.now(), tried: false });
     say(texts.saved);
     await showOutbox();
     await send();
@@ -134,7 +144,7 @@
   // The id sorts right behind that of the check, so that it is never sent before it
   async function withdraw(check, reason, box) {
     box.replaceChildren(texts.withdrawing);
-    await kept.put({ id: `${check}-withdrawal`, kind: "withdrawal", check, account: settings.sending.account, body: { reason }, created: Date.now() });
+    await kept.put({ id: `${check}-withdrawal`, kind: "withdrawal", check, ...own, body: { reason }, created: Date.now() });
     await showOutbox();
     await send();
   }
@@ -152,9 +162,10 @@
     event.preventDefault();
     if (!chosen()) return say(texts.chooseCategory);
     if (!usable()) return say(texts.waitPosition);
-    const item = { id: xuncha.newId(), kind: "finding", account: settings.sending.account, body: body(), created: Date.now(), photos };
+    const item = { id: xuncha.newId(), kind: "finding", ...own, body: body(), created: Date.now(), tried: false, photos };
     await kept.put(item);
     photos = [];
+    part("photo-notice").hidden = true;
     byHand = null;
     part("form").reset();
     for (const button of document.querySelectorAll("[data-code]")) button.setAttribute("aria-pressed", "false");
@@ -166,9 +177,23 @@
     await send();
   }
 
+  // What cannot be sent is said at once; no report leaves while a photo of it is still being made
   async function addPhotos(files) {
-    for (const file of files) photos.push({ type: file.type, name: file.name, data: await file.arrayBuffer() });
+    const told = [];
+    choosing += 1;
+    showReady();
+    for (const file of files) {
+      const photo = await xuncha.shot(file, settings.limits).catch(() => null);
+      if (photo) photos.push(photo);
+      if (!photo) told.push(`${file.name}: ${texts.noPhoto}`);
+      else if (photo.remade) told.push(`${file.name}: ${texts.remade}`);
+    }
+    choosing -= 1;
+    part("photo").value = ""; // the same may be chosen again
+    part("photo-notice").textContent = told.join("\n");
+    part("photo-notice").hidden = !told.length;
     showPhotos();
+    showReady();
   }
 
   function showPhotos() {
@@ -183,8 +208,10 @@
 
   // Outbox -----------------------------------------------------------------------------------------
   async function send() {
-    const ended = await outbox.send();
-    part("login-again").hidden = ended !== "login";
+    const asks = (await outbox.send()) === "login";
+    const notice = part("login-again");
+    if (asks && notice.hidden) say(notice.firstChild.textContent.trim()); // the notice itself may be out of sight
+    notice.hidden = !asks;
   }
 
   async function showOutbox() {
@@ -194,16 +221,37 @@
     counter.className = items.length ? "unsent some" : "unsent";
     counter.dataset.n = String(items.length);
     part("outbox-tools").hidden = !items.length;
+    showClock();
     part("outbox").replaceChildren(...items.map((item) => line(item, items)));
+  }
+
+  function showClock() {
+    const told = xuncha.clock.told(texts, settings.sending.language);
+    part("clock").hidden = !told;
+    part("clock").textContent = told || "";
   }
 
   function line(item, items) {
     const what = named(item);
     const when = new Date(item.created).toLocaleTimeString(settings.sending.language, { hour: "2-digit", minute: "2-digit" });
-    const row = xuncha.element("li", { class: item.refused ? "refused" : "" }, xuncha.element("b", {}, what), ` ${when}`, xuncha.element("small", {}, state(item)));
+    const refused = item.refused || (item.photos || []).some((photo) => photo.refused);
+    const row = xuncha.element("li", { class: refused ? "refused" : "" }, xuncha.element("b", {}, what), ` ${when}`, xuncha.element("small", {}, state(item)));
     if (item.kind === "check" && item.account === settings.sending.account && !items.some((one) => one.check === item.id)) row.append(withdrawing(item.id));
-    if (item.refused) row.append(xuncha.element("button", { type: "button", class: "link", onclick: () => outbox.again(item.id) }, texts.again));
+    if (item.refused) row.append(choice(item));
+    for (const [i, photo] of (item.photos || []).entries()) {
+      if (photo.refused) row.append(xuncha.element("small", { "data-refused-photo": "" }, `${texts.refusedPhoto} ${i + 1}: ${photo.refused}`), choice(item, i));
+    }
     return row;
+  }
+
+  // Of what was refused: once more, or away with it, which asks first
+  function choice(item, photo) {
+    const button = (text, onclick) => xuncha.element("button", { type: "button", class: "link", onclick }, text);
+    const box = xuncha.element("p", { class: "withdraw" });
+    const offer = () => box.replaceChildren(button(texts.again, () => outbox.again(item.id)), button(texts.drop, ask));
+    const ask = () => box.replaceChildren(button(texts.dropForGood, () => outbox.drop(item.id, photo)), button(texts.keepIt, offer));
+    offer();
+    return box;
   }
 
   function named(item) {
@@ -216,7 +264,10 @@
     if (item.refused) return `${texts.refused}: ${item.refused}`;
     const photo = outbox.underWay(item.id);
     if (photo) return `${texts.photo} ${photo.number}/${photo.of} · ${photo.percent} %`;
-    return item.account === settings.sending.account ? texts.waiting : texts.colleague;
+    if (item.account !== settings.sending.account) return texts.colleague;
+    const trouble = outbox.trouble(item.id);
+    if (trouble) return `${texts.waiting}: ${trouble}`;
+    return item.taken && !(item.photos || []).some((one) => !one.receipt && !one.refused) ? texts.arrived : texts.waiting;
   }
 
   function showAnswer(answer) {
@@ -260,9 +311,10 @@
     const fixes = await kept.fixes();
     if (fixes.length >= 2) {
       const rows = fixes.map(({ lon, lat, accuracy, at }) => ({ lon, lat, at: new Date(at).toISOString(), accuracy_m: accuracy }));
-      const account = (await kept.fact("recording")) || settings.sending.account;
+      const account = (await kept.fact("recording")) || own.account;
+      const recorded = account === own.account ? own : { account };
       const track = { frame: "wgs84", accuracy_kind: "r95", mode: part("mode").value, device: settings.device, fixes: rows };
-      await kept.put({ id: xuncha.newId(), kind: "track", account, body: track, created: Date.now() });
+      await kept.put({ id: xuncha.newId(), kind: "track", ...recorded, body: track, created: Date.now(), tried: false });
     } else say(texts.trackShort);
     await kept.setFact("recording", null);
     await kept.clearFixes();
@@ -292,10 +344,12 @@
   // Beginning --------------------------------------------------------------------------------------
   function connection() {
     part("offline").hidden = navigator.onLine;
+    if (navigator.onLine) xuncha.clock.measure(settings.sending.api).then(showClock, () => null); // no network after all
     if (navigator.onLine) send();
   }
 
   async function begin() {
+    part("offline").hidden = navigator.onLine; // before anybody taps: it moves what is below it
     for (const button of document.querySelectorAll("[data-code]")) {
       button.addEventListener("click", () => {
         for (const other of document.querySelectorAll("[data-code]")) other.setAttribute("aria-pressed", String(other === button));
@@ -313,6 +367,7 @@
     window.addEventListener("online", connection);
     window.addEventListener("offline", connection);
     window.setInterval(() => navigator.onLine && send(), RETRY_MS);
+    await xuncha.clock.begin();
     recording = Boolean(await kept.fact("recording")); // the page was closed or fell over while recording
     if (navigator.geolocation) navigator.geolocation.watchPosition(located, lost, { enableHighAccuracy: true, maximumAge: 2000 });
     else part("position").textContent = texts.denied;

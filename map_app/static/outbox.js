@@ -52,10 +52,15 @@
     }
   }
   class LoggedOut extends Error {}
+  // The server failed at this one thing: later again, but what is behind it need not wait
+  class Failed extends Error {}
+  // Too many, busy, no space: nothing else would fare better now
+  const ALL_WAIT = [429, 503, 507];
 
-  // options: {api, account, tokenUrl, csrf, changed(), told(item, answer), language}
+  // options: {api, account, tokenUrl, csrf, changed(), told(item, answer), language, clockTexts}
   xuncha.outbox = function (options) {
     let sending = null;
+    const troubles = new Map(); // what the server failed at in the last run, and what it said
     let underWay = null; // the photo that is being sent: {id, number, of, percent}
 
     async function token(account, fresh) {
@@ -81,12 +86,14 @@
             "Accept-Language": options.language,
           },
         });
+        xuncha.clock.heard(answer);
         if (answer.status === 401 && !fresh) continue;
+        if (answer.status === 401) break;
         if (answer.ok) return answer.json();
         const told = await answer.json().catch(() => null);
         const message = (told && told.error && told.error.message) || answer.statusText;
-        if ([400, 404, 409, 413, 415, 422].includes(answer.status)) throw new Refused(message, answer.status);
-        throw new Error(message); // busy, too many, our fault: later
+        if (ALL_WAIT.includes(answer.status)) throw new Error(message);
+        throw answer.status < 500 ? new Refused(message, answer.status) : new Failed(message);
       }
       throw new LoggedOut();
     }
@@ -106,24 +113,61 @@
     async function sendOne(item) {
       if (item.kind === "withdrawal") return sendWithdrawal(item);
       if (!item.taken) {
-        const answer = await ask(item, `/${item.kind}s/${item.id}`, "PUT", JSON.stringify(item.body), "application/json");
+        await putTimesRight(item);
+        const answer = await hand(item);
         item.taken = true;
         await kept.put(item);
         options.told(item, answer);
       }
       const photos = item.photos || [];
+      let failed = null;
       for (const [i, photo] of photos.entries()) {
-        if (photo.receipt) continue;
+        if (photo.receipt || photo.refused) continue;
         underWay = { id: item.id, number: i + 1, of: photos.length, percent: 0 };
         options.changed();
-        const sum = await digest(photo.data);
-        const inParts = sum && photo.data.byteLength > PART_BYTES;
-        const receipt = await (inParts ? sendParts(item, photo, sum) : sendWhole(item, photo));
-        if (sum && receipt.sha256 !== sum) throw new Error("receipt of another photo");
-        photo.receipt = receipt.sha256;
+        try {
+          photo.receipt = await sendPhoto(item, photo);
+        } catch (error) {
+          // the others go on
+          if (error instanceof Refused) photo.refused = error.message;
+          else if (error instanceof Failed) failed = error;
+          else throw error;
+        }
         await kept.put(item);
       }
-      await kept.remove(item.id);
+      if (failed) throw failed;
+      if (photos.every((photo) => photo.receipt)) await kept.remove(item.id);
+    }
+
+    // Before it leaves for the first time; from then on the same again has to be the same
+    async function putTimesRight(item) {
+      if (item.tried !== false) return;
+      await xuncha.clock.measure(options.api);
+      if (xuncha.clock.ahead()) xuncha.clock.correct(item, xuncha.clock.ahead(), options.clockTexts, options.language);
+      item.tried = true;
+      await kept.put(item);
+    }
+
+    // What was refused as of the future was never taken: it may be changed still, also if the clock is right by now
+    async function hand(item) {
+      const put = () => ask(item, `/${item.kind}s/${item.id}`, "PUT", JSON.stringify(item.body), "application/json");
+      try {
+        return await put();
+      } catch (error) {
+        const over = xuncha.clock.over(item.body);
+        if (!(error instanceof Refused) || error.status !== 422 || !over) throw error;
+        xuncha.clock.correct(item, Math.max(over, xuncha.clock.ahead()), options.clockTexts, options.language);
+        await kept.put(item);
+        return put();
+      }
+    }
+
+    async function sendPhoto(item, photo) {
+      const sum = await digest(photo.data);
+      const inParts = sum && photo.data.byteLength > PART_BYTES;
+      const receipt = await (inParts ? sendParts(item, photo, sum) : sendWhole(item, photo));
+      if (sum && receipt.sha256 !== sum) throw new Failed("receipt of another photo");
+      return receipt.sha256;
     }
 
     function sendWhole(item, photo) {
@@ -155,6 +199,7 @@
     async function sendAll() {
       for (const item of await kept.items()) {
         if (item.refused) continue;
+        troubles.delete(item.id);
         try {
           await sendOne(item);
         } catch (error) {
@@ -163,7 +208,9 @@
             await kept.put(item);
           } else if (error instanceof LoggedOut) {
             if (item.account === options.account) return "login";
-          } else return "later";
+          } else if (error instanceof Failed) {
+            troubles.set(item.id, error.message);
+          } else return "later"; // no network, or all have to wait
         }
         options.changed();
       }
@@ -180,12 +227,33 @@
         return sending;
       },
       underWay: (id) => (underWay && underWay.id === id ? underWay : null),
+      trouble: (id) => troubles.get(id),
+      // All of it: a report that the server no longer has is put there again before its photos
       async again(id) {
-        const item = (await kept.items()).find((one) => one.id === id);
-        if (item) await kept.put({ ...item, refused: null });
+        await change(id, (item) => {
+          item.refused = null;
+          item.taken = false;
+          for (const photo of item.photos || []) photo.refused = null;
+        });
         return this.send();
       },
+      // For good: what the server refuses, and nobody wants to send again
+      async drop(id, photo) {
+        await change(id, (item) => {
+          if (photo === undefined) return "gone";
+          item.photos.splice(photo, 1);
+          return item.taken && item.photos.every((one) => one.receipt) ? "gone" : "kept";
+        });
+        options.changed();
+      },
     };
+
+    // A run would write back what it has read: it ends first
+    async function change(id, changing) {
+      await sending;
+      const item = (await kept.items()).find((one) => one.id === id);
+      if (item) await (changing(item) === "gone" ? kept.remove(id) : kept.put(item));
+    }
   };
 
   function sendable(type) {

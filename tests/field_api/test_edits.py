@@ -54,8 +54,23 @@ def test_what_cannot_be_is_named(
     assert me.get(PATH).json["version"] == 1
 
 
+def test_who_withdraws_says_which_version_was_looked_at(me: Person, other: Person) -> None:
+    assert me.ask("PATCH", PATH, json={"version": 1, "note": "a"}).status_code == 200
+    blind = me.ask("DELETE", PATH)
+    assert (blind.status_code, blind.json["error"]["field"]) == (422, "If-Match")
+    assert other.ask("DELETE", PATH).status_code == 404
+    assert me.get(PATH).json["withdrawn_at"] is None
+    assert me.ask("DELETE", PATH, headers={"If-Match": '"2"'}).status_code == 200
+
+
+def test_the_header_with_the_version_is_documented(me: Person) -> None:
+    described = me.get("/openapi.json").json["paths"]["/api/v1/findings/{uuid}"]
+    for method in ("patch", "delete"):
+        assert ("If-Match", "header") in [(one["name"], one["in"]) for one in described[method]["parameters"]]
+
+
 def test_a_withdrawn_finding_is_listed_no_more_but_can_be_read(me: Person) -> None:
-    gone = me.ask("DELETE", PATH)
+    gone = me.ask("DELETE", PATH, headers={"If-Match": '"1"'})
     assert (gone.status_code, gone.json["withdrawn_at"]) == (200, "2026-08-23T08:00:00Z")
     assert me.ask("DELETE", PATH).json == gone.json
     assert me.get("/findings").json["features"] == []
@@ -69,6 +84,6 @@ def test_each_may_do_what_is_his(me: Person, other: Person, boss: Person, strang
         change = {"version": 1, "note": "von oben"}
         assert who.ask("PATCH", PATH, json=change).status_code == status
     for who, status in ((stranger, 401), (other, 404), (boss, 200)):
-        assert who.ask("DELETE", PATH).status_code == status
+        assert who.ask("DELETE", PATH, headers={"If-Match": '"2"'}).status_code == status
     assert me.get(PATH).json["withdrawn_at"] is not None
     assert me.ask("PATCH", f"/findings/{uuid(9)}", json={"version": 1}).status_code == 404

@@ -60,6 +60,14 @@ def test_no_street_near_is_not_an_error(me: Person) -> None:
     assert [area["name"] for area in answer.json["districts"]["community"]] == ["西社区"]
 
 
+def test_what_was_observed_long_ago_is_taken_and_doubted(me: Person) -> None:
+    sent = {"observed_at": "1971-05-01T08:00:00Z"}
+    told = me.put(f"/findings/{uuid(1)}", json=finding(**sent))
+    assert (told.status_code, told.json["doubts"]) == (201, ["long_ago"])
+    assert me.get(f"/findings/{uuid(1)}").json["doubts"] == ["long_ago"]
+    assert me.put(f"/findings/{uuid(2)}", json=finding()).json["doubts"] == []
+
+
 def test_the_same_again_gets_200_and_the_same_answer(me: Person, town: Site) -> None:
     first = me.put(f"/findings/{uuid(1)}", json=finding())
     again = me.put(f"/findings/{uuid(1)}", json=finding())
@@ -192,6 +200,19 @@ def test_bad_input_is_refused_by_field_and_writes_nothing(me: Person, town: Site
         assert (answer.status_code, told["code"], told["field"]) == (422, "invalid", field), body
         assert told["message"]
     assert count(town, finding_table) == 0
+
+
+def test_a_whole_number_may_have_a_fraction_of_nothing(me: Person) -> None:
+    found = me.put(f"/findings/{uuid(1)}", json=finding(n_items=2.0))
+    assert (found.status_code, found.json["n_items"]) == (201, 2)
+    assert me.put(f"/findings/{uuid(1)}", json=finding(n_items=2)).status_code == 200
+
+
+def test_choices_are_told_in_the_readers_language(me: Person) -> None:
+    sent = finding(frame="x")
+    for spoken, words in (("zh", "'gcj02'或'bd09'"), ("en", "'gcj02' or 'bd09'")):
+        answer = me.put(f"/findings/{uuid(1)}", json=sent, headers={"Accept-Language": spoken})
+        assert words in answer.json["error"]["message"]
 
 
 def test_several_faults_are_told_together(me: Person) -> None:

@@ -158,10 +158,35 @@ def test_a_photo_of_nothing_is_not_found(me: Person) -> None:
     assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize("named", ["image/jpg", "image/heic", "application/octet-stream", None])
+def test_what_a_photo_is_its_bytes_say(me: Person, here: str, named: str | None) -> None:
+    answer = me.put(here, data=jpeg(), content_type=named)
+    assert (answer.status_code, answer.json["media_type"]) == (201, "image/jpeg")
+    assert me.put(here, data=b"no photo at all", content_type=named).json["error"]["code"] == "unreadable"
+
+
+def test_the_same_photo_in_another_role_is_a_conflict(me: Person, here: str) -> None:
+    first = me.post(here + "?role=before", data=jpeg(), content_type="image/jpeg")
+    again = me.post(here + "?role=before", data=jpeg(), content_type="image/jpeg")
+    assert (first.status_code, again.status_code) == (201, 200)
+    other = me.post(here + "?role=after", data=jpeg(), content_type="image/jpeg")
+    assert (other.status_code, other.json["error"]["field"]) == (409, "role")
+    assert "before" in other.json["error"]["message"]
+    [kept] = me.get(f"/findings/{uuid(1)}").json["photos"]
+    assert kept["role"] == "before"
+
+
+def test_a_colleagues_finding_is_told_from_none_by_nothing(other: Person, here: str) -> None:
+    answer = other.put(here, data=jpeg(), content_type="image/jpeg")
+    none = other.put(f"/findings/{uuid(9)}/photos", data=jpeg(), content_type="image/jpeg")
+    assert answer.status_code == none.status_code == 404
+    assert answer.text.replace(uuid(1), "") == none.text.replace(uuid(9), "")
+
+
 def test_a_colleague_cannot_add_to_my_finding_and_a_supervisor_can(
     other: Person, boss: Person, here: str
 ) -> None:
-    assert other.put(here, data=jpeg(), content_type="image/jpeg").status_code == 403
+    assert other.put(here, data=jpeg(), content_type="image/jpeg").status_code == 404
     assert boss.put(here, data=jpeg(), content_type="image/jpeg").status_code == 201
 
 

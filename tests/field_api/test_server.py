@@ -261,3 +261,16 @@ def test_the_commands_of_the_documentation_do_what_it_says(server: Server, tmp_p
     read = json.loads(done.stdout[done.stdout.rindex('{"type":"FeatureCollection"') :])
     # the other one has been withdrawn by then
     assert [each["id"] for each in read["features"]] == ["0b8e4c1e-6d0f-4c57-9f4e-3a1b8d2c7e90"]
+
+
+def test_the_processes_of_a_server_count_requests_together(server: Server) -> None:
+    site = Site.open(server.home, now=datetime.now(UTC))
+    with site.store.write() as conn:
+        asker = people.by_login(conn, "zhang")
+        token = tokens.issue(conn, asker.id, "dashboard", now=datetime.now(UTC), per_minute=6)
+    site.close()
+    few = Server(server.port, server.home, token)
+    if time.time() % 60 > 50:
+        # all within one minute
+        time.sleep(61 - time.time() % 60)
+    assert sorted(few.ask("GET", "/me")[0] for _ in range(24)) == [200] * 6 + [429] * 18

@@ -75,7 +75,7 @@ def test_a_photo_in_parts_is_attached_with_the_last_one(me: Person, town: Site) 
     assert me.get(f"/findings/{uuid(1)}").json["photos"] == [receipt]
     assert (count(town, photo_upload), files(town)) == (0, [])
     # the same once more: nothing to send
-    again = announce(me)
+    again = announce(me, role="wide")
     assert (again.status_code, again.json["photo"], again.json["offset"]) == (200, receipt, len(PHOTO))
     assert send(me, 0, PHOTO[:PART]).json["photo"] == receipt
 
@@ -156,10 +156,22 @@ def test_limits_hold_before_anything_is_stored(me: Person, town: Site) -> None:
     assert announce(me, n_bytes=len(PHOTO) + 1).status_code == 409
 
 
+def test_a_photo_that_is_under_way_or_whole_is_not_announced_in_another_role(me: Person) -> None:
+    assert announce(me, role="before").status_code == 201
+    assert announce(me, role="before").status_code == 200
+    for part in (b"", PHOTO):
+        if part:
+            assert send(me, 0, part).status_code == 201
+        other = announce(me, role="after")
+        assert (other.status_code, other.json["error"]["field"]) == (409, "role")
+
+
 def test_nobody_fills_the_disk_with_photos_that_never_end(me: Person, town: Site) -> None:
     for i in range(photo_parts.MOST_OPEN):
         assert me.post(HERE, json={"sha256": f"{i:064x}", "n_bytes": 9}).status_code == 201
-    assert announce(me).status_code == 413
+    refused = announce(me)
+    assert (refused.status_code, refused.json["error"]["code"]) == (429, "too_many_requests")
+    assert refused.headers["Retry-After"]
     assert me.ask("DELETE", f"{HERE}/{0:064x}").status_code == 204
     assert announce(me).status_code == 201
 
@@ -170,10 +182,10 @@ def test_a_colleague_cannot_send_and_a_supervisor_sends_a_file_of_his_own(
     announce(me)
     send(me, 0, PHOTO[:PART])
     assert [one.post(HERE, json={"sha256": SUM, "n_bytes": 9}).status_code for one in (other, stranger)] == [
-        403,
+        404,
         401,
     ]
-    assert [send(one, PART, b"x").status_code for one in (other, boss, stranger)] == [403, 404, 401]
+    assert [send(one, PART, b"x").status_code for one in (other, boss, stranger)] == [404, 404, 401]
     assert announce(boss).json["offset"] == 0
     assert send(boss, 0, b"RIFF1234WEBPdifferent").status_code == 200
     assert send(me, PART, PHOTO[PART:]).status_code == 201

@@ -144,12 +144,101 @@ def test_hours_and_days_bound_a_rule() -> None:
     assert in_force(bell, abroad)
 
 
+def hours_held(window: dict[str, Any], *instants: str) -> list[bool]:
+    """Tell for instants of the week of Friday, 10 May 2024 whether a rule with this window holds."""
+    day = {"thu": "09", "fri": "10", "sat": "11", "sun": "12", "mon": "13"}
+    bound = rule(time_window=window)
+    return [in_force(bound, pd.Timestamp(f"2024-05-{day[at[:3]]} {at[4:]}")) for at in instants]
+
+
+def test_hours_over_midnight_are_of_the_day_on_which_they_begin() -> None:
+    friday = {"days": ["fri"], "hours": [["22:00", "02:00"]]}
+    inside = hours_held(friday, "fri 22:00", "fri 23:59", "sat 00:00", "sat 01:59")
+    outside = hours_held(friday, "fri 00:00", "fri 01:00", "fri 21:59", "sat 02:00", "sat 22:00")
+    assert inside == [True] * 4
+    assert outside == [False] * 5
+    # from Sunday into the next week
+    sunday = {"days": ["7"], "hours": [["22:00", "02:00"]]}
+    assert hours_held(sunday, "mon 01:00", "sun 01:00") == [True, False]
+
+
+def test_hours_are_times_and_not_words() -> None:
+    morning = {"hours": [["7:00", "8:30"], ["11:30", "13:00"]]}
+    assert hours_held(morning, "fri 06:59", "fri 07:00", "fri 08:29", "fri 08:30", "fri 12:00") == [
+        False, True, True, False, True
+    ]  # fmt: skip
+    for whole in ([["00:00", "24:00"]], [["00:00", "00:00"]], [["0:00", "24:00"]], []):
+        day = {"days": ["fri"], "hours": whole}
+        assert hours_held(day, "thu 23:59", "fri 00:00", "fri 23:59", "sat 00:00") == [
+            False, True, True, False
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("window", "given"),
+    [
+        ({"hours": [["07:00", "24:30"]]}, "24:30"),
+        ({"hours": [["07:60", "08:00"]]}, "07:60"),
+        ({"hours": [["early", "08:00"]]}, "early"),
+        ({"hours": ["07:00"]}, "07:00"),
+        ({"hours": [["07:00"]]}, "07:00"),
+        ({"days": ["周一"]}, "周一"),
+        ({"days": [0]}, "0"),
+    ],
+)
+def test_hours_and_days_that_are_none_are_refused(window: dict[str, Any], given: str) -> None:
+    with pytest.raises(GeoError, match=f"rule r: time_window: .*{given}"):
+        rule(time_window=window)
+
+
 def test_groups_of_kinds_and_trades() -> None:
     assert protects(RULES["CN-CQ-VEND-50"], "vocational")
     assert not protects(RULES["CN-CQ-VEND-50"], "kindergarten")
     assert concerns(RULES["CN-CQ-VEND-50"], "food_vendor")
     assert not concerns(RULES["CN-SN-VEND-100"], "street_vendor")
     assert protects(RULES["IN-COTPA-100YD"], "kindergarten")
+
+
+SECONDARY = {"secondary", "junior", "senior"}
+SCHOOLS = SECONDARY | {"school", "primary", "special", "vocational", "specialised", "public_school"}
+YOUNG = {"kindergarten", "playground", "library", "youth_centre", "park", "recreation"}
+EDUCATION = {"kindergarten", "university", "college"}
+FAITHS = {"church", "mosque", "temple", "synagogue"}
+ALL_KINDS = SCHOOLS | YOUNG | EDUCATION | FAITHS | {"nursery", "hospital"}
+
+
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("school", SCHOOLS),
+        ("secondary", SECONDARY),
+        ("school_ground", SCHOOLS),
+        ("youth_populated_area", SCHOOLS | YOUNG),
+        ("educational_institution", SCHOOLS | EDUCATION),
+        ("childcare", {"kindergarten", "nursery"}),
+        ("worship", FAITHS),
+        ("public_school", {"public_school"}),
+        ("hospital", {"hospital"}),
+    ],
+)
+def test_a_group_means_every_kind_in_the_groups_it_holds(named: str, meant: set[str]) -> None:
+    shields = rule(protected_kinds=[named])
+    assert {kind for kind in ALL_KINDS if protects(shields, kind)} == meant
+
+
+def test_every_kind_that_the_table_names_is_known_to_the_groups() -> None:
+    named = {kind for each in TABLE["rules"] for kind in each["protected_kinds"]}
+    groups = {"youth_populated_area", "educational_institution", "school_ground", "childcare", "worship"}
+    assert named - groups <= ALL_KINDS
+    for name in ("US-CA-SANMATEO-TOB", "US-AK-ALC-200", "IN-COTPA-100YD"):
+        assert all(protects(RULES[name], kind) for kind in SCHOOLS), name
+
+
+def test_harmful_uses_mean_the_places_of_entertainment() -> None:
+    harmful = rule(activity=["listed_harmful_uses"])
+    halls = ["game_hall", "dance_hall", "karaoke", "bar", "internet_cafe", "tobacco", "lottery"]
+    assert all(concerns(harmful, hall) for hall in halls)
+    assert not concerns(harmful, "food_vendor")
 
 
 @pytest.mark.parametrize(
@@ -167,9 +256,41 @@ def test_a_rule_that_makes_no_sense_is_refused_by_its_field(fields: dict[str, An
         rule(**fields)
 
 
-def test_two_rules_of_one_name_are_refused() -> None:
-    with pytest.raises(GeoError, match="two rules"):
-        read_rules([TABLE["rules"][0], TABLE["rules"][0]])
+@pytest.mark.parametrize("length", [0, -5, 10_000.5, float("inf"), float("nan"), True, "100", None])
+def test_a_distance_that_is_none_is_refused_by_rule_and_field(length: object) -> None:
+    for field, value in (
+        ("distance_m", length),
+        ("spacing_between_retailers_m", length),
+        ("distance_m_by_variant", {"hall": length}),
+    ):
+        if value is None and field != "distance_m":
+            assert rule(**{field: value}).spacing_between_retailers_m is None
+        else:
+            with pytest.raises(GeoError, match=f"rule r: {field}.* is .*, not a length"):
+                rule(**{field: value})
+    assert rule(distance_m=np.int64(10_000)).limit_m(None) == 10_000.0
+
+
+def versions(*days: tuple[str | None, str | None], **fields: object) -> list[dict[str, object]]:
+    """Return rows of one rule, each with its first and last day."""
+    row = {
+        "id": "r", "activity": ["tobacco"], "protected_kinds": ["school"], "distance_m": 100,
+        "measured_from": "gate", "measured_to": "entrance", "measure": "euclidean",
+    } | fields  # fmt: skip
+    return [row | {"valid_from": first, "valid_to": last} for first, last in days]
+
+
+def test_versions_of_a_rule_follow_each_other_and_never_share_a_day() -> None:
+    apart = versions(("2020-01-01", "2023-12-31"), ("2024-01-01", None))
+    assert len(read_rules(apart)) == 2
+    shared = versions(("2020-01-01", "2023-12-31"), ("2024-01-01", None), ("2023-12-31", "2023-12-31"))
+    with pytest.raises(GeoError, match="row 2: rule r holds on days on which row 0 "):
+        read_rules(shared)
+    with pytest.raises(GeoError, match="row 1: rule r "):
+        read_rules(versions((None, None), (None, None)))
+    # one that was revoked nobody knows when holds on no day
+    gone = versions((None, None), status="revoked")
+    assert len(read_rules(gone + versions((None, None)))) == 2
 
 
 # --- golden cases -------------------------------------------------------------------------------
@@ -277,6 +398,22 @@ def test_along_the_street_front_the_pavement_is_what_counts() -> None:
     assert judged(line, shops)["verdict"].tolist() == ["indeterminate", "indeterminate"]
 
 
+@pytest.mark.parametrize(("east", "west"), [(190, 145), (188, 144), (190, 141.3)])
+def test_a_walk_from_a_boundary_begins_where_it_is_shortest(east: float, west: float) -> None:
+    # a ground 45 m north of a straight way, the shop 14 m south of it, opposite a place amid the fence: 59 m
+    ground = frame([area((100, 45), (east, 45), (east, 150), (100, 150))], place_id=["s"], kind=["school"])
+    bar = frame([at(west, -14)], premises_id=["p"], activity=["alcohol"])
+    found = judged(RULES["US-AK-ALC-200"], bar, places=ground, gates=None, foot=ways([(0, 0), (400, 0)]))
+    assert found["verdict"].tolist() == ["breach"]
+    # what is straight on the ellipsoid bends by a few millimetres on the map
+    assert found["walked_m"].iloc[0] == pytest.approx(59.0, abs=0.05)
+    shop = frame([at(west, -14)], premises_id=["p"], activity=["tobacco"])
+    shop["parcel"] = gpd.GeoSeries([area((0, -14), (400, -14), (400, -30), (0, -30))], crs=4326)
+    walked = rule(measured_from="boundary", measured_to="parcel", measure="network_walk")
+    parcel = judged(walked, shop, places=ground, gates=None, foot=ways([(0, 0), (400, 0)]))
+    assert parcel["walked_m"].iloc[0] == pytest.approx(59.0, abs=0.05)
+
+
 def test_without_a_gate_the_boundary_only_proves_clear() -> None:
     campus = frame([area((-75, -75), (75, -75), (75, 75), (-75, 75))], place_id=["s"], kind=["primary"])
     shops = frame([at(100, 0), at(180, 0)], premises_id=[1, 2], activity="tobacco", sd_m=1.0)
@@ -345,6 +482,66 @@ def test_licences_from_before_the_rule_are_tolerated_until_they_end() -> None:
     assert found["tolerated"].to_dict() == {"old": True, "new": False, "ended": False, "none": False}
     assert found.loc["old", "tolerated_until"] == pd.Timestamp("2026-11-18")
     assert found["on_breach"].to_dict() == {"old": None, "new": "notice", "ended": "notice", "none": "notice"}
+
+
+def test_of_two_versions_the_one_of_the_day_decides() -> None:
+    # the shop stands 120 m off: outside the old limit, inside the new one
+    old, new = versions(("2020-01-01", "2023-12-31"), ("2024-01-01", None))
+    for listed in ([old, new | {"distance_m": 150}], [new | {"distance_m": 150}, old]):
+        both = list(read_rules(listed))
+        days = (pd.Timestamp("2019-12-31"), pd.Timestamp("2023-12-31"), pd.Timestamp("2024-01-01"))
+        said = [judged(both, at(120, 0), on=day)["verdict"].tolist() for day in days]
+        assert said == [[], ["clear"], ["breach"]]
+
+
+def test_an_error_that_is_not_known_is_that_of_gates_like_it() -> None:
+    near_and_far = {"place_id": ["s", "s"], "gate_id": ["near", "far"], "sd_m": [np.nan, 2.0]}
+    gates = frame([at(0, 0), at(900, 0)], **near_and_far)
+    for known in (gates, gates.iloc[:1]):
+        found = judged(rule(), at(60, 0), gates=known, gate_sd_m=4.0)
+        assert found[["verdict", "gate_id", "sd_m"]].to_numpy().tolist() == [["breach", "near", 4.0]]
+    places = frame([at(0, 0)], place_id=["s"], kind=["primary"], sd_m=[np.nan])
+    assert judged(rule(), at(60, 0), places=places)["verdict"].tolist() == ["breach"]
+
+
+def test_a_ground_drawn_as_a_collection_has_its_areas_lines_and_points() -> None:
+    # a yard of 100 m with a flagpole in it, and a hut 300 m east of its middle
+    parts = [area((-50, -50), (50, -50), (50, 50), (-50, 50)), at(10, 0), at(300, 0)]
+    ground = frame([shapely.GeometryCollection(parts)], place_id=["s"], kind=["primary"])
+    shops = frame([at(20, 0), at(50, 90), at(300, 60)], premises_id=["in", "near", "hut"], activity="tobacco")
+    from_edge = rule(measured_from="boundary", measured_to="premises", distance_m=50)
+    found = judged(from_edge, shops, places=ground, gates=None, premises_sd_m=10.0, beyond_m=10.0)
+    assert found["premises_id"].tolist() == ["hut", "in", "near"]
+    assert found["straight_m"].to_numpy() == pytest.approx([60, 0, 40], abs=0.01)
+    # 30 m within the edge, as the flagpole is no edge: p = Phi(80 / 10)
+    assert found["p_inside"].iloc[1] == pytest.approx(1.0, abs=1e-9)
+    foot = ways([(300, 0), (300, 60)])
+    walked = rule(measured_from="boundary", measure="network_walk", distance_m=100)
+    hut = judged(walked, shops.iloc[2:], places=ground, gates=None, foot=foot)
+    assert hut["verdict"].tolist() == ["breach"]
+    assert hut["walked_m"].iloc[0] == pytest.approx(60, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["US-CA-SANMATEO-TOB", "US-AK-ALC-200"])
+def test_a_rule_that_spares_licences_and_has_no_first_day_spares_those_of_today(name: str) -> None:
+    spares = RULES[name]
+    shops = frame(
+        [at(50, 0)] * 5,
+        premises_id=["old", "ends_today", "ended", "not_yet", "none"],
+        activity=spares.activity[0],
+        licensed_on=["2000-01-01", "2024-05-10", "2000-01-01", "2024-05-11", None],
+        licence_until=["2099-01-01", "2024-05-10", "2024-05-09", "2099-01-01", None],
+    )
+    places = frame([at(0, 0)], place_id=["s"], kind=["school"])
+    found = judged(spares, shops, places=places, gates=None, foot=ways([(0, 0), (50, 0)])).set_index(
+        "premises_id"
+    )
+    assert found["verdict"].tolist() == ["breach"] * 5
+    stays = {"old": True, "ends_today": True, "ended": False, "not_yet": False, "none": False}
+    assert found["tolerated"].to_dict() == stays
+    assert found.loc["old", "tolerated_until"] == pd.Timestamp("2099-01-01")
+    assert found["on_breach"].to_dict() == {who: None if stay else "watch" for who, stay in stays.items()}
+    assert ["licence_unknown" in notes for notes in found["notes"]] == [who == "none" for who in found.index]
 
 
 def test_only_the_same_street_counts_where_the_rule_says_so() -> None:

@@ -121,6 +121,20 @@ def test_driving_through_fast_is_passing_and_not_inspecting() -> None:
     assert coverage.shares(coverage.stretches(fast, STREET))["inspected"].iloc[0] == 0
 
 
+@pytest.mark.parametrize("step_s", [1, 10, 30, 60, 1e9])
+def test_a_clock_coarser_than_the_fixes_makes_nobody_slower(step_s: float) -> None:
+    avenue = STREET[:1].set_geometry([shapely.LineString([(0, 0), (3000, 0)])], crs=CRS)
+    n = 200
+    for mode, speed, state in (("driving", 12.0, "passed"), ("walking", 1.3, "inspected")):
+        points = shapely.points([(10 + speed * k, 4) for k in range(n)])
+        time = 1.6e9 + np.floor(np.arange(n) / step_s) * step_s
+        fixes = gpd.GeoDataFrame({"time": time, "accuracy_m": 4.0}, geometry=points, crs=CRS)
+        found = coverage.cover(matching.trace(fixes, avenue, mode=mode), avenue)
+        certain = set(found["state"]) - {"unknown"}
+        # what has no time at all has no speed either; a silent minute is a gap already
+        assert certain == {"passed" if step_s > n else state} or (step_s == 60 and mode == "walking")
+
+
 def test_a_gap_is_unknown_and_never_inspected() -> None:
     found = walked([(10, 5), (30, 5), (50, 5), (250, 5), (270, 5)], time=[0.0, 15, 30, 200, 215])
     cut = coverage.stretches(found, STREET)
@@ -142,6 +156,13 @@ def test_an_upload_repeated_changes_nothing_and_a_second_visit_is_a_second_pass(
     assert coverage.effort(coverage.merge(twice, twice), STREET).loc[
         "a", ["n_passes", "n_recordings"]
     ].tolist() == [2, 1]
+
+
+def test_a_file_joined_to_itself_is_the_same_recording() -> None:
+    xy = [(20, 6), (45, 2), (70, 7), (95, 1), (120, 3)]
+    once = walked(xy, every_s=25)
+    twice = walked(xy * 2, every_s=25, time=[1.6e9 + 25 * k for k in range(5)] * 2)
+    assert coverage.merge(once, twice).equals(coverage.merge(once))
 
 
 def test_dwelling_counts_as_looking() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geo.duplicates import likely, scored
+from geo.duplicates import likely, scored, seen_before
 from geo.errors import GeoError, MissingColumnError
 
 DAY = pd.Timestamp("2020-09-25T08:00:00Z")
@@ -44,6 +44,17 @@ def test_seen_again_after_closing_is_a_relapse() -> None:
     assert likely(findings([0, 4], [0, 3 + 24 * 91], closed_at=pd.Series(closed))).empty
 
 
+@pytest.mark.parametrize(
+    "closed", [pd.NaT, None, np.nan, pd.Series([pd.NaT] * 2, dtype="datetime64[s, UTC]")]
+)
+def test_where_nothing_was_closed_the_column_may_have_any_type(closed: object) -> None:
+    table = findings([0, 6], [0, 5])
+    assert likely(table.assign(closed_at=closed)).equals(likely(table))
+    assert pairs(table.iloc[:0].assign(closed_at=closed)) == []
+    with pytest.raises(GeoError, match="times must be aware"):
+        likely(table.assign(closed_at=[pd.Timestamp("2020-09-25"), pd.NaT]))
+
+
 def test_where_the_category_is_dense_nearness_says_little() -> None:
     rng = np.random.default_rng(1)
     crowd = rng.uniform(0, 300, (900, 2))
@@ -53,6 +64,21 @@ def test_where_the_category_is_dense_nearness_says_little() -> None:
     assert likely(table, p_least=0.9).empty
     alone = table.iloc[:2].assign(x=[0.0, 6.0], y=0.0)
     assert likely(alone, p_least=0.9)["p"].tolist()[0] > 0.9
+
+
+def test_what_is_reported_again_and_again_makes_no_dense_place() -> None:
+    # one pothole passed on 14 days, forty others along the street
+    x = [[0.0, 9.0, -7.0, 4.0, -3.0, 11.0][k % 6] for k in range(14)] + [60.0 * k for k in range(2, 42)]
+    table = findings(x, [24.0 * k for k in range(14)] + [0.0] * 40)
+    new = 1.0 - seen_before(likely(table, window_days=45, p_least=0.02)).reindex(range(54)).fillna(0.0)
+    assert new[:14].sum() < 2
+    assert new[14:].min() > 0.9
+
+
+def test_relapses_are_new() -> None:
+    table = findings([0, 3], [0, 48], closed_at=[DAY + pd.Timedelta(24, unit="h"), pd.NaT])
+    assert likely(table)["relation"].tolist() == ["relapse"]
+    assert seen_before(likely(table)).empty
 
 
 def test_equal_photos_convince_and_unlike_ones_doubt() -> None:

@@ -8,7 +8,7 @@ from geo import neighbours
 from geo.hotspots.family import Question, _outside, false_discovery
 from geo.hotspots.model import Exposure, fit
 from geo.hotspots.noise import likely, outside
-from geo.hotspots.places import false_places, grow, independent
+from geo.hotspots.places import Places, alike, false_places, grow, independent
 from geo.neighbours import Neighbourhoods
 
 
@@ -17,10 +17,15 @@ def street(n: int, radius_m: float = 250.0) -> Neighbourhoods:
     return neighbours.find(blocks, radius_m)
 
 
+def apart(p: np.ndarray, near: Neighbourhoods) -> Places:
+    """Grow places of blocks each of which is worth a test of its own."""
+    return grow(p, near, np.zeros(len(near.members)), len(p))
+
+
 def test_without_neighbours_places_are_blocks() -> None:
     rng = np.random.default_rng(1)
     p = np.concatenate([rng.random(400), rng.random(20) * 1e-3])
-    q = false_places([grow(p, street(len(p), 0.0), len(p))])[0]
+    q = false_places([apart(p, street(len(p), 0.0))])[0]
     assert np.allclose(q, false_discovery(p))
 
 
@@ -28,7 +33,7 @@ def test_a_large_hotspot_buys_no_flags_elsewhere() -> None:
     p = np.full(1000, 0.5)
     p[100:140], p[700] = 1e-8, 1e-3
     assert false_discovery(p)[700] < 0.05
-    q = false_places([grow(p, street(len(p)), len(p))])[0]
+    q = false_places([apart(p, street(len(p)))])[0]
     assert (q[100:140] < 0.001).all()
     assert q[700] > 0.3
 
@@ -39,30 +44,30 @@ def test_many_places_help_each_other_as_many_blocks_do() -> None:
     alone[50] = 4e-4
     p[50:1000:50] = 4e-4
     near = street(len(p))
-    assert false_places([grow(alone, near, 1000)])[0][50] > 0.3
-    assert false_places([grow(p, near, 1000)])[0][50] < 0.05
+    assert false_places([apart(alone, near)])[0][50] > 0.3
+    assert false_places([apart(p, near)])[0][50] < 0.05
 
 
 def test_neighbours_vouch_for_each_other() -> None:
     p, near = np.full(300, 0.5), street(300)
     p[150] = 1e-3
-    lone = grow(p, near, 300).chance[150]
+    lone = apart(p, near).chance[150]
     p[149], p[151] = 1.1e-3, 1.2e-3
-    assert grow(p, near, 300).chance[150] == pytest.approx(300 * 1.2e-3 / 3)
+    assert apart(p, near).chance[150] == pytest.approx(300 * 1.2e-3 / 3)
     assert lone == pytest.approx(0.3)
 
 
 def test_a_block_is_never_less_conspicuous_than_its_own_p_says() -> None:
     rng = np.random.default_rng(2)
     p, near = rng.random(500) ** 2, street(500)
-    chance = grow(p, near, 500).chance
+    chance = apart(p, near).chance
     assert (chance <= 500 * p).all()
     assert (chance >= false_discovery(p) - 1e-12).all()
 
 
 def test_overlapping_neighbourhoods_are_worth_fewer_tests() -> None:
     near = [street(400, radius_m) for radius_m in (0.0, 250.0, 1000.0, 4000.0)]
-    worth = [independent(one, 1e-4) for one in near]
+    worth = [independent(one, alike(one, 1e-4)) for one in near]
     assert worth[0] == pytest.approx(400)
     assert (np.diff(worth) < 0).all()
     # never fewer than neighbourhoods that share nothing
@@ -74,7 +79,30 @@ def test_worth_in_tests_is_what_normal_totals_show() -> None:
     totals = near.sums(np.random.default_rng(3).standard_normal((400, 4000)))
     deviates = totals / np.sqrt(np.diff(near.offsets))[:, None]
     any_beyond = (deviates > 2.878).any(axis=0).mean()
-    assert any_beyond < 1.1 * level * independent(near, level) < level * 400
+    assert any_beyond < 1.1 * level * independent(near, alike(near, level)) < level * 400
+
+
+def test_a_hamlet_is_one_test_however_many_blocks_it_has() -> None:
+    hamlets = neighbours.find(
+        pd.DataFrame({"start_node": np.repeat(range(30), 12), "end_node": range(100, 460), "length_m": 20.0})
+    )
+    both = alike(hamlets, 1e-3)
+    n_tests = independent(hamlets, both)
+    assert n_tests == pytest.approx(30)
+    p = np.repeat(np.linspace(0.004, 0.9, 30), 12)
+    assert grow(p, hamlets, both, n_tests).chance[0] == pytest.approx(30 * 0.004)
+
+
+def test_what_a_place_is_worth_does_not_depend_on_how_finely_its_streets_are_cut() -> None:
+    found = {}
+    for cut in (1, 4):
+        n = 60 * cut
+        blocks = pd.DataFrame({"start_node": range(n), "end_node": range(1, n + 1), "length_m": 100.0 / cut})
+        near = neighbours.find(blocks, 250.0)
+        both = alike(near, 1e-4)
+        p = np.where(np.abs((np.arange(n) + 0.5) / cut - 30) < 3, 1e-3, 0.5)
+        found[cut] = grow(p, near, both, independent(near, both)).chance.min()
+    assert found[4] == pytest.approx(found[1], rel=0.25)
 
 
 def test_a_hotspot_says_nothing_about_how_much_counts_scatter() -> None:

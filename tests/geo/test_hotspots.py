@@ -43,13 +43,17 @@ def planted(seed: int, times: float = 4.0) -> tuple[gpd.GeoDataFrame, np.ndarray
 
 
 def test_a_planted_hotspot_is_found_where_it_is() -> None:
-    blocks, count, spot = planted(1)
-    found = hotspots.find(findings_of(blocks, count), blocks, walked(blocks))
-    assert found.hot[spot].all()
-    far = blocks.distance(shapely.Point(550, 550)) > 160 + 250 + 100
-    assert not found.hot[far].any()
-    assert found.ratio_low[spot].min() > 1.2
-    assert ((found.ratio_low < found.ratio) & (found.ratio < found.ratio_high)).all()
+    reached, n_false, n_hot = [], 0, 0
+    for seed in range(1, 9):
+        blocks, count, spot = planted(seed)
+        found = hotspots.find(findings_of(blocks, count), blocks, walked(blocks))
+        reached.append(found.hot[spot].mean())
+        far = blocks.distance(shapely.Point(550, 550)) > 160 + 250 + 100
+        n_false, n_hot = n_false + found.hot[far].sum(), n_hot + found.hot.sum()
+        assert (found.ratio_low[found.hot] > 1.0).all()
+        assert ((found.ratio_low < found.ratio) & (found.ratio < found.ratio_high)).all()
+    assert min(reached) > 0.9 and np.mean(reached) > 0.97
+    assert n_false < 0.05 * n_hot
 
 
 def test_streets_that_are_patrolled_more_are_not_hot() -> None:
@@ -140,9 +144,23 @@ def test_a_millionth_of_a_finding_is_no_hotspot() -> None:
     assert p[1] == pytest.approx(p[0])
 
 
+def test_findings_on_blocks_that_nobody_knows_are_refused_with_how_many_and_which() -> None:
+    blocks, count, _ = planted(8)
+    strangers = pd.DataFrame({"block_id": ["v1-a", "v1-b", "v1-b", "v1-c", "v1-d", None]})
+    both = pd.concat([findings_of(blocks, count), strangers])
+    told = rf"^5 of {len(both)} findings are on none of the blocks \(v1-a, v1-b, v1-c, …\)"
+    with pytest.raises(GeoError, match=told):
+        hotspots.find(both, blocks, walked(blocks))
+    with pytest.raises(GeoError, match=told):
+        hotspots.find_many(both.assign(category="litter"), blocks=blocks, effort=walked(blocks))
+    halves = both.assign(weight=0.5)
+    with pytest.raises(GeoError, match=told):
+        hotspots.find(halves, blocks, walked(blocks))
+
+
 def test_findings_on_no_block_are_counted_apart() -> None:
     blocks, count, _ = planted(8)
-    lost = pd.concat([findings_of(blocks, count), pd.DataFrame({"block_id": [None, "elsewhere"]})])
+    lost = pd.concat([findings_of(blocks, count), pd.DataFrame({"block_id": [None, None]})])
     found = hotspots.find(lost, blocks, walked(blocks))
     assert found.attrs["models"][0]["n_elsewhere"] == 2
     assert found.block_observed.sum() == count.sum()
@@ -361,3 +379,12 @@ def test_a_city_tested_in_shares_is_tested_as_if_in_one(monkeypatch: pytest.Monk
     shared = mid_p(near, mu, one, seen, scale=one, spread=0.1 * one, noise=noise)
     monkeypatch.setattr("geo.hotspots.tails.FEW", n + 1)
     assert np.array_equal(shared, mid_p(near, mu, one, seen, scale=one, spread=0.1 * one, noise=noise))
+
+
+def test_in_a_small_town_all_of_it_as_usual_is_no_hotspot() -> None:
+    lanes = pd.DataFrame({"block_id": range(8), "start_node": 0, "end_node": range(1, 9), "length_m": 120.0})
+    found = hotspots.find(
+        pd.DataFrame({"block_id": range(8)}), lanes, lanes[["block_id"]].assign(effort_m=240.0)
+    )
+    assert not found["hot"].any()
+    assert (found["q"] >= found["p"]).all()

@@ -8,8 +8,8 @@ import shapely
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from geo import matching
-from geo.errors import GeometryKindError, MissingColumnError
+from geo import coverage, matching
+from geo.errors import GeoError, GeometryKindError, MissingColumnError
 from geo.matching.anchors import usual_pace
 from geo.matching.kernels import candidates, forget, scratch_for, search
 from geo.matching.model import detour, step_shape
@@ -215,6 +215,27 @@ def test_blocks_without_what_matching_needs_are_refused() -> None:
         matching.match(fixes([(0, 0)]), grid().set_geometry(grid().centroid))
 
 
+@pytest.mark.parametrize("shape", [shapely.LineString([(60, 0), (60, 0)]), shapely.LineString(), None])
+def test_blocks_without_length_are_as_if_they_were_not_there(shape: shapely.LineString | None) -> None:
+    nothing = gpd.GeoDataFrame(
+        {"block_id": ["0"], "start_node": ["0,0"], "end_node": ["0,0"], "one_way": 0},
+        geometry=[shape],
+        crs=CRS,
+    )
+    streets = pd.concat([grid(), nothing], ignore_index=True)
+    walk = fixes([(20, 2), (55, -3), (90, 1), (104, 60)], 30)
+    found, known = matching.trace(walk, streets), matching.trace(walk, grid())
+    pd.testing.assert_frame_equal(found.fixes, known.fixes)
+    assert found.recordings == known.recordings
+    assert coverage.cover(found, streets).equals(coverage.cover(found, grid()))
+
+
+def test_a_fix_of_no_track_is_refused_and_not_booked_to_another() -> None:
+    walk = fixes([(10, 0), (25, 0), (40, 0)], track_id=["x", None, "x"]).set_axis(["p", "q", "r"])
+    with pytest.raises(GeoError, match="row q: a fix without track_id"):
+        matching.match(walk, grid())
+
+
 def test_the_same_recording_has_the_same_digest_and_another_has_not() -> None:
     walk = fixes([(10, 0), (25, 0), (40, 0)], track_id="t")
     digest = matching.trace(walk, grid()).recordings["t"]
@@ -335,3 +356,30 @@ def test_between_a_street_and_an_access_road_beside_it_the_street_is_likelier() 
     # where the fixes say that it was the yard, it was
     inside = fixes([(x, 11 if 110 < x < 290 else 0) for x in range(10, 400, 12)], 9)
     assert "yard" in set(matching.trace(inside, known).legs["block_id"])
+
+
+def test_a_long_walk_on_a_frontage_road_is_not_booked_to_the_avenue_beside_it() -> None:
+    ways = [
+        [(-400, 0), (0, 0)],
+        [(0, 0), (600, 0)],
+        [(600, 0), (1000, 0)],
+        [(0, 0), (10, -18), (590, -18), (600, 0)],
+    ]
+    pair = gpd.GeoDataFrame(
+        {
+            "block_id": ["before", "avenue", "after", "frontage"],
+            "start_node": [0, 1, 2, 1],
+            "end_node": [1, 2, 3, 2],
+            "class": ["primary", "primary", "primary", "service"],
+            "width_m": [14.0, 14.0, 14.0, 5.0],
+        },
+        geometry=[shapely.LineString(way) for way in ways],
+        crs=CRS,
+    )
+    # from its beginning on its kerb towards the avenue, and on its line after a hundred metres of avenue
+    for start, y in ((30, -14), (-100, -18)):
+        walk = [(x, y if 5 < x < 595 else -8.5) for x in np.arange(start, 580, 6.5)]
+        found = matching.trace(fixes(walk, 5), pair).legs
+        metres = (found["to_m"] - found["from_m"]).abs().groupby(found["block_id"]).sum()
+        assert metres.get("frontage", 0.0) > 500
+        assert metres.get("avenue", 0.0) < 20

@@ -1,3 +1,4 @@
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from geo import neighbours
-from geo.errors import GeoError, MissingColumnError
+from geo.errors import GeoError, MissingColumnError, NoCRSError
 
 
 def dense(near: neighbours.Neighbourhoods) -> np.ndarray:
@@ -95,3 +96,13 @@ def test_what_is_missing_is_named() -> None:
         neighbours.find(pd.DataFrame({"start_node": [0, 1], "end_node": [1, 2], "length_m": [10.0, 0.0]}))
     with pytest.raises(GeoError, match="row 1: a block without its two nodes"):
         neighbours.find(pd.DataFrame({"start_node": [0, None], "end_node": [1, 2], "length_m": 10.0}))
+
+
+@pytest.mark.parametrize("crs", [4326, 3857, 3435])
+def test_lines_that_are_not_in_metres_are_refused(crs: int) -> None:
+    line = gpd.GeoDataFrame({"block_id": [0]}, geometry=[shapely.LineString([(9, 48), (9.1, 48)])], crs=crs)
+    with pytest.raises(NoCRSError):
+        neighbours.find(line, 100.0)
+    with pytest.raises(NoCRSError):
+        neighbours.lengths(line)
+    assert neighbours.lengths(line.assign(length_m=7.0)).tolist() == [7.0]

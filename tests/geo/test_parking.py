@@ -55,7 +55,23 @@ def test_free_bays_round_the_corner_count() -> None:
     assert (far.advice[0], far.short[0]) == ("paint", 10)
     assert (close.advice[0], close.short[0]) == ("guide", 0)
     school = parking.demand_and_supply(near, vehicles, passes, np.zeros(3), ~forbidden)
-    assert school.advice.tolist() == ["tow", "none", "none"]
+    assert school.advice.tolist() == ["nearby", "none", "none"]
+
+
+def test_towed_is_only_where_more_stands_than_is_usual_and_there_is_room_in_reach() -> None:
+    near = neighbours.find(street(5), 100)
+    vehicles, passes = np.array([30.0, 3, 3, 4, 1]), np.full(5, 3.0)
+    forbidden, room = np.array([True, True, False, False, True]), np.full(5, 20.0)
+    told = parking.demand_and_supply(near, vehicles, passes, room, forbidden)
+    # one car in three passes at a gate is no more than anywhere: its driver is shown the way
+    assert told.advice.tolist() == ["tow", "guide", "guide", "guide", "guide"]
+    assert told.attrs["usual"] == [1.0]
+    # many in few hours, or in many: by kilometres alone it would be sure
+    km, hours = np.ones(5), np.array([100.0, 1, 1, 1, 1])
+    slow = parking.demand_and_supply(near, vehicles, passes, room, forbidden, (km, hours))
+    assert (slow.often[0], slow.advice[0]) == (False, "guide")
+    full = parking.demand_and_supply(near, vehicles, passes, np.zeros(5), forbidden)
+    assert full.advice.tolist() == ["nearby", "nearby", "paint", "paint", "nearby"]
 
 
 def test_without_a_pass_nothing_is_advised() -> None:

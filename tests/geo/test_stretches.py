@@ -63,6 +63,14 @@ def test_the_largest_excess_comes_first_and_none_is_left_out() -> None:
     assert found.excess.tolist() == [7, 2]  # the third found less than expected on its own metres
 
 
+def test_what_is_flagged_for_its_neighbours_sake_is_no_place_of_its_own() -> None:
+    blocks = street()
+    facts = told(blocks, [0, 2], expected=0.01)
+    facts.loc[[0, 2], "block_observed"] = [0.2, 1.0]
+    assert stretches.join(facts, blocks).found.tolist() == [1.0]
+    assert len(stretches.join(facts, blocks, least=0.0)) == 2
+
+
 def test_no_flags_give_no_stretches() -> None:
     blocks = street()
     found = stretches.join(told(blocks, []), blocks)

@@ -6,10 +6,11 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely import affinity
 
 from geo.errors import GeoError, MissingColumnError
 from geo.foot_ways import joined
-from geo.walking import foot_network, reach, walk
+from geo.walking import FootNetwork, foot_network, reach, walk
 
 CRS = "EPSG:32650"
 
@@ -68,8 +69,72 @@ def test_a_fence_on_the_median_makes_the_walk_longer_though_nothing_else_moved()
 def test_a_closed_area_removes_the_ways_inside() -> None:
     site = gpd.GeoDataFrame(geometry=[shapely.box(-30, -30, 30, 30)], crs=CRS)
     foot = foot_network(grid(3, 100.0), site)
-    assert foot.pieces.length.sum() == pytest.approx(12 * 100 - 4 * 30)
+    assert foot.pieces.length.sum() == pytest.approx(12 * 100 - 4 * 30, abs=0.1)
     assert walk([[-100, 0]], [[100, 0]], foot, 1000).lower_m.tolist() == [400.0]
+
+
+def street(*barriers: shapely.Geometry, slope: float = 0.0) -> FootNetwork:
+    """Build a street of two ways of 100 m that meet at 100, 0, turned about the origin, with barriers."""
+    lines = [shapely.LineString([(0, 0), (100, 0)]), shapely.LineString([(100, 0), (200, 0)])]
+    turned = [affinity.rotate(shape, slope, origin=(0, 0)) for shape in (*lines, *barriers)]
+    ways = gpd.GeoDataFrame(
+        {"path_id": ["a", "b"], "start_node": [1, 2], "end_node": [2, 3]}, geometry=turned[:2], crs=CRS
+    )
+    return foot_network(ways, gpd.GeoDataFrame(geometry=turned[2:], crs=CRS))
+
+
+@pytest.mark.parametrize("slope", [0.0, 33.0, 71.3])
+@pytest.mark.parametrize(
+    "barrier",
+    [
+        shapely.Point(100, 0),
+        shapely.LineString([(100, -5), (100, 5)]),
+        shapely.LineString([(100, 0), (100, 5)]),
+        shapely.box(97, -3, 103, 3),
+        shapely.box(100, 0, 105, 5),
+        shapely.Point(120, 0),
+        shapely.Point(199.995, 0),
+    ],
+    ids=[
+        "post at the node",
+        "fence",
+        "end of a fence",
+        "site",
+        "corner of a site",
+        "post",
+        "post at the end",
+    ],
+)
+def test_a_barrier_at_a_junction_stops_the_walk_as_one_on_a_way_does(
+    barrier: shapely.Geometry, slope: float
+) -> None:
+    turned = affinity.rotate(shapely.MultiPoint([(50, 0), (90, 0), (200, 0)]), slope, origin=(0, 0))
+    gate, door, far = shapely.get_coordinates(turned)
+    found = walk([gate], [door, far], street(barrier, slope=slope), 500)
+    assert found.lower_m[0] == pytest.approx(40.0)
+    assert found.lower_m[1] == (pytest.approx(150.0) if barrier.bounds[0] > 199 else np.inf)
+
+
+def test_a_post_and_a_site_on_one_way_both_stop_the_walk() -> None:
+    foot = street(shapely.Point(60, 0), shapely.Point(90, 0).buffer(3))
+    assert foot.pieces["offset_m"].to_numpy() == pytest.approx([0, 0, 60.01, 93.01], abs=0.001)
+    assert foot.pieces.length.to_numpy() == pytest.approx([100, 59.99, 26.98, 6.99], abs=0.001)
+    found = walk([[5, 0]], [[55, 0], [75, 0], [150, 0]], foot, 500)
+    assert found.lower_m == pytest.approx([50.0, np.inf, np.inf])
+
+
+def test_a_way_that_crosses_itself_and_ends_where_it_began_stays_whole_beside_the_cut() -> None:
+    # an eight of two squares of 100 m that touch at the middle, closed; a post stands 50 m after its start
+    corners = [(0, 0), (100, 0), (100, 100), (0, 100), (0, -100), (-100, -100), (-100, 0), (0, 0)]
+    ways = gpd.GeoDataFrame(
+        {"path_id": ["eight"], "start_node": [1], "end_node": [1]},
+        geometry=[shapely.LineString(corners)],
+        crs=CRS,
+    )
+    foot = foot_network(ways, gpd.GeoDataFrame(geometry=[shapely.Point(50, 0)], crs=CRS))
+    assert foot.pieces.length.to_numpy() == pytest.approx([49.99, 749.99])
+    # back over the start and then all the way round: 10 + (800 - 60)
+    assert walk([[10, 0]], [[60, 0]], foot, 1000).lower_m.tolist() == [pytest.approx(750.0)]
 
 
 def test_unverified_crossings_give_an_upper_and_a_lower_walk() -> None:
@@ -85,11 +150,34 @@ def test_unverified_crossings_give_an_upper_and_a_lower_walk() -> None:
     assert (seen.upper_m.tolist(), seen.sure.tolist()) == ([100.0], [True])
 
 
+def test_of_several_points_of_a_goal_only_the_nearest_gets_a_path() -> None:
+    targets, goal = [[0, 30], [0, 20], [10, 0], [0, 40], [0, 500]], [0, 0, 1, 1, 2]
+    found = walk([[0, 0]], targets, foot_network(grid(9)), 1000, goal=goal)
+    assert found.lower_m.tolist() == [30.0, 20.0, 10.0, 40.0, np.inf]
+    assert [path is not None for path in found.path] == [False, True, True, False, False]
+    assert found.path[1].length == pytest.approx(20.0)
+
+
 def test_points_far_from_every_way_are_out_of_reach() -> None:
     foot = foot_network(grid(3))
     assert reach([[0, 500]], foot, 1000).empty
     assert walk([[0, 500]], [[0, 0]], foot, 1000).lower_m.tolist() == [np.inf]
     assert walk([[0, 0]], np.empty((0, 2)), foot, 100).lower_m.tolist() == []
+
+
+def test_without_ways_nothing_is_in_reach() -> None:
+    foot = foot_network(grid(2).iloc[:0])
+    for nowhere in (
+        foot,
+        foot_network(grid(2), gpd.GeoDataFrame(geometry=[shapely.box(-9, -9, 9, 9)], crs=CRS)),
+    ):
+        within = reach([[0, 0]], nowhere, 100)
+        assert within.empty
+        assert within.columns.tolist() == ["path_id", "from_m", "to_m", "geometry"]
+        assert within.crs == CRS
+        found = walk([[0, 0]], [[1, 0], [0, 0]], nowhere, 100)
+        assert (found.lower_m.tolist(), found.upper_m.tolist()) == ([np.inf] * 2, [np.inf] * 2)
+        assert found.path.tolist() == [None, None]
 
 
 @given(st.lists(st.tuples(st.floats(-45, 45), st.floats(-45, 45)), min_size=2, max_size=6))

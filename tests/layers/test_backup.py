@@ -206,6 +206,25 @@ def test_a_damaged_backup_is_refused(live: Site, folder: Path, tmp_path: Path, n
     assert not (tmp_path / "again").exists()
 
 
+def test_a_damaged_photo_is_told_and_never_takes_the_place_of_a_whole_one(
+    live: Site, sender: Account, folder: Path, tmp_path: Path, now: datetime
+) -> None:
+    send(live, sender, 3, now)
+    assert backup.back_up(live, folder, now=now, progress=silent).damaged_photos == ()
+    [sha] = held(live)[1]
+    original = photos.open_original(live, sender, sha)
+    kept = folder / "photos" / original.relative_to(photos.folder(live))
+    whole = kept.read_bytes()
+    original.write_bytes(whole[:100])
+    assert backup.back_up(live, folder, now=now, progress=silent).damaged_photos == (sha,)
+    assert kept.read_bytes() == whole
+    kept.write_bytes(whole[:200])
+    if live.settings.store_url:
+        live.close()
+        lose_schema(live.settings.store_url)
+    assert backup.restore(folder, tmp_path / "again", progress=silent).damaged_photos == (sha,)
+
+
 def test_without_its_programs_a_database_is_not_kept_and_the_line_says_what_to_install(
     live: Site, folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Whoever has the file can edit it; what was edited is named."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from layers import checking, forgetting, people
+from layers import checking, forgetting, passwords, people, teams, tokens
 from layers.field import check_withdrawals, checks, decisions, edits, findings, photos, tracks, twins
 from layers.field.checks import Check
 from layers.field.findings import Position
@@ -50,6 +51,11 @@ def worked_on(town: Site, inspector: Account, supervisor: Account, now: datetime
     checks.put(town, inspector, Check(uuid=WRONG, observed_at=now, position=position), now=now)
     check_withdrawals.withdraw(town, inspector, WRONG, reason="wrong street", now=now)
     add_track(town, inspector, now)
+    with town.store.write() as conn:
+        teams.join(conn, supervisor.id, "north", since=now, now=now, by=None)
+        tokens.issue(conn, inspector.id, "phone", now)
+        [token] = tokens.of_account(conn, inspector.id)
+        tokens.revoke(conn, token.id, by=None, now=now)
     return town
 
 
@@ -78,6 +84,30 @@ def test_what_people_did_through_the_program_is_vouched_for(worked_on: Site) -> 
     assert checking.soundness(worked_on).unguarded == []
 
 
+def test_a_zero_below_zero_is_a_zero(
+    town: Site, inspector: Account, supervisor: Account, now: datetime
+) -> None:
+    lon, lat = at(300, 204)
+    first = report(1, 300, 204, now)
+    for zero in (-0.0, 0, 0.0):
+        position = Position(
+            x=lon, y=lat, frame="wgs84", accuracy_m=zero, accuracy_kind="r68", heading_deg=zero, speed_ms=zero
+        )
+        outcome, found = findings.put(town, inspector, replace(first, position=position), now=now)
+        assert "-" not in f"{found.position.accuracy_m}{found.position.heading_deg}{found.position.speed_ms}"
+        same = checks.put(town, inspector, Check(uuid=CHECK, observed_at=now, position=position), now=now)
+        moving = np.array([lon, lon + 0.001]), np.array([lat, lat]), now.timestamp() - np.array([9.0, 2.0])
+        names = ("lon", "lat", "time")
+        sent = Track(
+            uuid=TRACK,
+            **dict(zip(names, moving, strict=True)),
+            accuracy_m=np.array([zero, 5.0]),
+            frame="wgs84",
+        )
+        assert outcome == same == tracks.put(town, inspector, sent, now=now)
+    assert told(town) == []
+
+
 CHANGES = {
     "note": ("UPDATE finding SET note = 'all fine'", ("report",), ONE),
     "edited note": ("UPDATE finding SET note = 'all fine'", ("note",), EDITED),
@@ -88,6 +118,7 @@ CHANGES = {
     "reporter": ("UPDATE finding SET account_id = account_id + 1", ("account_id",), ONE),
     "withdrawn": ("UPDATE finding SET withdrawn_at = received_at", ("withdrawn_at",), ONE),
     "brought back": ("UPDATE finding SET withdrawn_at = NULL", ("withdrawn_at",), GONE),
+    "arrival": ("UPDATE finding SET received_at = observed_at", ("received_at",), ONE),
     "version": ("UPDATE finding SET version = 9", ("version",), ONE),
 }
 
@@ -108,6 +139,26 @@ def test_a_point_that_was_moved_is_named(worked_on: Site) -> None:
 
 OTHERS = {
     "role": ("UPDATE account SET role = 'admin' WHERE login = 'zhang'", ("account", "changed", ("role",))),
+    "role of a member of a team": (
+        "UPDATE account SET role = 'admin' WHERE login = 'wang'",
+        ("account", "changed", ("role",)),
+    ),
+    "token of somebody else": (
+        "UPDATE token SET account_id = (SELECT id FROM account WHERE login = 'wang')",
+        ("token", "changed", ("account_id",)),
+    ),
+    "password": (
+        "UPDATE account SET password_hash = 'x' WHERE login = 'wang'",
+        ("account", "changed", ("password",)),
+    ),
+    "other token": ("UPDATE token SET digest = 'x'", ("token", "changed", ("digest",))),
+    "token let in again": ("UPDATE token SET revoked_at = NULL", ("token", "changed", ("revoked_at",))),
+    "token": (
+        "INSERT INTO token (account_id, digest, label, created_at) "
+        "SELECT account_id, 'x', label, created_at FROM token",
+        ("token", "added", ()),
+    ),
+    "no token": ("DELETE FROM token", ("token", "missing", ())),
     "shut out": (
         "UPDATE account SET disabled_at = created_at WHERE login = 'zhang'",
         ("account", "changed", ("disabled_at",)),
@@ -121,6 +172,15 @@ OTHERS = {
     "no decision": ("DELETE FROM placement_decision", ("decision", "missing", ())),
     "track": ("UPDATE track SET mode = 'vehicle'", ("track", "changed", ("report",))),
     "fixes": ("UPDATE track SET fixes = '1'", ("track", "changed", ("report",))),
+    "arrival of track": ("UPDATE track SET received_at = started_at", ("track", "changed", ("received_at",))),
+    "arrival of check": (
+        f"UPDATE street_check SET received_at = (SELECT observed_at FROM finding WHERE uuid = '{ONE}')",
+        ("check", "changed", ("received_at",)),
+    ),
+    "arrival of photo": (
+        f"UPDATE photo SET received_at = (SELECT observed_at FROM finding WHERE uuid = '{ONE}')",
+        ("photo", "changed", ("received_at",)),
+    ),
     "no check": ("DELETE FROM street_check", ("check", "missing", ())),
     "check": ("UPDATE street_check SET extent = 'block'", ("check", "changed", ("report",))),
     "no withdrawal": ("DELETE FROM check_withdrawal", ("check withdrawal", "missing", ())),
@@ -133,6 +193,7 @@ OTHERS = {
         ("check withdrawal", "added", ()),
     ),
     "photo": ("UPDATE photo SET sha256 = 'other'", ("photo", "added", ())),
+    "length of photo": ("UPDATE photo SET n_bytes = 1", ("photo", "changed", ("n_bytes",))),
     "role of photo": ("UPDATE photo SET role = 'close'", ("photo", "changed", ("role",))),
 }
 
@@ -196,3 +257,17 @@ def test_a_geometry_that_is_none_does_not_stop_the_check(worked_on: Site) -> Non
         f"UPDATE finding SET geom = 'nowhere' WHERE uuid = '{ONE}'",
     )
     assert ("finding", ONE, "changed", ("geom",)) in told(worked_on)
+
+
+def test_passwords_and_tokens_renewed_by_the_program_are_vouched_for(
+    worked_on: Site, inspector: Account, now: datetime
+) -> None:
+    with worked_on.store.write() as conn:
+        people.set_password(conn, inspector.id, "a long walk at night", now)
+        tokens.enter(conn, tokens.issue(conn, inspector.id, "phone", now), now)
+    assert told(worked_on) == []
+    with worked_on.store.write() as conn:
+        people.give_password(conn, inspector.id, passwords.hashed("another long walk"), by=None, now=now)
+    assert told(worked_on) == []
+    behind_our_back(worked_on, "UPDATE account SET password_hash = NULL")
+    assert {one[3] for one in told(worked_on)} == {("password",)}

@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,13 +31,14 @@ from werkzeug.test import TestResponse
 
 import map_app
 import xuncha
-from layers import people
+from layers import people, sessions
 from layers.city import districts, key_points, networks
 from layers.field import findings, photos, tracks
 from layers.field.tracks import Track
 from layers.people import Account
 from layers.site import Site
 from map_app import assets
+from map_app.pages.gate import HELD
 from tests.conftest import IN_CI, at, report
 from tests.field_api.test_photos import jpeg
 
@@ -73,13 +74,13 @@ def app(site: Site, now: datetime) -> Flask:
 
 
 @pytest.fixture
-def enter(app: Flask) -> Callable[[Account], FlaskClient]:
+def enter(app: Flask, now: datetime) -> Callable[[Account], FlaskClient]:
     """Give clients that have logged in, in English."""
 
     def entered(account: Account) -> FlaskClient:
         client = app.test_client()
         with client.session_transaction() as session:
-            session["_user_id"] = str(account.id)
+            session.update({"_user_id": str(account.id), HELD: sessions.begin(account.id, now).said()})
             session["language"] = "en"
         return client
 
@@ -171,7 +172,7 @@ def _city(
 @contextmanager
 def serving(site: Site) -> Iterator[str]:
     """Let a real server answer for a site, and give its address."""
-    server = make_server("127.0.0.1", 0, xuncha.create_app(site), threaded=True)
+    server = make_server("127.0.0.1", 0, _closing(xuncha.create_app(site)), threaded=True)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -179,6 +180,16 @@ def serving(site: Site) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def _closing(app: Flask) -> Callable[..., Iterator[bytes]]:
+    """Return an app whose answers close themselves: werkzeug's server forgets to when a browser hangs up."""
+
+    def answer(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
+        with closing(app(environ, start)) as pieces:  # type: ignore[type-var]
+            yield from pieces
+
+    return answer
 
 
 def _people(site: Site, now: datetime) -> dict[str, Account]:

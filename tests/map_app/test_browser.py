@@ -204,3 +204,25 @@ def test_the_panel_opens_and_closes_on_a_phone(visit: Visit) -> None:
 
 def test_the_site_of_the_test_is_what_the_test_believes(city: City) -> None:
     assert len(findings.frame(city.site, FindingFilter())) >= 81
+
+
+def test_a_printed_patrol_plan_shows_the_whole_walk(visit: Visit) -> None:
+    watched = visit("supervisor", "en")
+    watched.open("/patrol-plan?hours=1")
+    watched.page.evaluate("xuncha.theMap.setZoom(19, { animate: false })")
+    watched.page.set_viewport_size({"width": 700, "height": 1000})
+    watched.page.emulate_media(media="print")
+    outside = watched.page.evaluate(
+        """() => {
+            window.dispatchEvent(new Event('beforeprint'));
+            const map = document.querySelector('.finding-map');
+            const [box, page] = [map.getBoundingClientRect(), document.documentElement.clientWidth];
+            const marks = [...map.querySelectorAll('.walk-mark')].map((one) => one.getBoundingClientRect());
+            const out = marks.filter((one) => one.left < box.left || one.right > box.right
+                || one.top < box.top || one.bottom > box.bottom);
+            return [marks.length > 1, out.length, box.right <= page];
+        }"""
+    )
+    assert outside == [True, 0, True]
+    watched.shot("patrol-plan-printed")
+    watched.check()

@@ -49,6 +49,14 @@ def test_the_sentence_and_the_tables_are_there_in_both_languages(client: FlaskCl
     assert "没有巡查到" in client.get("/coverage").get_data(as_text=True)
 
 
+def test_the_sentence_says_as_of_when_it_is_where_a_period_has_ended(
+    client: FlaskClient, now: datetime
+) -> None:
+    day = (now - timedelta(days=2)).date().isoformat()
+    assert client.get(f"/data/maps/coverage?until={day}").json["headline"].endswith(f", as of {day}")
+    assert "as of" not in client.get("/data/maps/coverage").json["headline"]
+
+
 def test_the_map_has_its_stretches_its_steps_and_its_areas(client: FlaskClient) -> None:
     answer = client.get("/data/maps/coverage?view=state").json
     layer = answer["layer"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from layers.field import findings, photos, twins
+from layers.field import findings, measures, photos, twins
 from layers.field.findings import FindingFilter
 from layers.people import Account
 from layers.site import Site
@@ -129,3 +129,21 @@ def test_a_supervisor_merges_and_undoes_in_the_browser(visit: Callable[..., Watc
         seen.page.get_by_role("button", name="Undo").first.click()
     assert findings.get(city.site, reports[1].uuid).duplicate_of is None
     seen.check()
+
+
+def test_what_came_back_is_asked_for_by_itself_and_pairs_have_pages(
+    client: FlaskClient, town: Site, supervisor: Account, inspector: Account, now: datetime
+) -> None:
+    block = findings.get(town, FIRST).placement.block_id
+    measures.note(town, supervisor, "fixed", now.astimezone(town.settings.zone).date(), [block], now=now)
+    back = [report(100 + k, 300 + k, 206, now, observed_at=now + timedelta(days=2 + k)) for k in range(6)]
+    findings.put_many(town, inspector, back, now=now + timedelta(days=9))
+    whole = page(client, "/duplicates?until=")
+    assert "came back after they were closed" in whole
+    first, second = (page(client, f"/duplicates?until=&relation=relapse&begin={begin}") for begin in (0, 10))
+    assert first.count('<span class="tag warn">Relapse</span>') == first.count("What speaks for it") == 10
+    assert second.count('<span class="tag warn">Relapse</span>') == 2
+    assert ("1 to 10 of 12" in first, "11 to 12 of 12" in second) == (True, True)
+    duplicates = page(client, "/duplicates?until=&relation=duplicate")
+    assert "Relapse</span>" not in duplicates
+    assert client.get("/duplicates?begin=x").status_code == 400

@@ -1,7 +1,7 @@
-"""The page of a finding says what speaks against its photos."""
+"""The pages of findings say what speaks against a report and its photos."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,6 +13,7 @@ from layers.site import Site
 from tests.conftest import at, report
 from tests.layers.field.test_evidence import exif_of, scene
 from tests.map_app.conftest import City, Watched
+from tests.map_app.test_gate import csrf_of
 
 
 def put(site: Site, account: Account, number: int, now: datetime) -> str:
@@ -43,6 +44,30 @@ def test_a_photo_without_a_word_of_its_own_raises_no_doubt(
     page = enter(inspector).get(f"/findings/{sent.uuid}").text
     assert "the photo says neither place nor time" in page
     assert "tag warn" not in page.partition('class="photos"')[2].partition("</section>")[0]
+
+
+def test_what_was_observed_long_before_it_came_is_said_and_can_be_listed(
+    town: Site,
+    inspector: Account,
+    supervisor: Account,
+    now: datetime,
+    enter: Callable[[Account], FlaskClient],
+) -> None:
+    old = report(1, 90, 205, now, observed_at=datetime(1971, 5, 1, tzinfo=UTC))
+    fresh = report(2, 90, 205, now, note="of today")
+    findings.put_many(town, inspector, [old, fresh], now=now)
+    client, told = enter(supervisor), "received 20,203 days after it was observed"
+    assert told in client.get(f"/findings/{old.uuid}").text
+    assert "after it was observed" not in client.get(f"/findings/{fresh.uuid}").text
+    listed = client.get("/findings").text
+    assert told in listed
+    assert "of today" in listed
+    only = client.get("/findings?late=1").text
+    assert told in only
+    assert "of today" not in only
+    assert "late=1" in only.partition("exports soft")[2]
+    client.post("/language", data={"csrf_token": csrf_of(client), "language": "zh"})
+    assert "发现 20,203 天后才上报" in client.get(f"/findings/{old.uuid}").text
 
 
 @pytest.mark.browser

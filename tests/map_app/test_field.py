@@ -1,21 +1,26 @@
 """The page for the phone: reports, photos and tracks, with and without a network."""
 
+import hashlib
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import func, select
 
+from layers import people
 from layers.field import coverage, findings
 from layers.field.asking import FindingFilter
-from layers.field.findings import Finding
+from layers.field.findings import Finding, Outcome
+from layers.importing import outbox
 from layers.site import Site
 from layers.store.schema import check_withdrawal, street_check, track
 from tests.conftest import at
 from tests.field_api.test_photos import jpeg
-from tests.map_app.conftest import HOSTILE, City, Watched, until
+from tests.map_app.conftest import HOSTILE, PASSWORD, City, Watched, until
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Watched]
@@ -55,12 +60,15 @@ def with_note(site: Site, note: str) -> list[Finding]:
 
 
 def report(page: Page, note: str, photo: Path | None = None) -> None:
-    page.tap("[data-code='0406']")
+    category = page.locator("[data-code='0406']")
+    while category.get_attribute("aria-pressed") != "true":  # what moves under a finger is tapped again
+        category.tap()
     page.fill("[data-part=note]", note)
     if photo:
         page.set_input_files("[data-part=photo]", photo)
         expect(page.locator(".shot img")).to_have_count(1)
     page.tap("[data-part=report]")
+    expect(category).to_have_attribute("aria-pressed", "false")  # taken, and the page ready for the next
 
 
 def n_unsent(page: Page, n: int) -> None:
@@ -266,6 +274,179 @@ def test_a_report_that_the_server_refuses_stays_with_its_reason(phone: Watched, 
     saved = Path(download.value.path()).read_text(encoding="utf-8")
     assert "xuncha-outbox-1" in saved
     assert "长" * 4001 in saved
+    page.get_by_role("button", name="从本机删除").tap()
+    page.get_by_role("button", name="暂不删除").tap()
+    n_unsent(page, 1)
+    page.get_by_role("button", name="从本机删除").tap()
+    page.get_by_role("button", name="确认删除").tap()
+    n_unsent(page, 0)
+
+
+def test_what_a_phone_saved_as_a_file_is_what_the_import_takes(
+    visit: Visit, city: City, tmp_path: Path
+) -> None:
+    page = on_a_street(visit, service_workers="block").page
+    page.context.set_offline(True)
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(jpeg("khaki"))
+    report(page, "再无网络", photo)
+    n_unsent(page, 1)
+    page.tap("[data-check=block]")
+    n_unsent(page, 2)
+    with page.expect_download() as download:
+        page.tap("[data-part=save]")
+    items = outbox.read(Path(download.value.path()))
+    told = list(outbox.bring(city.site, items, now=datetime.now(UTC)))
+    assert [one.became for one in told] == [Outcome.CREATED] * 3
+    (found,) = with_note(city.site, "再无网络")
+    assert len(found.photos) == 1
+    page.context.set_offline(False)  # a network after all: the same again
+    n_unsent(page, 0)
+    expect(page.locator("[data-part=outbox] li.refused")).to_have_count(0)
+    assert len(with_note(city.site, "再无网络")[0].photos) == 1
+
+
+def test_a_photo_that_is_refused_keeps_no_other_back_and_can_be_dropped(phone: Watched, city: City) -> None:
+    page = phone.page
+    put_in_the_outbox(page, "一张不行", [b"\x00\x00\x00\x18ftypheic" + bytes(64), jpeg("salmon")])
+    page.tap("[data-part=send]")
+    refused = page.locator("[data-refused-photo]")
+    expect(refused).to_contain_text("被退回的照片 1")
+    expect(page.locator("[data-part=outbox] li")).to_contain_text("上报内容已送达")
+    n_unsent(page, 1)
+    phone.shot("field-refused-photo-phone-zh")
+    (found,) = with_note(city.site, "一张不行")
+    assert [one.media_type for one in found.photos] == ["image/jpeg"]
+    page.get_by_role("button", name="重试").tap()
+    expect(refused).to_have_count(1)
+    page.get_by_role("button", name="从本机删除").tap()
+    n_unsent(page, 1)
+    page.get_by_role("button", name="确认删除").tap()
+    n_unsent(page, 0)
+    assert len(with_note(city.site, "一张不行")[0].photos) == 1
+
+
+def test_a_photo_that_the_server_would_refuse_is_made_anew_or_left_out_at_once(
+    phone: Watched, city: City, tmp_path: Path
+) -> None:
+    page = phone.page
+    files = {name: tmp_path / name for name in ("heic.heic", "kept.jpg", "drawn.gif", "large.jpg")}
+    files["heic.heic"].write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(64))
+    files["kept.jpg"].write_bytes(jpeg("tan"))
+    Image.new("RGB", (640, 480), "purple").save(files["drawn.gif"])
+    Image.new("L", (9000, 7000), 90).save(files["large.jpg"])
+    page.tap("[data-code='0406']")
+    page.fill("[data-part=note]", "换成能收的")
+    page.set_input_files("[data-part=photo]", list(files.values()))
+    notice = page.locator("[data-part=photo-notice]")
+    expect(notice).to_contain_text("heic.heic: 本机打不开这张图片", timeout=60_000)
+    expect(notice).to_contain_text("drawn.gif: 已转为较小的 JPEG")
+    expect(notice).not_to_contain_text("kept.jpg")
+    expect(page.locator(".shot img")).to_have_count(3)
+    phone.shot("field-photos-remade-phone-zh")
+    page.tap("[data-part=report]")
+    expect(page.locator(".understood")).to_have_count(1)
+    n_unsent(page, 0)
+    (found,) = with_note(city.site, "换成能收的")
+    sizes = {(one.media_type, one.width_px, one.height_px) for one in found.photos}
+    assert sizes == {("image/jpeg", 640, 480), ("image/jpeg", 4096, 3185)}
+    assert hashlib.sha256(files["kept.jpg"].read_bytes()).hexdigest() in {one.sha256 for one in found.photos}
+
+
+@pytest.mark.parametrize(("status", "shown"), [(500, "等待上报: 出错了"), (403, "被退回: 出错了")])
+def test_what_the_server_fails_at_keeps_nothing_behind_it(
+    visit: Visit, city: City, status: int, shown: str
+) -> None:
+    # what goes through a service worker can slip past the hand that answers here
+    phone = on_a_street(visit, service_workers="block")
+    page, note = phone.page, f"后面的 {status}"
+    for number in range(2):
+        put_in_the_outbox(page, note, [], number=number)
+    error = {"error": {"code": "other", "message": "出错了"}}
+    page.route("**/findings/00000000-*", lambda route: route.fulfill(status=status, json=error))
+    page.tap("[data-part=send]")
+    expect(page.locator(".understood")).to_have_count(1)
+    expect(page.locator("[data-part=outbox] li")).to_contain_text([shown])
+    n_unsent(page, 1)
+    assert len(with_note(city.site, note)) == 1
+
+
+def test_where_the_server_is_busy_all_wait(visit: Visit, city: City) -> None:
+    phone = on_a_street(visit, service_workers="block")
+    page, asked = phone.page, []
+
+    def busy(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=503, json={"error": {"code": "busy", "message": "忙"}})
+
+    page.route("**/api/v1/findings/**", busy)
+    for number in range(2):
+        put_in_the_outbox(page, "忙", [], number=number)
+    page.tap("[data-part=send]")
+    until(page, "() => document.querySelectorAll('[data-part=outbox] li').length === 2")
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("hours", "told"), [(24, "快1天"), (-3, "慢3小时")])
+def test_a_phone_whose_clock_is_wrong_reports_with_the_right_time(
+    phone: Watched, city: City, hours: int, told: str
+) -> None:
+    page, note = phone.page, f"时钟 {hours}"
+    phone.context.add_init_script(
+        f"const by = {hours * 3_600_000};"
+        """(() => {
+            const Real = Date;
+            window.Date = class extends Real {
+                constructor(...given) { super(...(given.length ? given : [Real.now() + by])); }
+                static now() { return Real.now() + by; }
+            };
+        })()"""
+    )
+    page.reload()
+    expect(page.locator("[data-part=clock]")).to_contain_text(f"本机时钟{told}")
+    phone.shot("field-clock-phone-zh")
+    report(page, note)
+    expect(page.locator(".understood")).to_have_count(1)
+    n_unsent(page, 0)
+    (found,) = with_note(city.site, f"{note}\n（手机时钟{told}，时间已校正）")
+    now = datetime.now(UTC)
+    assert found.position.fixed_at is not None
+    assert abs(found.observed_at - now) < timedelta(minutes=1)
+    assert abs(found.position.fixed_at - now) < timedelta(minutes=2)
+
+
+def test_a_report_of_the_future_is_put_right_once_the_server_has_refused_it(
+    phone: Watched, city: City
+) -> None:
+    page = phone.page
+    put_in_the_outbox(page, "还没到", [], ahead_min=11)
+    page.tap("[data-part=send]")
+    expect(page.locator(".understood")).to_have_count(1)
+    n_unsent(page, 0)
+    (found,) = with_note(city.site, "还没到\n（手机时钟快11分钟，时间已校正）")
+    assert abs(found.observed_at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def put_in_the_outbox(
+    page: Page, note: str, photos: list[bytes], number: int = 1, ahead_min: int = 0
+) -> None:
+    """Put a report there as an earlier page may have left it; number 0 is the first to be sent."""
+    page.evaluate(
+        """async ([note, number, ahead, photos, lon, lat]) => {
+            const settings = JSON.parse(document.getElementById("field-settings").textContent);
+            const id = xuncha.newId();
+            const position = { lon, lat, frame: "wgs84", source: "phone" };
+            const at = { observed_at: new Date(Date.now() + ahead * 60000).toISOString(), position };
+            await xuncha.kept.put({
+                id: number ? id : `00000000${id.slice(8)}`, kind: "finding",
+                account: settings.sending.account, created: Date.now(),
+                body: { scheme: settings.scheme, code: "0406", note, ...at },
+                photos: photos.map((data) => ({ type: "", name: "1", data: new Uint8Array(data).buffer })),
+            });
+            document.querySelector("[data-part=outbox-tools]").hidden = false;
+        }""",
+        [note, number, ahead_min, [list(data) for data in photos], *HERE],
+    )
 
 
 def test_a_place_tapped_on_the_map_is_said_to_be_one(phone: Watched, city: City) -> None:
@@ -320,3 +501,53 @@ def test_reports_of_a_colleague_wait_for_their_own_account(visit: Visit, city: C
     watched.page.wait_for_timeout(500)
     n_unsent(watched.page, 1)
     watched.check()
+
+
+def end_sessions(city: City) -> None:
+    with city.site.store.write() as conn:
+        people.end_sessions(conn, city.accounts["inspector"].id, by=None, now=datetime.now(UTC))
+
+
+def log_in_again(page: Page) -> None:
+    page.fill("input[name=login]", "inspector")
+    page.fill("input[name=password]", PASSWORD)
+    page.tap("form .button")
+    page.wait_for_url("**/field")
+
+
+def test_a_phone_whose_session_ended_keeps_its_outbox_asks_to_log_in_and_sends(
+    phone: Watched, city: City, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(jpeg("olive"))
+    page = phone.page
+    wait_until_kept(page)
+    phone.context.set_offline(True)
+    report(page, "登录已结束", photo)
+    end_sessions(city)
+    phone.context.set_offline(False)
+    expect(page.locator("[data-part=login-again]")).to_be_visible()
+    expect(page.locator("[data-part=toast]")).to_have_text("请重新登录，以上报本机保存的记录。")
+    n_unsent(page, 1)
+    assert with_note(city.site, "登录已结束") == []
+    phone.shot("field-login-again-phone-zh")
+    page.tap("[data-part=login-again] a")
+    log_in_again(page)
+    n_unsent(page, 0)
+    (found,) = with_note(city.site, "登录已结束")
+    assert len(found.photos) == 1
+    # the token that the phone has by now sends without a session
+    end_sessions(city)
+    report(page, "没有会话")
+    n_unsent(page, 0)
+    assert len(with_note(city.site, "没有会话")) == 1
+    # opened anew it leads to the door, and back
+    phone.context.set_offline(True)
+    report(page, "重新打开")
+    n_unsent(page, 1)
+    phone.context.set_offline(False)
+    page.goto(city.url + "/field")
+    assert "/login?next=" in page.url
+    log_in_again(page)
+    n_unsent(page, 0)
+    assert len(with_note(city.site, "重新打开")) == 1

@@ -4,9 +4,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
+import shapely
 from flask.testing import FlaskClient
 
+from geo import surfaces
+from geo.stretches import ratio
+from layers.analysis import hotspots
+from layers.analysis.hotspots import Asked
+from layers.analysis.questions import Analyst
 from layers.field import findings
 from layers.importing.population import import_population
 from layers.people import Account
@@ -49,6 +56,39 @@ def test_the_map_lists_stretches_by_name_and_says_what_it_rests_on(client: Flask
     assert len(layer["class"]) == len(town.network.blocks)
     assert layer["outline"]["n"] == len(layer["outline"]["rows"]) > 0
     assert layer["classes"][layer["rest"]]["label"] == "Not observed"
+
+
+def test_a_stretch_tells_the_ratio_of_its_own_sums(client: FlaskClient, town: Site) -> None:
+    stretch = client.get("/data/maps/hotspots").json["layer"]["stretches"][0]
+    rows = dict(stretch["rows"])
+    found, expected = float(rows["Found"]), float(rows["Expected"])
+    told = float(rows["Found / expected"].split()[0])
+    # shrunk towards one by one finding at most: no neighbourhood's ratio, and never beyond the sums' own
+    assert 1 < told <= found / expected
+    own = hotspots.find(Analyst(town), Asked())
+    ids = list(own.places["block_ids"].iloc[0])
+    on_it = own.blocks.loc[ids]
+    phi = own.model["phi"]
+    assert told == pytest.approx(ratio(on_it["block_observed"], on_it["block_expected"], phi)[0], abs=0.005)
+    assert told != pytest.approx(on_it["ratio"].max(), abs=0.005)
+
+
+def test_findings_off_the_network_are_said_not_to_count(
+    client: FlaskClient, town: Site, inspector: Account, now: datetime
+) -> None:
+    far = [report(600 + n, 5000, 5000 + 10 * n, now) for n in range(3)]
+    findings.put_many(town, inspector, far, now=now)
+    said = [text for _, text in client.get("/data/maps/hotspots").json["basis"]]
+    assert "3 findings lie off the network and are not counted." in said
+
+
+@pytest.mark.parametrize(("name", "show"), [("heat", "rate"), ("density", "streets")])
+def test_heat_says_what_it_rests_on_itself(client: FlaskClient, name: str, show: str) -> None:
+    basis = client.get(f"/data/maps/{name}?show={show}").json["basis"]
+    labels = [label for label, _ in basis]
+    assert {"Effort", "How", "As of"} <= set(labels)
+    assert not {"Elasticity", "Overdispersion", "Tested"} & set(labels)
+    assert "then divided" in dict(basis)["How"]
 
 
 def test_streams_are_chosen_beside_the_map_and_a_declared_exposure_is_said(client: FlaskClient) -> None:
@@ -95,6 +135,7 @@ def test_the_page_of_a_stretch_tells_findings_weeks_hours_and_when_it_was_inspec
     assert text.count('<td class="when">光荣道</td>') == 3
     assert "never" not in text.split("When it was last inspected")[1].split("</table>")[0]
     assert "no hotspot for this choice" not in text
+    assert "not compared: that takes 2 periods of at least 7 days with tracks" in text
 
 
 def test_any_block_has_its_page_and_one_that_is_no_hotspot_says_so(client: FlaskClient, town: Site) -> None:
@@ -137,6 +178,27 @@ def test_files_to_take_home_are_of_what_is_shown(client: FlaskClient) -> None:
     assert blocks.data[:6] == b"SQLite"
     assert raster.data[:2] == b"II"
     assert "hotspots.gpkg" in blocks.headers["Content-Disposition"]
+    assert "heat-whole-area.tif" in raster.headers["Content-Disposition"]
+
+
+def test_a_heat_file_of_an_area_has_its_name_and_no_values_outside(client: FlaskClient, town: Site) -> None:
+    areas = town.districts.frame.to_crs(town.network.blocks.crs).set_index("fid")
+    whole, _ = surfaces.read(client.get("/files/heat.tif").data)
+    sizes = [int(np.isfinite(whole.effort).sum())]
+    for fid, area in areas.iterrows():
+        answer = client.get(f"/files/heat.tif?district={fid}&until=2026-09-30")
+        assert f"heat-area-{fid}-_2026-09-30.tif" in answer.headers["Content-Disposition"]
+        part, tags = surfaces.read(answer.data)
+        assert (tags["area"], tags["area_id"]) == (area["name"], str(fid))
+        known = np.isfinite(part.effort)
+        sizes.append(int(known.sum()))
+        rows, columns = np.nonzero(known)
+        over = part.over
+        x, y = over.west + (columns + 0.5) * over.pixel_m, over.north - (rows + 0.5) * over.pixel_m
+        assert shapely.covers(areas.geometry[fid], shapely.points(x, y)).all()
+        assert part.rate[known] == pytest.approx(whole.rate[known], nan_ok=True)
+    assert 0 < min(sizes) < max(sizes) == sizes[0]
+    assert client.get("/files/heat.tif?district=99999").status_code == 404
 
 
 def test_the_map_of_parked_vehicles_advises_and_says_what_is_assumed(

@@ -16,7 +16,7 @@ from layers.field.findings import page
 from layers.site import Site
 from layers.worker import Worker
 from tests.conftest import at
-from tests.map_app.conftest import City, Watched
+from tests.map_app.conftest import ARTEFACTS, City, Watched
 
 PLACES = [at(90, 205), at(300, 402), at(500, 203)]
 WHEN = "2026-08-22T02:00:00Z"
@@ -101,4 +101,47 @@ def test_a_file_is_guided_in_and_taken_back(
     browser.locator("tr[data-run]").first.locator("button").click()
     work(site)
     assert found(site) == []
+    watched.check()
+
+
+def test_what_can_be_read_in_two_ways_is_asked_and_shown(
+    visit: Callable[..., Watched], city: City, tmp_path: Path
+) -> None:
+    watched = visit("supervisor", "zh")
+    browser, site = watched.page, city.site
+    (lon, lat), path = PLACES[0], tmp_path / "台账.csv"
+    lines = [
+        "八月巡查台账",
+        "时间,坐标,代码,备注",
+        f'05/03/2026 8:30,"{lat}, {lon}",406,日月之间',
+        "明天,无,406,不成",
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    watched.open("/imports")
+    browser.set_input_files("input[name=file]", path)
+    browser.locator("form[enctype] button").click()
+    work(site)
+    browser.reload()
+    browser.select_option("select[name=frame]", "wgs84")
+    browser.select_option("select[name=column_code]", "代码")
+    browser.select_option("select[name=all_scheme]", "gbt30428-2013-event")
+    browser.click("button[value=look]")
+    work(site)
+    browser.reload()
+    expect(browser.locator("#jobs")).to_contain_text("可能是日在前，也可能是月在前")
+    browser.select_option("select[name=date_format]", "dmy")
+    browser.click("button[value=look]")
+    work(site)
+    browser.reload()
+    expect(browser.locator("#jobs")).to_contain_text("日期写法：日/月/年")
+    expect(browser.locator("#first")).to_contain_text("2026-03-05 08:30")
+    expect(browser.locator("input[name=time_zone]")).to_have_value("Asia/Shanghai")
+    expect(browser.locator("input[name=header_row]")).to_have_value("2")
+    ARTEFACTS.mkdir(exist_ok=True)
+    browser.screenshot(path=ARTEFACTS / "import-ways.png", full_page=True)
+    browser.click("button[value=import]")
+    work(site)
+    browser.reload()
+    (taken,) = [one for one in page(site, FindingFilter(), limit=1000).findings if one.note == "日月之间"]
+    assert (taken.code, taken.observed_at.isoformat()) == ("0406", "2026-03-05T00:30:00+00:00")
     watched.check()

@@ -7,16 +7,31 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pyogrio
 import pytest
+import shapely
 from flask.testing import FlaskClient
 
+from layers.city import key_points
 from layers.field import findings
 from layers.people import Account
 from layers.site import Site
-from tests.conftest import EAST_WEST, report
+from tests.conftest import EAST_WEST, in_town, report
 from tests.layers.analysis.test_hotspots import walk_everywhere
 from tests.map_app.conftest import HOSTILE
+
+
+@pytest.fixture(autouse=True)
+def car_park(town: Site, places: gpd.GeoDataFrame, gates: gpd.GeoDataFrame, now: datetime) -> None:
+    """Put a car park beside the school's gate."""
+    lot = gpd.GeoDataFrame(
+        {"source_id": ["lot"], "kind": ["parking"], "name": ["停车场"]},
+        geometry=in_town([shapely.box(110, 10, 160, 60)]),
+        crs="EPSG:4326",
+    )
+    everything = gpd.GeoDataFrame(pd.concat([places, lot], ignore_index=True), crs="EPSG:4326")
+    key_points.replace(town, "town", everything, gates, now=now)
 
 
 @pytest.fixture
@@ -27,15 +42,22 @@ def client(
     town: Site,
     now: datetime,
 ) -> FlaskClient:
-    """Give a supervisor's client where cars stand on two streets, week after week before the school."""
+    """Give a supervisor's client where cars stand on two streets, week after week, most before the school."""
     for week in range(4):
         walk_everywhere(town, inspector, now - timedelta(days=7 * week), first=1000 + 100 * week)
     cars = [
         report(
-            10 * week + n, x, y, now, code="0409", note=HOSTILE, observed_at=now - timedelta(days=7 * week)
+            10 * week + n,
+            x,
+            y,
+            now,
+            code="0409",
+            n_items=n_items,
+            note=HOSTILE,
+            observed_at=now - timedelta(days=7 * week),
         )
         for week in range(4)
-        for n, (x, y) in enumerate(((70, 3), (71, 3), (500, 803), (502, 803)), 1)
+        for n, (x, y, n_items) in enumerate(((70, 3, 5), (71, 3, 5), (500, 803, 1), (502, 803, 1)), 1)
     ]
     findings.put_many(town, inspector, cars, now=now)
     return enter(supervisor)
@@ -52,7 +74,17 @@ def test_the_page_ranks_where_to_paint_and_where_to_tow_and_says_what_it_rests_o
     text = client.get("/parking").get_data(as_text=True)
     paint, tow = text.index("Where to paint bays · 1"), text.index("Where to tow · 1")
     assert paint < text.index(EAST_WEST[4], paint) < tow < text.index(EAST_WEST[0], tow)
-    for said in ("Period", "Effort", "As of", "Missing or assumed", "4 of 4", "persistent", "/hotspots/"):
+    for said in (
+        "Tow only where",
+        "per km and",
+        "Period",
+        "Effort",
+        "As of",
+        "Missing or assumed",
+        "4 of 4",
+        "persistent",
+        "/hotspots/",
+    ):
         assert said in text
     assert "nan" not in text
     assert 'class="strip small"' in text

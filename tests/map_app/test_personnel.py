@@ -118,26 +118,6 @@ def test_a_one_time_password_is_of_no_use_after_three_days(
             people.authenticate(conn, "chen", given, now + timedelta(days=4))
 
 
-def test_sessions_are_ended_from_elsewhere(
-    app: Flask, town: Site, chen: Account, now: datetime, post: Callable[..., tuple[int, str]]
-) -> None:
-    client, _ = come_in(app, PASSWORD)
-    with client.session_transaction() as session:
-        session["since"] = (now - timedelta(hours=1)).isoformat()
-    other, _ = come_in(app, PASSWORD)
-    assert client.get("/").status_code == 200
-    data = {"csrf_token": csrf_of(other)}
-    assert other.post("/account/sessions", data=data).status_code == 303
-    assert (client.get("/").status_code, other.get("/").status_code) == (302, 200)
-    with other.session_transaction() as session:
-        session["since"] = (now - timedelta(hours=1)).isoformat()
-    assert post(f"/accounts/{chen.id}/sessions")[0] == 303
-    assert other.get("/").status_code == 302
-    with client.session_transaction() as session:
-        session["since"] = "nonsense"
-    assert client.get("/").status_code == 302
-
-
 def test_who_was_shut_out_is_let_in_again(
     app: Flask, town: Site, post: Callable[..., tuple[int, str]], chen: Account
 ) -> None:

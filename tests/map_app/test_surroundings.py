@@ -44,7 +44,7 @@ def test_the_list_names_each_school_with_its_status(
     page = client.get("/school-surroundings?order=since").text
     assert '<td class="when">2026-08-23</td>' in page and 'aria-current="true">Since' in page
     history = client.get(f"/school-surroundings/{school(town)}").text
-    assert history.count('<li title="') == 13 and "2026-08-16 · unverified: nobody looked" in history
+    assert history.count('<li title="') == 13 and "2026-08-16 · no data yet" in history
 
 
 def test_the_page_of_a_school_says_what_each_verdict_is_based_on(
@@ -94,6 +94,32 @@ def test_a_licence_kept_on_the_page_of_premises_tolerates_them_at_the_school(
     )
 
 
+def test_pages_say_of_which_trades_a_rule_says_nothing(
+    town: Site, enter: Enter, supervisor: Account, now: datetime
+) -> None:
+    said = "no premises of this trade are recorded: it says nothing about them"
+    client = enter(supervisor)
+    assert said in client.get("/rules/CN-TJ-ECIG-200").text and said not in client.get("/rules").text
+    assert "no premises are recorded of: internet cafe" in client.get("/rules").text
+    assert "only schools and kindergartens are judged" in client.get("/rules/US-TX-ALC-300-church").text
+    clearance_rules.use(town, "CN-TJ-ECIG-200", True, now=now)
+    assert said in client.get("/rules").text
+    assert said in client.get(f"/school-surroundings/{school(town)}").text
+
+
+def test_a_school_without_a_rule_is_not_said_to_be_overlooked(
+    town: Site, enter: Enter, supervisor: Account, now: datetime
+) -> None:
+    clearance_rules.use(town, "SITE-SCHOOLS", False, now=now)
+    client = enter(supervisor)
+    page = client.get("/school-surroundings").text
+    assert figure(page, "no rule in use applies") == 1 and figure(page, "unverified: nobody looked") == 0
+    assert "0 %" not in page
+    page = client.get(f"/school-surroundings/{school(town)}").text
+    assert "no rule in use applies" in page and "0 %" not in page
+    assert "普育小学" in client.get("/school-surroundings?status=no_rule").text
+
+
 def test_rules_are_switched_by_supervisors_only(town: Site, enter: Enter, supervisor: Account) -> None:
     client = enter(supervisor)
     token = client.get("/rules").text.split('name="csrf_token" value="')[1].split('"')[0]
@@ -127,6 +153,9 @@ def test_the_words_of_rules_are_chinese_on_the_chinese_page(
     assert "步行距离" in page and "天津市电子烟零售点布局规划" in page
     words = ("euclidean", "network_walk", "published", "boundary", "gate to", "unspecified", "Tianjin")
     assert [word for word in words if word in page.split("<main")[1]] == []
+    page = client.get("/rules/CN-NET-200-gate-walk").text
+    assert "<dt>条文表述</dt><dd>不少于200米</dd>" in page
+    assert "<dt>条款（原文）</dt><dd>minimum walking distance" in page
 
 
 def test_a_rule_is_changed_by_its_form_and_its_versions_are_listed(
@@ -180,6 +209,12 @@ def test_an_edited_spreadsheet_is_taken_and_its_refused_rows_are_named(
     answer = client.post("/rules/upload", data=sent)
     assert answer.status_code == 422
     assert "31 rules read, 1 changed, 1 refused." in answer.text and "Row 3 refused" in answer.text
+    table = pd.read_csv(io.BytesIO(client.get("/rules.csv").data))
+    table["in_use"] = "是"
+    sent = {"csrf_token": token, "file": (io.BytesIO(table.to_csv(index=False).encode("gb18030")), "r.csv")}
+    answer = client.post("/rules/upload", data=sent)
+    assert answer.status_code == 200 and "32 rules read, 0 changed, 0 refused." in answer.text
+    assert "Row 2: in_use is not taken from a spreadsheet" in answer.text
     sent = {"csrf_token": token, "file": (io.BytesIO(b"x"), "r.pdf")}
     assert client.post("/rules/upload", data=sent).status_code == 422
     assert client.post("/rules/upload", data={"csrf_token": token}).status_code == 422

@@ -65,7 +65,7 @@ def test_a_team_opens_its_own_walk_street_by_street(
     now: datetime,
 ) -> None:
     text = enter(inspector).get("/walk").get_data(as_text=True)
-    for said in ("一组", "14:00", "re-check", "北仓道", "As of", f"/files/walks/{number_of(town, now)}.gpx"):
+    for said in ("一组", "14:00", "re-check", "淮东路", "As of", f"/files/walks/{number_of(town, now)}.gpx"):
         assert said in text
     assert HOSTILE not in text
     assert "nan" not in text

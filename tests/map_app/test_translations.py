@@ -10,8 +10,9 @@ from babel.messages.pofile import read_po
 import map_app
 from layers import analysis, language
 from layers.city import clearance_rules
+from layers.field import words as record
 from layers.people import ROLES
-from map_app import basis, cards, grounds, rule_words, style, subjects, words
+from map_app import cards, grounds, rule_words, style, subjects, words
 from map_app.pages import errors, speech
 
 KEYWORDS = {"gettext": None, "ngettext": (1, 2), "_": None, "say": None}
@@ -22,7 +23,7 @@ def said() -> set[str]:
     """Return the texts in the sources, and those that are looked up by a variable."""
     found = {
         *errors.HTTP.values(),
-        *basis._SOURCES.values(),
+        *(text for known in (record.SOURCES, record.CHANNELS, record.ACCURACIES) for text in known.values()),
         *cards._SIDES.values(),
         *words.RELATIONS.values(),
     }

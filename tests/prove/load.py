@@ -6,7 +6,7 @@ who wait.  A photo is sent when its finding has been answered, and counts from t
 
 The most is measured closed: as many clients as the server has threads, each sending its next finding when
 the last is answered, for the product and for a Flask view that does nothing but one durable insert, behind
-the same server with the same number of threads, one after the other, twice in turn.
+the same server with as many processes and threads, one after the other, twice in turn.
 """
 
 import hashlib
@@ -189,17 +189,12 @@ def _compared(folder: Path, home: Path, token: str, for_s: float) -> dict[str, l
 
 @contextmanager
 def _bare(file: Path) -> Iterator[int]:
-    port = _served.free_port()
+    port, cores = _served.free_port(), os.cpu_count() or 1
+    processes = min(2, cores)
     command = [
         *(sys.executable, "-m", "granian", "tests.prove._bare:app", "--factory", "--interface", "wsgi"),
-        *(
-            "--port",
-            str(port),
-            "--blocking-threads",
-            str(2 * (os.cpu_count() or 1)),
-            "--log-level",
-            "warning",
-        ),
+        *("--port", str(port), "--log-level", "warning"),
+        *("--workers", str(processes), "--blocking-threads", str(2 * cores // processes)),
     ]
     process = subprocess.Popen(command, env={**os.environ, "BARE_FILE": str(file)})
     try:

@@ -55,7 +55,7 @@ account = Table(
     Column("disabled_at", Instant),
     # the password is somebody else's choice, good for choosing another
     Column("must_change", Boolean, nullable=False, server_default=false()),
-    # who entered before is asked again
+    # sessions that began before have ended
     Column("sessions_since", Instant),
     # the person is forgotten, the records stay
     Column("erased_at", Instant),
@@ -328,27 +328,6 @@ finding_key_point = Table(
     Column("p_inside", Double, nullable=False),
 )
 
-photo = Table(
-    "photo",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("finding_id", ForeignKey("finding.fid"), nullable=False),
-    Column("sha256", Text, nullable=False, index=True),
-    Column("role", Text, nullable=False),
-    Column("media_type", Text, nullable=False),
-    Column("n_bytes", Integer, nullable=False),
-    Column("width_px", Integer, nullable=False),
-    Column("height_px", Integer, nullable=False),
-    Column("taken_at", Instant),
-    Column("exif_lon", Double),
-    Column("exif_lat", Double),
-    # a difference hash, 16 hexadecimal digits; none for a photo of an older version until somebody asks
-    Column("phash", Text),
-    Column("account_id", ForeignKey("account.id"), nullable=False),
-    Column("received_at", Instant, nullable=False),
-    UniqueConstraint("finding_id", "sha256"),
-)
-
 # An outing; `fixes` holds the raw columns lon, lat, unix time, accuracy (float64, zlib), as they came
 track = Table(
     "track",
@@ -377,6 +356,7 @@ from layers.store.schema.account_scope import account_scope as account_scope  # 
 from layers.store.schema.check_withdrawal import check_withdrawal as check_withdrawal  # noqa: E402
 from layers.store.schema.clearance_rule import clearance_rule as clearance_rule  # noqa: E402
 from layers.store.schema.datum_correction import datum_correction as datum_correction  # noqa: E402
+from layers.store.schema.ended_session import ended_session as ended_session  # noqa: E402
 from layers.store.schema.finding_link import finding_link as finding_link  # noqa: E402
 from layers.store.schema.foot_statement import foot_statement as foot_statement  # noqa: E402
 from layers.store.schema.history_head import history_head as history_head  # noqa: E402
@@ -387,7 +367,9 @@ from layers.store.schema.kerb import kerb as kerb  # noqa: E402
 from layers.store.schema.layer_before import layer_before as layer_before  # noqa: E402
 from layers.store.schema.licence import licence as licence  # noqa: E402
 from layers.store.schema.measure import measure as measure  # noqa: E402
+from layers.store.schema.photo import photo as photo  # noqa: E402
 from layers.store.schema.photo_band import photo_band as photo_band  # noqa: E402
+from layers.store.schema.photo_turned import photo_turned as photo_turned  # noqa: E402
 from layers.store.schema.photo_upload import photo_upload as photo_upload  # noqa: E402
 from layers.store.schema.placement_decision import placement_decision as placement_decision  # noqa: E402
 from layers.store.schema.population import population as population  # noqa: E402

@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from geo import clearance
-from layers.analysis import around, zone_streets
+from layers.analysis import around, busy_places, zone_streets
 from layers.analysis.questions import Analyst
 from layers.field import findings
 from layers.people import Account
@@ -36,7 +36,10 @@ def test_weeks_stand_beside_the_metres_that_were_inspected(
     assert found.weeks["n"].tolist()[-2:] == [2, 1]
     assert found.weeks["at_bell"].tolist()[-2:] == [1, 0]
     assert found.weeks["inspected_m"].tolist()[-2] == 0 < found.weeks["inspected_m"].tolist()[-1]
-    assert found.hours[12] == 2 and sum(found.hours) == 3
+    assert found.hours["n"][12] == 2 and found.hours["n"].sum() == 3
+    assert found.hours["inspected_m"].sum() == pytest.approx(found.weeks["inspected_m"].sum())
+    hour = found.hours["inspected_m"].idxmax()
+    assert found.hours["inspected_m"][hour] > 0 and (found.hours["inspected_m"] > 0).sum() <= 2
     assert found.kinds[["code", "n", "n_before", "at_bell"]].to_numpy().tolist() == [["0406", 3, 0, 1]]
     assert around.look(analyst, place, 1.0, now).near["distance_m"].le(1.0).all()
 
@@ -63,3 +66,16 @@ def test_streets_in_a_zone_are_as_long_as_what_is_cut_out_of_them(town: Site) ->
         )
         cut = shapely.length(shapely.intersection(network.blocks.geometry.to_numpy(), zone))
         assert (within["to_m"] - within["from_m"]).sum() == pytest.approx(cut[cut > 0.5].sum(), abs=1e-6)
+
+
+def test_the_list_and_the_page_count_the_same_days(town: Site, inspector: Account, now: datetime) -> None:
+    zone, days = town.settings.zone, town.settings.surroundings_days
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    cut = midnight - timedelta(days=days - 1)
+    instants = [cut - timedelta(minutes=1), cut + timedelta(minutes=1), cut - timedelta(days=days - 1)]
+    reports = [report(k, 70, 130, now, observed_at=at) for k, at in enumerate(instants)]
+    findings.put_many(town, inspector, reports, now=now)
+    analyst = Analyst(town)
+    listed = busy_places.look(analyst, "primary", 200.0, days, now).iloc[0]
+    page = around.look(analyst, listed["geom"], 200.0, now).kinds
+    assert (listed["n"], listed["n_before"]) == (page["n"].sum(), page["n_before"].sum()) == (1, 2)

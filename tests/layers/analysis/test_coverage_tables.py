@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pandas as pd
 import pytest
 
 from layers import teams
@@ -97,6 +98,23 @@ def test_the_sentence_tells_what_was_not_seen_and_where_most_of_it_is(
     assert coverage_tables.not_seen(analyst, EVERYTHING, 14, now).km == pytest.approx(told.km - 0.7, abs=0.03)
     later = coverage_tables.not_seen(analyst, EVERYTHING, 7, now + timedelta(days=20))
     assert later.km == pytest.approx(told.total_km)
+
+
+def test_what_was_not_seen_counts_from_the_moment_that_the_ages_of_the_map_count_from(
+    analyst: Analyst, now: datetime
+) -> None:
+    cut = coverage_sides.whole(analyst, EVERYTHING)
+    last = cut["inspected_at"].max().to_pydatetime()
+    for after in (timedelta(0), timedelta(minutes=1), timedelta(hours=9)):
+        at = last + timedelta(days=7) + after
+        age = (pd.Timestamp(at) - cut["inspected_at"]).dt.total_seconds() / 86400
+        old = ~(age <= 7)
+        unseen = (cut["to_m"] - cut["from_m"])[old].sum() / 1000
+        assert coverage_tables.not_seen(analyst, EVERYTHING, 7, at).km == pytest.approx(unseen)
+    # the period's end counts, its beginning is that of the days asked about
+    ended = replace(EVERYTHING, since=now, until=now - timedelta(days=1))
+    told = coverage_tables.not_seen(analyst, ended, 14, now)
+    assert told.total_km - told.km == pytest.approx(0.7, abs=0.02)
 
 
 def test_streets_most_overdue_come_first_and_no_street_is_nothing(analyst: Analyst, now: datetime) -> None:

@@ -1,7 +1,9 @@
 """Heat corrected for effort: a raster that says nothing where nobody looked."""
 
+import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
+from xml.etree import ElementTree
 
 import geopandas as gpd
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import rasterio
 
 from geo import surfaces
+from layers import language
 from layers.analysis import heat, heat_rate, hotspot_files, hotspots
 from layers.analysis.hotspots import Asked
 from layers.analysis.questions import Analyst
@@ -17,6 +20,8 @@ from layers.people import Account
 from layers.site import Site
 from tests.layers.analysis.test_hotspots import report_much_on_one_block, walk_everywhere
 from tests.layers.field.test_tracks import along, walk
+
+CLASSES = [(1.0, "less", "#86b3d1"), (float("inf"), "more", "#8f1f2f")]
 
 
 def test_the_rate_is_count_over_effort_and_the_file_is_a_cog_with_units_and_tags(
@@ -61,13 +66,22 @@ def test_blocks_and_stretches_go_out_as_a_geopackage_and_what_was_not_observed_h
     walk_everywhere(town, inspector, now)
     report_much_on_one_block(town, inspector, now)
     path = tmp_path / "hotspots.gpkg"
-    path.write_bytes(hotspot_files.geopackage(Analyst(town), Asked()))
+    with language.using("en"):
+        path.write_bytes(hotspot_files.geopackage(Analyst(town), Asked(), now, CLASSES))
     blocks, stretches = (gpd.read_file(path, layer=name) for name in ("blocks", "stretches"))
     assert len(blocks) == 40
     assert {"ratio", "ratio_low", "ratio_high", "q", "hot", "observed_at_all", "effort_m"} <= set(blocks)
     assert stretches["name"].tolist() == ["光荣道"]
+    with sqlite3.connect(path) as file:
+        told = dict(file.execute("SELECT table_name, description FROM gpkg_contents").fetchall())
+        drawn = dict(file.execute("SELECT f_table_name, styleQML FROM layer_styles").fetchall())
+    for name in ("blocks", "stretches"):
+        for said in ("as of 2026-08-23", "40 findings", "40 of 40 blocks", "Negative binomial", "q <= 0.05"):
+            assert said in told[name]
+        assert ElementTree.fromstring(drawn[name]).find("renderer-v2").get("type") == "graduatedSymbol"
+    assert len(ElementTree.fromstring(drawn["blocks"]).findall(".//range")) == len(CLASSES)
     long_ago = Asked(until=now - timedelta(days=90))
-    path.write_bytes(hotspot_files.geopackage(Analyst(town), long_ago))
+    path.write_bytes(hotspot_files.geopackage(Analyst(town), long_ago, now, CLASSES))
     unseen = gpd.read_file(path, layer="blocks")
     assert unseen[["ratio", "q"]].isna().all(axis=None)
     assert len(gpd.read_file(path, layer="stretches")) == 0

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from layers.analysis import coverage, hotspot_forecasts, hotspot_places, hotspots
+from layers.analysis import coverage, hotspot_forecasts, hotspot_places, hotspots, seen_before
 from layers.analysis.hotspots import Asked
 from layers.analysis.questions import Analyst
 from layers.errors import NotFoundError
-from layers.field import findings, tracks
+from layers.field import findings, tracks, twins
+from layers.field.asking import FindingFilter
 from layers.people import Account
 from layers.site import Site
 from tests.conftest import report
@@ -59,6 +60,43 @@ def test_what_patrols_do_not_explain_is_a_stretch_with_a_name_and_numbers(
     assert (hot["ratio_low"] > 1).all()
     assert found.watched is not None
     assert found.watched[1] == now - timedelta(minutes=1)
+
+
+def test_what_lasts_counts_once_however_often_it_is_passed_and_what_drives_away_each_time(
+    town: Site, inspector: Account, colleague: Account, now: datetime
+) -> None:
+    walk_everywhere(town, inspector, now)
+    walk_everywhere(town, inspector, now - timedelta(days=10), first=1200)
+    days = [now - timedelta(days=10 - day) for day in range(10)]
+    for kind, code in enumerate(("0113", "0409")):
+        seen = [
+            report(1000 * kind + day, 300 + 200 * kind, 3, at, code=code)
+            for day, at in enumerate(days, start=1)
+        ]
+        findings.put_many(town, inspector, seen[::2], now=now)
+        findings.put_many(town, colleague, seen[1::2], now=now)
+    others = [
+        report(5000 + k, 60 + k % 8 * 100, 3 + k // 8 * 200, days[0], code="0113") for k in range(8, 40)
+    ]
+    findings.put_many(town, inspector, others, now=now)
+    found = hotspots.find(Analyst(town), Asked())
+    new = found.findings.groupby("code")["new"].sum()
+    assert new["0113"] == pytest.approx(33, abs=1)
+    assert new["0409"] == 10
+    assert found.n_again == pytest.approx(52 - new.sum())
+
+
+def test_what_was_decided_to_be_two_things_counts_twice(
+    town: Site, inspector: Account, colleague: Account, supervisor: Account, now: datetime
+) -> None:
+    for number, (who, ago) in enumerate(((inspector, 5), (colleague, 3)), start=1):
+        seen = report(number, 300, 3, now - timedelta(days=ago), code="0113")
+        findings.put_many(town, who, [seen], now=now)
+    before = seen_before.find(Analyst(town), FindingFilter())
+    assert before.max() > 0.8
+    pair = twins.proposals(town, FindingFilter())[0]
+    twins.decide(town, supervisor, pair, same=False, now=now)
+    assert seen_before.find(Analyst(town), FindingFilter()).empty
 
 
 def test_what_the_public_reports_is_a_stream_of_its_own_against_a_declared_exposure(
@@ -173,6 +211,28 @@ def test_over_periods_a_place_that_has_just_become_bad_is_new(
     worst = hotspots.find(analyst, Asked()).blocks["block_observed"].idxmax()
     assert hotspot_places.place(analyst, Asked(), str(worst), now).label == "new"
     assert (named["label"] == "none").sum() > 20
+
+
+def test_over_four_periods_what_doubles_each_time_rises(
+    town: Site, inspector: Account, now: datetime
+) -> None:
+    walk_and_report_weekly(town, inspector, now, 5)
+    much = [
+        report(
+            10_000 + 1000 * week + n,
+            300 + n % 20 * 3,
+            203,
+            now,
+            observed_at=now - timedelta(days=7 * week + 1),
+        )
+        for week in range(5)
+        for n in range(160 // 2**week)
+    ]
+    findings.put_many(town, inspector, much, now=now)
+    analyst = Analyst(town)
+    assert len(hotspot_places.periods(analyst, Asked())) - 1 == 4
+    worst = hotspots.find(analyst, Asked()).blocks["block_observed"].idxmax()
+    assert hotspot_places.place(analyst, Asked(), str(worst), now).label == "rising"
 
 
 def test_forecasts_are_tested_on_periods_they_have_not_seen(

@@ -94,6 +94,18 @@ def test_a_school_alone_has_the_verdicts_and_the_status_that_it_has_among_all(
         pd.testing.assert_frame_equal(alone.stretches, mine)
 
 
+def test_schools_asked_one_after_the_other_keep_their_own_streets(crowded: Site, now: datetime) -> None:
+    analyst = Analyst(crowded)
+    alone = {
+        fid: surroundings.status(analyst, now, 14, fid).stretches for fid in analyst.schools()["fid"].tolist()
+    }
+    every = surroundings.status(analyst, now, 14).stretches
+    for fid, own in alone.items():
+        mine = every[every["fid"].eq(fid)].reset_index(drop=True)
+        assert len(mine)
+        pd.testing.assert_frame_equal(own, mine)
+
+
 def test_a_school_alone_has_the_history_that_it_has_among_all(crowded: Site, now: datetime) -> None:
     # shops are taken to have been there always: without them it is stalls and patrols that change
     alone = gpd.GeoDataFrame(

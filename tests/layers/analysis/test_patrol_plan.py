@@ -6,7 +6,7 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from layers.analysis import patrol_plan
+from layers.analysis import patrol_plan, surroundings
 from layers.analysis.patrol_plan import Asked
 from layers.analysis.questions import Analyst
 from layers.city import limits, taxonomy
@@ -107,3 +107,22 @@ def test_limits_are_of_what_lasts(town: Site) -> None:
     zone = town.settings.zone
     saturday = datetime(2026, 11, 28, 10, tzinfo=zone)
     assert limits.Limit(4, "working_hour").due_at(saturday, zone) == datetime(2026, 11, 30, 14, tzinfo=zone)
+
+
+@pytest.mark.parametrize("hours", [0.5, 1.0])
+def test_short_shifts_have_their_share_by_lot(analyst: Analyst, now: datetime, hours: float) -> None:
+    for ahead in range(1, 6):
+        asked = Asked(day=(now + timedelta(days=ahead)).date(), begins=time(20, 0), hours=hours)
+        [walk] = patrol_plan.plan(analyst, asked, now).walks
+        share = walk.legs.loc[walk.legs["stop"] == "sample", "length_m"].sum() / (3600 * hours)
+        assert share == pytest.approx(walk.route.lot.share)
+        assert share >= 0.05
+
+
+def test_every_bell_of_a_shift_is_a_window(analyst: Analyst, now: datetime) -> None:
+    schools = surroundings.status(analyst, now, analyst.site.settings.surroundings_days)
+    begins = datetime(2026, 3, 4, 7, 0, tzinfo=analyst.site.settings.zone)
+    bells = patrol_plan._bells(schools, ("07:30", "11:40", "13:30"), begins, 8.0)
+    assert bells
+    # half past seven is too soon: nobody can be there forty minutes before
+    assert {tuple(bell.windows) for bell in bells} == {((14400.0, 16800.0), (21000.0, 23400.0))}

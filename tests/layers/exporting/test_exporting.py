@@ -12,13 +12,19 @@ import geopandas as gpd
 import pyogrio
 import pytest
 
+from geo.assign import ACCURACY_KINDS
 from layers import jobs
 from layers.errors import ConflictError, InvalidError, NotFoundError
 from layers.exporting import files, orders, rows
 from layers.exporting.files import FORMATS, Export
-from layers.field import decisions, findings
+from layers.field import decisions, findings, words
 from layers.field.asking import FindingFilter
+from layers.field.reports import CHANNELS
+from layers.formulas import guarded
+from layers.importing import findings as importing
+from layers.importing.options import ImportOptions
 from layers.people import Account
+from layers.settings import SOURCE_ERRORS
 from layers.site import Site
 from layers.worker import Worker, ticking
 from tests.conftest import report
@@ -71,7 +77,7 @@ def test_a_note_is_never_a_formula(filled: Site, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝"])
 def test_every_beginning_of_a_formula_is_known(start: str) -> None:
-    assert rows.cell(f"{start}1") == f"'{start}1"
+    assert guarded(f"{start}1") == f"'{start}1"
 
 
 def test_a_decision_stands_in_the_place_of_the_doubt(
@@ -197,3 +203,48 @@ def test_files_go_after_a_day(
     with pytest.raises(NotFoundError, match="export again"):
         orders.file_of(filled, supervisor, job)
     assert ordered() != job
+
+
+def test_a_workbook_is_in_the_reader_s_words_with_dates_as_dates(filled: Site, tmp_path: Path) -> None:
+    path = tmp_path / "f.xlsx"
+    files.write(filled, export("xlsx"), path)
+    assert pyogrio.list_layers(path)[0][0] == "问题"
+    found = pyogrio.read_dataframe(path)
+    first = found.iloc[0]
+    assert str(first["发现时间"]) == "2026-08-23 15:00:00"
+    told = [first[name] for name in ("位置来源", "来源渠道", "精度含义", "人工裁定", "类别")]
+    assert told == ["手机", "巡查", "68% 半径", "否", "占道经营"]
+    with zipfile.ZipFile(path) as sheet:
+        assert r"yyyy\-mm\-dd\ hh:mm:ss" in sheet.read("xl/styles.xml").decode()
+    assert {one.name for one in tmp_path.iterdir()} == {"f.xlsx", "home"}
+
+
+@pytest.mark.parametrize("speak", ["zh", "en"])
+@pytest.mark.parametrize("way", ["xlsx", "csv in words", "csv"])
+def test_what_was_exported_comes_in_again_as_it_was(
+    filled: Site, now: datetime, tmp_path: Path, speak: str, way: str
+) -> None:
+    kind = way.split(" ", maxsplit=1)[0]
+    path = tmp_path / f"f.{kind}"
+    asked = Export(kind=kind, wanted=FindingFilter(), speak=speak, in_words=way.endswith("words"))
+    files.write(filled, asked, path)
+    # names for machines say nothing of the frame
+    frame = "wgs84" if way == "csv" else None
+    (batch,) = importing.read(
+        path, ImportOptions(frame=frame), taxonomy=filled.taxonomy, local=filled.settings.zone
+    )
+    assert batch.refused == []
+    for back, number in zip(batch.reports, (1, 2, 3), strict=True):
+        there = findings.get(filled, str(report(number, 0, 0, now).uuid))
+        place = there.position
+        assert (back.position.x, back.position.y) == pytest.approx((there.lon, there.lat), abs=1e-7)
+        same = ("uuid", "scheme", "code", "observed_at", "note", "n_items", "channel")
+        assert [getattr(back, name) for name in same] == [getattr(there, name) for name in same]
+        known = ("accuracy_m", "accuracy_kind", "source")
+        assert [getattr(back.position, name) for name in known] == [getattr(place, name) for name in known]
+
+
+def test_every_word_of_a_record_has_its_name() -> None:
+    assert set(words.SOURCES) == set(SOURCE_ERRORS)
+    assert set(words.CHANNELS) == set(CHANNELS)
+    assert set(words.ACCURACIES) == set(ACCURACY_KINDS)

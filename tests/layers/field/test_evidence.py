@@ -189,6 +189,18 @@ def test_a_lost_original_is_told(attach: Attach, town: Site, inspector: Account)
         photos.open_public(town, kept.sha256, thumbnail=True)
 
 
+@pytest.mark.parametrize("written", [b"another picture", b""])
+def test_a_damaged_original_is_told_apart_from_a_lost_one(
+    attach: Attach, town: Site, inspector: Account, written: bytes
+) -> None:
+    kept = attach(1)
+    path = photos.open_original(town, inspector, kept.sha256)
+    path.write_bytes(written or path.read_bytes()[:-1])
+    found = checking.soundness(town)
+    assert (found.lost_photos, found.damaged_photos) == ([], [kept.sha256])
+    assert not found.is_sound
+
+
 def test_the_command_tells_of_orphans_and_sweeps_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

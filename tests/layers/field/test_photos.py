@@ -165,7 +165,7 @@ def test_one_photo_may_belong_to_two_findings(
 def test_a_colleague_can_neither_attach_nor_see_the_original(  # noqa: PLR0917  three people
     town: Site, inspector: Account, colleague: Account, supervisor: Account, uuid: str, now: datetime
 ) -> None:
-    with pytest.raises(ForbiddenError):
+    with pytest.raises(NotFoundError):
         photos.attach(town, colleague, uuid, jpeg(), now=now)
     _, kept = photos.attach(town, supervisor, uuid, jpeg(), now=now)
     with pytest.raises(ForbiddenError):

@@ -128,7 +128,7 @@ def test_photos_follow_their_finding(
     for role in ("unit", "desk"):
         with pytest.raises(NotFoundError):
             access.photo(full, somebody(role, (area("西社区"),)), kept.sha256)
-    with pytest.raises(ForbiddenError):
+    with pytest.raises(NotFoundError):
         photos.attach(full, somebody("supervisor", (area("西社区"),)), name, jpeg(), now=now)
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 from io import BytesIO
 
@@ -9,12 +10,13 @@ from PIL import Image
 from layers import history
 from layers.analysis.questions import Analyst
 from layers.errors import ConflictError, ForbiddenError
-from layers.field import findings, likeness, photos, twins
+from layers.field import checks, findings, likeness, measures, photos, twins
 from layers.field.findings import FindingFilter
 from layers.people import Account
 from layers.site import Site
 from layers.store import schema
 from tests.conftest import report
+from tests.layers.field.test_checks import said
 
 FIRST, AGAIN, FAR, OTHER = (report(number, 0, 0, datetime.now()).uuid for number in (1, 2, 3, 4))
 ALL = FindingFilter()
@@ -190,12 +192,69 @@ def test_photos_of_an_older_version_are_hashed_when_asked(
     gone = photos.attach(told, inspector, FAR, jpeg(scene(3)), now=now)[1]
     with told.store.write() as conn:
         conn.execute(schema.photo_band.delete())
-        conn.execute(schema.photo.update().values(phash=None))
+        conn.execute(schema.photo.update().values(phash=None, turns=None))
     photos.open_original(told, inspector, gone.sha256).unlink()
-    assert photos.hash_older(told) == 3
-    assert photos.hash_older(told) == 0
+    assert photos.compare(told) == 3
+    assert photos.compare(told) == 0
     assert findings.get(told, FIRST).photos[0].reused
     assert findings.get(told, FAR).photos[0].phash == likeness.PLAIN
+
+
+WAYS = list(Image.Transpose)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name.lower())
+def test_a_photo_mirrored_or_turned_is_flagged_on_both_findings(
+    told: Site, inspector: Account, now: datetime, way: Image.Transpose
+) -> None:
+    turned = scene(1).transpose(way)
+    smaller = jpeg(turned.resize((turned.width * 2 // 3, turned.height * 2 // 3)), quality=60)
+    photos.attach(told, inspector, FIRST, jpeg(scene(1)), now=now)
+    photos.attach(told, inspector, FAR, jpeg(scene(2).transpose(way)), now=now)
+    photos.attach(told, inspector, OTHER, smaller, "after", now=now)
+    photos.compare_in_passing(told, now=now)
+    kept = findings.get(told, OTHER).photos[0]
+    assert "reused" in kept.doubts
+    reused = {uuid: findings.get(told, uuid).photos[0].reused for uuid in (FIRST, FAR, OTHER)}
+    assert reused == {FIRST: True, FAR: False, OTHER: True}
+    shown = photos.also_on(told, inspector, findings.get(told, OTHER))
+    assert shown == {kept.sha256: [FIRST]}
+
+
+def test_whichever_photo_is_compared_first_finds_the_other(
+    told: Site, inspector: Account, now: datetime
+) -> None:
+    photos.attach(told, inspector, FIRST, jpeg(scene(1)), now=now)
+    photos.attach(told, inspector, OTHER, jpeg(scene(1).transpose(WAYS[0]), quality=70), now=now)
+    assert not findings.get(told, FIRST).photos[0].reused
+    assert photos.compare(told, most=1) == 1
+    assert [findings.get(told, uuid).photos[0].reused for uuid in (FIRST, OTHER)] == [True, True]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name.lower())
+def test_turned_photos_that_are_both_of_an_older_version_are_known_once_they_are_hashed(
+    told: Site, inspector: Account, now: datetime, way: Image.Transpose
+) -> None:
+    photos.attach(told, inspector, FIRST, jpeg(scene(1)), now=now)
+    photos.attach(told, inspector, OTHER, jpeg(scene(1).transpose(way), quality=70), now=now)
+    before = findings.get(told, FIRST).photos[0].phash
+    with told.store.write() as conn:
+        conn.execute(schema.photo_band.delete())
+        conn.execute(schema.photo.update().values(phash=None, turns=None))
+    assert not findings.get(told, OTHER).photos[0].reused
+    assert photos.compare(told) == 2
+    assert photos.compare(told) == 0
+    assert [findings.get(told, uuid).photos[0].reused for uuid in (FIRST, OTHER)] == [True, True]
+    assert findings.get(told, FIRST).photos[0].phash == before
+
+
+@pytest.mark.parametrize("size", [(160, 120), (120, 160)])
+def test_the_four_hashes_kept_are_those_of_all_eight_ways(size: tuple[int, int]) -> None:
+    image = scene(4).resize(size)
+    kept = likeness.ways(likeness.look(image))
+    made = {likeness.look(image.transpose(way)) for way in WAYS} | {likeness.look(image)}
+    assert set(kept) == {likeness.ways(one)[0] for one in made}
+    assert len(set(kept)) == 8
 
 
 def test_hashes_survive_size_light_and_compression_and_tell_scenes_apart() -> None:
@@ -218,3 +277,35 @@ def test_hashes_a_few_bits_apart_share_a_band(bits: int) -> None:
             other ^= 1 << bit
         bands = [likeness.bands(f"{value:016x}") for value in (one, other)]
         assert any(left == right for left, right in zip(*bands, strict=True))
+
+
+def test_what_a_measure_ended_and_is_there_again_is_a_relapse(
+    told: Site, supervisor: Account, inspector: Account, now: datetime
+) -> None:
+    block = findings.get(told, FIRST).placement.block_id
+    day = now.astimezone(told.settings.zone).date()
+    measures.note(told, supervisor, "order", day, [block], now=now)
+    later = report(11, 302, 206, now, observed_at=now + timedelta(days=2))
+    findings.put(told, inspector, later, now=now + timedelta(days=2))
+    assert {pair.relation for pair in twins.proposals(told, ALL)} == {"duplicate"}
+    number = measures.note(told, supervisor, "fixed", day, [block], now=now)
+    by_names = {(one.first, one.second): one.relation for one in twins.proposals(told, ALL)}
+    assert by_names == {
+        (FIRST, AGAIN): "duplicate",
+        (FIRST, later.uuid): "relapse",
+        (AGAIN, later.uuid): "relapse",
+    }
+    measures.take_back(told, supervisor, number, now=now)
+    assert {pair.relation for pair in twins.proposals(told, ALL)} == {"duplicate"}
+
+
+def test_what_a_check_did_not_find_and_is_there_again_is_a_relapse(
+    told: Site, inspector: Account, now: datetime
+) -> None:
+    clean = replace(said(21, 300, 206, now, "place"), observed_at=now + timedelta(hours=1))
+    checks.put(told, inspector, clean, now=now + timedelta(hours=1))
+    later = report(11, 302, 206, now, observed_at=now + timedelta(hours=2))
+    findings.put(told, inspector, later, now=now + timedelta(hours=2))
+    relations = {(one.first, one.second): one.relation for one in twins.proposals(told, ALL)}
+    assert relations[FIRST, AGAIN] == "duplicate"
+    assert relations[FIRST, later.uuid] == relations[AGAIN, later.uuid] == "relapse"

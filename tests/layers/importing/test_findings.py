@@ -157,13 +157,6 @@ def test_values_are_translated_and_what_is_not_named_is_refused_or_taken_by_the_
     ]
 
 
-def test_a_code_keeps_its_leading_zero_beside_a_scheme(tmp_path: Path) -> None:
-    path = write(tmp_path, [row(code="0406"), row(code="406")])
-    batch = read(path, constants={"scheme": "gbt30428-2013-event"})
-    assert [report.code for report in batch.reports] == ["0406"]
-    assert "406 is not a code of scheme" in str(batch.refused[0].reason)
-
-
 def test_each_bad_cell_refuses_its_row_and_names_it(tmp_path: Path) -> None:
     rows = [
         row(acc="9"),
@@ -398,3 +391,20 @@ def test_chicago_s_violations_are_read_with_their_repeats_and_gaps() -> None:
     assert len({report.uuid for report in reports}) == 55_319 - 176
     assert sum(int(batch.date_only.sum()) for batch in batches) == 55_319
     assert sum(batch.n_read for batch in batches) == 55_343
+
+
+def test_a_code_that_lost_its_zeros_is_understood_and_told(tmp_path: Path) -> None:
+    constants = {"scheme": "gbt30428-2013-event"}
+    path = write(tmp_path, [row(code=one) for one in ("406", "0406", "201.0", "店外经营", "9406")])
+    batch = read(path, constants=constants)
+    assert [report.code for report in batch.reports] == ["0406", "0406", "0201", "0405"]
+    assert batch.mended == {"406": "0406", "201.0": "0201"}
+    assert [(one.row, one.field) for one in batch.refused] == [(5, "code")]
+
+
+def test_a_code_of_several_lists_is_refused_until_its_list_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, [row(code="101"), row(code="gbt30428-2013-event.101"), row(code="x402")])
+    batch = read(path, constants={})
+    assert [(one.row, one.field) for one in batch.refused] == [(1, "code")]
+    assert "gbt30428-2013-part.0101" in str(batch.refused[0].reason)
+    assert [(one.scheme[:4], one.code) for one in batch.reports] == [("gbt3", "0101"), ("xunc", "X402")]

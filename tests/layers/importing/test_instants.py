@@ -7,6 +7,7 @@ import pytest
 
 from layers.errors import InvalidError
 from layers.importing import instants
+from layers.importing.options import ImportOptions
 
 SHANGHAI, CHICAGO = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/Chicago")
 
@@ -83,3 +84,51 @@ def test_an_unknown_zone_is_named() -> None:
     with pytest.raises(InvalidError, match="Mars/Olympus is not a time zone"):
         instants.zone("Mars/Olympus")
     assert instants.zone("UTC").utcoffset(datetime(2024, 1, 1, tzinfo=UTC)) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "instant"),
+    [
+        ("5/3/2026 8:30", "dmy", "2026-03-05T00:30:00.000"),
+        ("5/3/2026 8:30", "mdy", "2026-05-03T00:30:00.000"),
+        ("05.03.26 20:30:15", "dmy", "2026-03-05T12:30:15.000"),
+        ("26-3-5 8:30", "ymd", "2026-03-05T00:30:00.000"),
+        ("3/5/2026 12:05 am", "mdy", "2026-03-04T16:05:00.000"),
+        ("3/5/2026 12:05 PM", "mdy", "2026-03-05T04:05:00.000"),
+        ("5/3/2026 8:30Z", "dmy", "2026-03-05T08:30:00.000"),
+        ("2026-03-05 08:30", "dmy", "2026-03-05T00:30:00.000"),
+        ("13/13/2026", "dmy", "NaT"),
+        ("2026/5/3/1", "dmy", "NaT"),
+        ("3/5/2026 13:05 PM", "mdy", "NaT"),
+    ],
+)
+def test_an_order_of_day_and_month_is_followed(text: str, order: str, instant: str) -> None:
+    assert parsed(text, date_format=order)[0] == instant
+
+
+@pytest.mark.parametrize(
+    ("texts", "order"),
+    [
+        (["05/03/2026", "13/03/2026 8:30"], "dmy"),
+        (["05/03/2026", "03-13-2026"], "mdy"),
+        (["2026-03-05", "yesterday", ""], None),
+    ],
+)
+def test_a_column_tells_its_order_where_only_one_fits(texts: list[str], order: str | None) -> None:
+    found = instants.settled(pd.Series(texts), ImportOptions(), SHANGHAI)
+    assert found.date_format == order
+
+
+@pytest.mark.parametrize("texts", [["05/03/2026"], ["13/03/2026", "03/13/2026"], ["26-8-22"]])
+def test_an_order_that_does_not_show_is_asked_for(texts: list[str]) -> None:
+    with pytest.raises(InvalidError, match="can begin with the day or the month") as caught:
+        instants.settled(pd.Series(texts), ImportOptions(), SHANGHAI)
+    assert caught.value.field == "date_format"
+
+
+def test_a_zone_is_assumed_only_of_times_without_one() -> None:
+    def zone(*texts: str) -> str | None:
+        return instants.settled(pd.Series(texts), ImportOptions(), SHANGHAI).time_zone
+
+    assert zone("2026-03-05 08:30") == "Asia/Shanghai"
+    assert zone("2026-03-05T08:30:00+08:00", "2026-03-05 08:30Z", "1301919053", "") is None

@@ -72,7 +72,7 @@ def test_room_and_forbidden_stretches_change_the_advice_and_the_same_file_change
         assert (done.n_added, done.n_same) == (n_added, 4 - n_added)
     found = parking.find(Analyst(town), Asked(), "car")
     named = found.places.set_index("name")["advice"]
-    assert (named[EAST_WEST[4]], named[EAST_WEST[2]]) == ("tow", "paint")
+    assert (named[EAST_WEST[4]], named[EAST_WEST[2]]) == ("nearby", "paint")
     assert found.supply.places == {"told": 3, "ground": 0, "point": 0}
     assert (found.supply.n_bays["told"], found.supply.n_marked) == (43, 1)
     assert set(found.blocks["no_bay"]) == {"", "gate", "marked"}

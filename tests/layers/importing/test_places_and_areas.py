@@ -47,6 +47,9 @@ def test_kinds_come_from_a_column_in_chinese_or_in_the_file_s_own_words(tmp_path
     layer = places(tmp_path, [HERE] * 3, {}, name=["一", "二", "三"], 类别=["农贸市场", "University", "茶馆"])
     assert layer.frame["kind"].tolist() == ["market", "college"]
     assert layer.skipped == {"茶馆": 1}
+    trades = ["电子烟店", "KTV", "酒吧", "e-cigarette"]
+    layer = places(tmp_path, [HERE] * 4, {}, name=list("abcd"), 类别=trades)
+    assert layer.frame["kind"].tolist() == ["e_cigarette", "karaoke", "bar", "e_cigarette"]
 
 
 def test_licences_come_with_their_premises_and_days_that_are_none_are_refused(tmp_path: Path) -> None:

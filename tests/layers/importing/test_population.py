@@ -104,6 +104,6 @@ def test_reports_are_set_against_residents_and_streets_without_any_have_no_rate(
     assert 0 < found.residents.total <= found.residents.population.cells.total
     assert len(found.residents.areas) == len(town.districts.frame)
     path = tmp_path / "hotspots.gpkg"
-    path.write_bytes(hotspot_files.geopackage(analyst, Asked(stream="public", against="residents")))
+    path.write_bytes(hotspot_files.geopackage(analyst, Asked(stream="public", against="residents"), now, []))
     assert gpd.read_file(path, layer="blocks")["residents"].sum() == pytest.approx(found.residents.total)
     assert len(gpd.read_file(path, layer="residents_of_areas")) == len(found.residents.areas)

@@ -122,8 +122,8 @@ def test_streets_are_not_undone(town: Site, now: datetime, tmp_path: Path) -> No
 def test_a_worker_undoes_an_import_that_was_ordered(
     town: Site, supervisor: Account, run: int, now: datetime
 ) -> None:
-    job = undoing.order(town, run, by=supervisor.id, force=False, now=now)
-    assert undoing.order(town, run, by=supervisor.id, force=False, now=now) == job
+    job = undoing.order(town, supervisor, run, force=False, now=now)
+    assert undoing.order(town, supervisor, run, force=False, now=now) == job
     Worker(town, ticking(now)).run_all()
     assert found(town) == []
 

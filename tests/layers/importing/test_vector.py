@@ -13,7 +13,7 @@ from shapely import LineString, Point, Polygon
 
 from geo.errors import NoCRSError
 from layers.errors import InvalidError, UnreadableFileError
-from layers.importing import vector
+from layers.importing import key_points, vector
 from layers.importing.options import ImportOptions
 from tests.conftest import shared
 
@@ -219,3 +219,46 @@ def test_real_neighbourhoods_in_feet_lie_where_they_should() -> None:
     west, south, east, north = rows.total_bounds
     assert (west, south, east, north) == pytest.approx((-87.940, 41.644, -87.524, 42.023), abs=1e-3)
     assert shapely.is_valid(rows.geometry.to_numpy()).all()
+
+
+def kml(*inside: str) -> str:
+    head = '<kml xmlns="http://www.opengis.net/kml/2.2"><Document><name>巡查</name>'
+    return f"{head}{''.join(inside)}</Document></kml>"
+
+
+def placemark(name: str, lon: float, shape: str = "Point") -> str:
+    more = f" {lon + 0.01},39.1" if shape == "LineString" else ""
+    places = f"<coordinates>{lon},39.1{more}</coordinates>"
+    return f"<Placemark><name>{name}</name><{shape}>{places}</{shape}></Placemark>"
+
+
+def folder(name: str, *inside: str) -> str:
+    return f"<Folder><name>{name}</name>{''.join(inside)}</Folder>"
+
+
+def test_every_folder_of_a_kml_file_is_read_and_names_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.kml"
+    schools = folder("学校", placemark("甲", 117.1), folder("幼儿园", placemark("乙", 117.2)))
+    markets = [folder("市场", placemark(name, 117.3)) for name in ("丙", "丁")]
+    loose = placemark("散", 117.4), placemark("路", 117.5, "LineString")
+    path.write_text(kml(schools, *markets, folder("空"), *loose), encoding="utf-8")
+    found = vector.read(path, ImportOptions(frame="wgs84"), vector.POINTS)
+    rows = dict(zip(found.rows["Name"], found.rows["folder"], strict=True))
+    assert rows == {"散": "巡查", "甲": "学校", "乙": "幼儿园", "丙": "市场", "丁": "市场"}
+    assert [str(one.reason) for one in found.refused] == ["a point is wanted; this is LineString"]
+    one = vector.read(path, ImportOptions(frame="wgs84", layer="幼儿园"), vector.POINTS)
+    assert one.rows["Name"].tolist() == ["乙"]
+
+
+def test_the_folders_of_a_kml_file_can_say_what_its_places_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.kml"
+    inside = [folder(kind, placemark(kind, 117 + n / 10)) for n, kind in enumerate(("幼儿园", "集贸市场"))]
+    path.write_text(kml(*inside), encoding="utf-8")
+    options = ImportOptions(
+        frame="wgs84",
+        columns={"kind": "folder"},
+        values={"kind": {"幼儿园": "kindergarten", "集贸市场": "market"}},
+    )
+    layer = key_points.read(path, options)
+    assert layer.frame["kind"].tolist() == ["kindergarten", "market"]
+    assert layer.frame["name"].tolist() == ["幼儿园", "集贸市场"]

@@ -229,3 +229,18 @@ def test_imports_of_an_older_version_can_be_undone(store: Store, now: datetime) 
     with store.read() as conn:
         assert conn.execute(select(schema.import_run.c.undone_at, schema.import_run.c.undone_by)).all() == []
         assert conn.execute(select(schema.import_profile)).all() == []
+
+
+def test_an_older_store_learns_to_end_sessions_and_to_know_turned_photos(store: Store, now: datetime) -> None:
+    numbers = [step.number for step in MIGRATIONS if step.name in ("ended sessions", "turned photos")]
+    with store.write() as conn:
+        views.drop(conn)
+        conn.execute(text("DROP TABLE ended_session"))
+        conn.execute(text("DROP TABLE photo_turned"))
+        conn.execute(text("ALTER TABLE photo DROP COLUMN turns"))
+        conn.execute(schema.migration.delete().where(schema.migration.c.number >= numbers[0]))
+    assert store.migrate(now=now, steps=MIGRATIONS[: numbers[-1]]) == numbers
+    with store.read() as conn:
+        assert conn.execute(select(schema.ended_session)).all() == []
+        assert conn.execute(select(schema.photo.c.turns)).all() == []
+        assert conn.execute(select(schema.photo_turned)).all() == []
