@@ -133,7 +133,7 @@ def _find(analyst: "Analyst", asked: Asked) -> Hotspots:
     both = analyst.findings(asked.wanted)
     own = both[both["channel"].eq(PUBLIC) == (asked.stream == PUBLIC)]
     findings = own if declared else within(own, analyst, watched)
-    before = seen_before.find(analyst, asked.wanted)
+    before = seen_before.find(analyst, asked.wanted, findings["fid"])
     findings = findings.assign(new=1.0 - findings["fid"].map(before).fillna(0.0))
     people = residents.find(analyst) if declared and asked.against == RESIDENTS else None
     amount = exposure(analyst, asked) if not declared else _declared(blocks, people)

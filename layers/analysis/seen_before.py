@@ -19,13 +19,19 @@ _LEAST_P = 0.02
 _VANISHES_DAYS = 0.5
 
 
-def find(analyst: "Analyst", wanted: FindingFilter) -> "pd.Series[float]":
-    """Return how probably an earlier one of the chosen findings reported the same thing, by `fid`.
+def find(analyst: "Analyst", wanted: FindingFilter, counted: "pd.Series[int]") -> "pd.Series[float]":
+    """Return how probably an earlier one of the counted findings reported the same thing, by `fid`.
 
     Passing acts, people and vehicles are new each time; what is not in the answer is new.
+
+    Parameters
+    ----------
+    counted : Series of int
+        The `fid` of those of the chosen findings that are counted together: what the public told of first
+        is no less a find of the patrol.
     """
     site = analyst.site
-    table = twins.frame(site, wanted)
+    table = twins.frame(site, wanted).query("finding_id in @counted")
     known = {name: site.taxonomy.parse(name) for name in table["category"].unique()}
     lasts = [known[name].kind in limits.LASTING for name in table["category"]]
     vanishing = {name: _VANISHES_DAYS for name, one in known.items() if taxonomy.vanishes(one)}

@@ -12,12 +12,17 @@ self.addEventListener("message", (event) => {
   event.waitUntil(Promise.all([keepPages(keep), keepStreets(archives)]).then(() => event.source.postMessage("kept")));
 });
 
-async function keepPages(addresses) {
+// The page comes last: one that is kept has all it is made of
+async function keepPages([page, ...parts]) {
   const cache = await caches.open(PAGES);
-  await Promise.all(addresses.map(async (address) => {
-    const answer = await fetch(address, { cache: "no-cache" });
-    if (answer.ok && !answer.redirected) await cache.put(address, answer);
-  }));
+  await Promise.all(parts.map((address) => keepPage(cache, address)));
+  await keepPage(cache, page);
+}
+
+async function keepPage(cache, address) {
+  const answer = await fetch(address, { cache: "no-cache" });
+  if (!answer.ok || answer.redirected) throw new Error(`${address}: ${answer.status}`);
+  await cache.put(address, answer);
 }
 
 // Archives are read in pieces, and a cache holds no pieces: keep the whole, cut it when asked

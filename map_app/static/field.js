@@ -369,7 +369,7 @@
     window.setInterval(() => navigator.onLine && send(), RETRY_MS);
     await xuncha.clock.begin();
     recording = Boolean(await kept.fact("recording")); // the page was closed or fell over while recording
-    if (navigator.geolocation) navigator.geolocation.watchPosition(located, lost, { enableHighAccuracy: true, maximumAge: 2000 });
+    if (navigator.geolocation) xuncha.listen(located, lost);
     else part("position").textContent = texts.denied;
     if (navigator.storage && navigator.storage.persist) navigator.storage.persist();
     await showTrack();

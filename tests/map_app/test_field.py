@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask import Response, blueprints, request, send_from_directory
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import func, select
@@ -217,6 +220,34 @@ def wait_until_kept(page: Page) -> None:
             throw new Error("nothing was kept");
         }"""
     )
+
+
+def test_a_page_that_is_kept_has_all_it_is_made_of(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever leaves the network a moment too early has no page, and not one that does nothing."""
+
+    def slow(*of: str, **how: Any) -> Response:
+        # what the worker asks for, not what the page itself does
+        if request.headers.get("Sec-Fetch-Dest") == "empty" and of[1] == "field.js":
+            time.sleep(2)
+        return send_from_directory(*of, **how)
+
+    monkeypatch.setattr(blueprints, "send_from_directory", slow)
+    phone = visit("inspector", "zh")
+    phone.page.add_init_script(
+        """window.keptFirst = (async () => {
+            const cache = await caches.open("xuncha-field-pages-1");
+            while (!(await cache.match("/field"))) await new Promise((resolve) => setTimeout(resolve, 1));
+            return (await cache.keys()).map((one) => one.url);
+        })()"""
+    )
+    phone.open("/field")
+    kept = set(phone.page.evaluate("keptFirst"))
+    parts = phone.page.evaluate(
+        """[...document.querySelectorAll("script[src], link[rel='stylesheet']")]
+            .map((part) => part.src || part.href)"""
+    )
+    assert len(parts) > 10
+    assert set(parts) - kept == set()
 
 
 def test_a_large_photo_goes_in_parts_and_goes_on_where_the_network_broke(
@@ -551,3 +582,20 @@ def test_a_phone_whose_session_ended_keeps_its_outbox_asks_to_log_in_and_sends(
     log_in_again(page)
     n_unsent(page, 0)
     assert len(with_note(city.site, "重新打开")) == 1
+
+
+def test_a_phone_that_falls_silent_is_asked_anew(phone: Watched) -> None:
+    """As some do once they slept, or while they stand still: the report would wait for a fix for ever."""
+    page = phone.page
+    page.clock.install()
+    page.add_init_script(
+        """const asked = navigator.geolocation.watchPosition.bind(navigator.geolocation);
+           let n = 0;
+           navigator.geolocation.watchPosition = (...how) => (n++ ? asked(...how) : 0);"""
+    )
+    page.reload()
+    expect(page.locator("[data-part=outbox-tools]")).to_be_attached()
+    page.clock.run_for(15_000)
+    expect(page.locator("[data-part=position]")).not_to_contain_text("±")
+    page.clock.run_for(10_000)
+    expect(page.locator("[data-part=position]")).to_contain_text("±7")

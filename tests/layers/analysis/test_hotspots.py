@@ -92,11 +92,24 @@ def test_what_was_decided_to_be_two_things_counts_twice(
     for number, (who, ago) in enumerate(((inspector, 5), (colleague, 3)), start=1):
         seen = report(number, 300, 3, now - timedelta(days=ago), code="0113")
         findings.put_many(town, who, [seen], now=now)
-    before = seen_before.find(Analyst(town), FindingFilter())
+    both = findings.frame(town, FindingFilter(), ("fid",))["fid"]
+    before = seen_before.find(Analyst(town), FindingFilter(), both)
     assert before.max() > 0.8
     pair = twins.proposals(town, FindingFilter())[0]
     twins.decide(town, supervisor, pair, same=False, now=now)
-    assert seen_before.find(Analyst(town), FindingFilter()).empty
+    assert seen_before.find(Analyst(town), FindingFilter(), both).empty
+
+
+def test_what_the_public_told_of_first_is_no_less_a_find_of_the_patrol(
+    town: Site, inspector: Account, colleague: Account, now: datetime
+) -> None:
+    walk_everywhere(town, inspector, now)
+    told = report(1, 300, 3, now - timedelta(minutes=50), code="0113", channel="public")
+    seen = report(2, 300, 3, now - timedelta(minutes=5), code="0113")
+    findings.put_many(town, inspector, [told], now=now)
+    findings.put_many(town, colleague, [seen], now=now)
+    for stream in hotspots.STREAMS:
+        assert list(hotspots.find(Analyst(town), Asked(stream=stream)).findings["new"]) == [1.0]
 
 
 def test_what_the_public_reports_is_a_stream_of_its_own_against_a_declared_exposure(
