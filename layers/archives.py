@@ -30,7 +30,8 @@ _DOCTYPE, _WIDE = b"<!DOCTYPE", (b"\xff\xfe<", b"\xfe\xff\0<", b"<\0", b"\0<")
 _ROW = re.compile(rb"<(?:[\w.-]+:)?row(?=[\s/>])")
 # Columns from the 27th on
 _FAR = re.compile(rb"""r=["']([A-Z]{2,3})[0-9]""")
-_DAMAGED = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, zlib.error, EOFError, RuntimeError)
+# What the reader of an archive raises on a damaged one
+DAMAGED = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, zlib.error, EOFError, RuntimeError)
 
 
 def most(n_packed: int) -> int:
@@ -66,7 +67,7 @@ def _require_modest(path: Path, n_packed: int, _changed_at: int) -> None:
         if "CRC" in str(error):
             # whoever shortens what an archive says of a file cannot make its sum fit
             raise UnreadableFileError("%(file)s is not what it says of itself", file=path.name) from error
-    except _DAMAGED:
+    except DAMAGED:
         return
 
 

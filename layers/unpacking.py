@@ -6,7 +6,9 @@ be packed from gigabytes of nothing.
 """
 
 import gzip
+import io
 import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,12 +108,25 @@ def require_plain(path: Path) -> None:
         raise UnreadableFileError("%(file)s leads to other data; bring those data", file=path.name)
     if text.startswith(_ZIP):
         archives.require_modest(path)
+    if suffix == ".kmz" and not _holds_kml(path):
+        raise UnreadableFileError("%(file)s is not what its name says", file=path.name)
 
 
-def _root(path: Path) -> str | None:
+def _holds_kml(path: Path) -> bool:
+    """Tell whether an archive holds KML and nothing else that calls itself so."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            named = [name for name in archive.namelist() if name.lower().endswith(".kml")]
+            roots = {_root(io.BytesIO(archive.read(name))) for name in named}
+    except archives.DAMAGED:
+        return False
+    return roots == {_ROOTS[".kml"]}
+
+
+def _root(source: Path | IO[bytes]) -> str | None:
     """Return the name of the first element; None for what is not XML, or declares entities."""
     try:
-        for _, element in iterparse(path, events=("start",), forbid_dtd=True):
+        for _, element in iterparse(source, events=("start",), forbid_dtd=True):
             return str(element.tag).rpartition("}")[2]
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         return None

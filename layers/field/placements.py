@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, literal, or_, select
 
 from geo.assign import COLUMNS, Evidence, Model, Track, sd_of
 from geo.assign import candidates as every_candidate
@@ -26,13 +26,13 @@ from layers.field.corrections import Corrections
 from layers.field.source_errors import Fitted
 from layers.settings import Settings
 from layers.store import frames
-from layers.store.schema import finding, finding_district, finding_key_point, placement
+from layers.store.schema import finding, finding_district, finding_key_point, placement, track
 
 if TYPE_CHECKING:
     from layers.site import Site
 
 # Raised when the same position on the same blocks would be placed otherwise
-METHOD_VERSION = "posterior-3"
+METHOD_VERSION = "posterior-4"
 CHUNK = 20_000
 Progress = Callable[[int, int], None]
 Floats = NDArray[np.float64]
@@ -274,9 +274,12 @@ def add_for(
     """Place the findings that have no placement on a version of the streets; return how many.
 
     Rows of older versions stay as they are. Each chunk is a transaction of its own, so that it can be
-    interrupted and taken up again, and intake goes on meanwhile.
+    interrupted and taken up again, and intake goes on meanwhile.  What an older method placed by a track of
+    which the fixes are dropped since holds on: nothing knows better.
     """
     network = site.network_of(network_version)
+    with site.store.write() as conn:
+        _hold_on(conn, network_version)
     with site.store.read() as conn:
         total = int(conn.execute(_missing(network_version, func.count(finding.c.fid))).scalar_one())
     done = 0
@@ -296,6 +299,20 @@ def _missing(version: int, *what: Any) -> Select[Any]:
         placement.c.method_version == METHOD_VERSION,
     )
     return select(*what).where(~select(placement.c.finding_id).where(there).exists())
+
+
+def _hold_on(conn: Connection, version: int) -> None:
+    of = placement.alias("older")
+    newer = placement.alias("newer")
+    same = and_(newer.c.finding_id == of.c.finding_id, newer.c.network_version == version)
+    later = or_(newer.c.method_version == METHOD_VERSION, newer.c.placed_at > of.c.placed_at)
+    held = (
+        select(*(literal(METHOD_VERSION) if one.name == "method_version" else one for one in of.c))
+        .join(track, track.c.fid == of.c.track_id)
+        .where(of.c.network_version == version, track.c.dropped_at.is_not(None))
+        .where(~select(newer.c.finding_id).where(same, later).exists())
+    )
+    conn.execute(placement.insert().from_select([one.name for one in of.c], held))
 
 
 def _add_chunk(site: "Site", network: Network, now: datetime) -> int:

@@ -28,7 +28,7 @@ pyogrio.set_gdal_config_options({"GML_DOWNLOAD_SCHEMA": "NO", "CPL_VSIL_CURL_ALL
 _WAYPOINTS = "waypoints"
 WORKBOOK = ".xlsx"
 _AS_TEXTS = {"HEADERS": "DISABLE", "FIELD_TYPES": "STRING"}
-KML = ".kml"
+KML = frozenset({".kml", ".kmz"})
 FOLDER = "folder"
 _NUMBERED = re.compile(r" \(#\d+\)$")
 PARQUET = frozenset({".parquet", ".geoparquet", ".pq"})
@@ -223,7 +223,7 @@ def layers(path: Path, options: ImportOptions) -> list[str | None]:
     if options.layer is None and _WAYPOINTS in known and path.suffix.lower() == ".gpx":
         return [_WAYPOINTS]
     if options.layer is None and len(known) > 1:
-        if path.suffix.lower() == KML:
+        if path.suffix.lower() in KML:
             return [*known]
         raise InvalidError(
             "The file has several layers, name one with --layer: %(known)s",

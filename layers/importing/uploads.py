@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LOOK, IMPORT = "look at import", "import"
 FOLDER = "uploads"
 KEPT = timedelta(days=1)
-SUFFIXES = (".csv", ".tsv", ".xlsx", ".geojson", ".gpkg", ".gpx", ".kml", ".zip")
+SUFFIXES = (".csv", ".tsv", ".xlsx", ".geojson", ".gpkg", ".gpx", ".kml", ".kmz", ".zip")
 # These come several at once
 TOGETHER = (*packed.SHAPEFILE, *packed.PHOTOS)
 

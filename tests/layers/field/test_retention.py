@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -11,10 +12,11 @@ from sqlalchemy import select
 from layers import checking, history
 from layers.city import networks
 from layers.errors import InvalidError
-from layers.field import alongside, coverage, fixes, retention, tracks
+from layers.field import alongside, coverage, findings, fixes, placements, retention, tracks
 from layers.people import Account
 from layers.site import Site
 from layers.store import schema
+from tests.conftest import report
 from tests.layers.field.test_tracks import along, walk
 
 
@@ -100,3 +102,29 @@ def test_nothing_of_the_fixes_is_left_in_the_file(driven: Site, now: datetime) -
     driven.store.close()
     left = b"".join(path.read_bytes() for path in driven.settings.home.glob("site.gpkg*"))
     assert raw[8:40] not in left
+
+
+def test_what_was_placed_by_a_dropped_track_holds_on_when_placing_changes(
+    driven: Site, inspector: Account, now: datetime
+) -> None:
+    old = now - timedelta(days=100)
+    on_it = replace(report(1, 205, 203, old), device="Pixel", observed_at=old - timedelta(minutes=2))
+    findings.put_many(driven, inspector, [on_it, report(2, 90, 205, old)], now=now)
+    alongside.place_all(driven, now=now)
+
+    def placed() -> list[dict[str, Any]]:
+        chosen = schema.placement.select().order_by(*schema.placement.primary_key)
+        with driven.store.read() as conn:
+            return [dict(row) for row in conn.execute(chosen).mappings()]
+
+    assert [row["track_id"] is None for row in placed()] == [False, True]
+    retention.drop(driven, 90, by=None, now=now)
+    with driven.store.write() as conn:
+        conn.execute(schema.placement.update().values(method_version="posterior-0", p_side=0.125))
+    later = now + timedelta(hours=1)
+    assert placements.add_for(driven, driven.network.version, now=later) == 1
+    before, held, again, anew = placed()
+    assert held == {**before, "method_version": placements.METHOD_VERSION}
+    assert (again["p_side"], again["placed_at"]) == (0.125, now)
+    assert anew["p_side"] != 0.125
+    assert (anew["placed_at"], anew["track_id"]) == (later, None)

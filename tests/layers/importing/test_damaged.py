@@ -45,6 +45,11 @@ DAMAGED = {
     "a KML without anything": ("a.kml", b'<kml xmlns="http://www.opengis.net/kml/2.2"><Document/></kml>'),
     "a deep KML": ("a.kml", b"<kml>" * DEEP),
     "a cut KMZ": ("a.kmz", zipped(doc__kml=b"<kml>")),
+    "a KMZ of other things": ("a.kmz", zipped(a__txt=b"1")),
+    "a KMZ that declares entities": (
+        "a.kmz",
+        zipped(doc__kml=b'<!DOCTYPE kml [<!ENTITY a "b">]><kml><Document><name>&a;</name></Document></kml>'),
+    ),
     "a GML without anything": (
         "a.gml",
         b'<gml:FeatureCollection xmlns:gml="http://www.opengis.net/gml"/>',

@@ -236,12 +236,19 @@ def folder(name: str, *inside: str) -> str:
     return f"<Folder><name>{name}</name>{''.join(inside)}</Folder>"
 
 
-def test_every_folder_of_a_kml_file_is_read_and_names_its_rows(tmp_path: Path) -> None:
-    path = tmp_path / "a.kml"
+@pytest.mark.parametrize("name", ["a.kml", "a.kmz"])
+def test_every_folder_of_a_kml_file_is_read_and_names_its_rows(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     schools = folder("学校", placemark("甲", 117.1), folder("幼儿园", placemark("乙", 117.2)))
     markets = [folder("市场", placemark(name, 117.3)) for name in ("丙", "丁")]
     loose = placemark("散", 117.4), placemark("路", 117.5, "LineString")
-    path.write_text(kml(schools, *markets, folder("空"), *loose), encoding="utf-8")
+    content = kml(schools, *markets, folder("空"), *loose)
+    if name.endswith(".kmz"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("doc.kml", content)
+            archive.writestr("files/pin.png", b"png")
+    else:
+        path.write_text(content, encoding="utf-8")
     found = vector.read(path, ImportOptions(frame="wgs84"), vector.POINTS)
     rows = dict(zip(found.rows["Name"], found.rows["folder"], strict=True))
     assert rows == {"散": "巡查", "甲": "学校", "乙": "幼儿园", "丙": "市场", "丁": "市场"}
