@@ -100,7 +100,7 @@ def _foretold(analyst: Analyst, found: product.Hotspots) -> str:
 
 
 def _per_block(rows: pd.DataFrame, blocks: gpd.GeoDataFrame) -> NDArray[np.float64]:
-    n = product.weights(rows, blocks).set_index("block_id")["weight"]
+    n = product.weights(rows.assign(new=1.0), blocks).set_index("block_id")["weight"]
     return n.reindex(blocks["block_id"]).fillna(0.0).to_numpy(np.float64)
 
 

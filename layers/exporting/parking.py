@@ -72,27 +72,43 @@ def as_csv(analyst: "Analyst", asked: Asked, vehicle: str, *, speak: str) -> byt
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
-def as_gpkg(analyst: "Analyst", asked: Asked, vehicle: str) -> bytes:
-    """Return a GeoPackage in the metres of the site: `streets`, `blocks`, and both lists in `places`."""
+def as_gpkg(analyst: "Analyst", asked: Asked, vehicle: str, rests: str) -> bytes:
+    """Return a GeoPackage in the metres of the site: `streets`, `blocks`, and both lists, `paint` and `tow`.
+
+    Each layer's description says what it is and, with `rests`, what its numbers rest on.
+    """
     found, blocks = parking_streets.find(analyst, asked, vehicle), analyst.site.network.blocks
     own = found.parking.blocks.reset_index()
     by_block = blocks[["block_id", "name", "class", "length_m", "geometry"]].merge(
         own.drop(columns=["length_m"], errors="ignore"), on="block_id"
     )
-    chosen = [*_OF_PLACES, "standing_low", "standing_high", "bays_near", "short", "looked", "stood"]
-    places = {"paint": found.paint, "tow": found.tow}
+    chosen = [
+        *_OF_PLACES,
+        "standing_low",
+        "standing_high",
+        "bays_near",
+        "short",
+        "looked",
+        "stood",
+        "geometry",
+    ]
+    layers = {
+        "streets": (table(found), gettext("Streets on which any vehicle was seen.")),
+        "blocks": (by_block, gettext("Blocks: vehicles seen, inspected km, bays in reach.")),
+        "paint": (found.paint[chosen], gettext("Places where bays are lacking, the surest first.")),
+        "tow": (found.tow[chosen], gettext("Places where to tow, the surest first.")),
+    }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "parking.gpkg"
-        pyogrio.write_dataframe(table(found), path, layer="streets", driver="GPKG", promote_to_multi=True)
-        pyogrio.write_dataframe(by_block, path, layer="blocks", driver="GPKG")
-        for name, rows in places.items():
-            # a list without places is a layer without rows
+        for name, (rows, told) in layers.items():
             pyogrio.write_dataframe(
-                rows[[*chosen, "geometry"]],
+                rows,
                 path,
                 layer=name,
                 driver="GPKG",
                 promote_to_multi=True,
+                # a list without places is a layer without rows
                 geometry_type=None if len(rows) else "MultiLineString",
+                layer_options={"IDENTIFIER": name, "DESCRIPTION": f"{told} {rests}"},
             )
         return path.read_bytes()

@@ -91,7 +91,9 @@ def file(kind: str) -> Response:
     choice = filters.parse(request.args)
     asked = Asked.of(choice.wanted)
     if kind == "gpkg":
-        content = exporting.as_gpkg(analyst(), asked, choice.vehicle)
+        basis = parking_street_words.basis_of(analyst(), choice, _ask(choice), now())
+        rests = "; ".join(f"{what}: {how}" for what, how in basis)
+        content = exporting.as_gpkg(analyst(), asked, choice.vehicle, rests)
     else:
         content = exporting.as_csv(analyst(), asked, choice.vehicle, speak=language.current())
     day = now().astimezone(site().settings.zone).date()

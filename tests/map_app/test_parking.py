@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -126,6 +127,12 @@ def test_the_table_of_streets_is_a_sheet_and_layers_for_a_map(client: FlaskClien
     path.write_bytes(client.get("/files/parking.gpkg").get_data())
     assert {name for name, _ in pyogrio.list_layers(path)} == {"streets", "blocks", "paint", "tow"}
     assert gpd.read_file(path, layer="tow")["advice"].tolist() == ["tow"]
+    with sqlite3.connect(path) as store:
+        said = dict(store.execute("SELECT table_name, description FROM gpkg_contents"))
+    assert "Places where to tow" in said["tow"]
+    for words in said.values():
+        assert "Period: " in words
+        assert "As of: " in words
     assert client.get("/files/parking.exe").status_code == 404
 
 
