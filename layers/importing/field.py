@@ -16,7 +16,7 @@ from layers.field import photos as photo_store
 from layers.field import reports, source_errors
 from layers.field import tracks as track_store
 from layers.field.findings import Outcome, Told
-from layers.importing import findings, fitting, photos, runs, tracks, walkers
+from layers.importing import findings, fitting, known, photos, runs, tracks, walkers
 from layers.importing.findings import Batch
 from layers.importing.options import ImportOptions
 from layers.importing.photos import PhotoReport
@@ -149,7 +149,7 @@ class _Intake:
 
     def take_batch(self, batch: Batch) -> None:
         """Take a batch of findings."""
-        told = self._looked_at(batch) if self.dry_run else self._put(batch)
+        told = self._known(batch, self._looked_at(batch) if self.dry_run else self._put(batch))
         self.done.n_read += batch.n_read
         self.done.columns = batch.columns
         self.done.facts["options"] = batch.options
@@ -215,6 +215,14 @@ class _Intake:
 
     def _looked_at(self, batch: Batch) -> list[Told]:
         return finding_store.look(self.site, self.account, batch.reports, self.before, now=self.now)
+
+    def _known(self, batch: Batch, told: list[Told]) -> list[Told]:
+        """Return what the rows are told, those of known ids by what the site has under these."""
+        again = [at for at, one in enumerate(told) if isinstance(one, ConflictError)]
+        compared = known.told(self.site, self.account, [batch.reports[at] for at in again])
+        for at, one in zip(again, compared, strict=True):
+            told[at] = one
+        return told
 
     def _refusal(self, batch: Batch, at: int, reason: XunchaError) -> Refusal:
         """Return the refusal of a report; of two rows with one key it names the other."""

@@ -21,6 +21,7 @@ from layers.field import decisions, findings, words
 from layers.field.asking import FindingFilter
 from layers.field.reports import CHANNELS
 from layers.formulas import guarded
+from layers.importing import field
 from layers.importing import findings as importing
 from layers.importing.options import ImportOptions
 from layers.people import Account
@@ -242,6 +243,25 @@ def test_what_was_exported_comes_in_again_as_it_was(
         assert [getattr(back, name) for name in same] == [getattr(there, name) for name in same]
         known = ("accuracy_m", "accuracy_kind", "source")
         assert [getattr(back.position, name) for name in known] == [getattr(place, name) for name in known]
+
+
+def test_what_was_exported_is_known_by_its_own_site_and_what_was_changed_in_it_is_named(
+    town: Site, supervisor: Account, inspector: Account, now: datetime, tmp_path: Path
+) -> None:
+    made = now.replace(microsecond=734_000)
+    said = [report(number, 90.03 * number, 205, made, note=f"{number}") for number in (1, 2, 3)]
+    findings.put_many(town, inspector, said, now=now)
+    path = tmp_path / "f.csv"
+    asked = Export(kind="csv", wanted=FindingFilter(), speak="zh", in_words=True)
+    files.write(town, asked, path)
+    for dry_run in (True, False):
+        done = field.import_findings(town, supervisor, path, ImportOptions(), now=now, dry_run=dry_run)
+        assert (done.n_read, done.n_added, done.n_same, done.refused) == (3, 0, 3, [])
+    text = path.read_text(encoding="utf-8-sig").replace(",2,", ",二,").replace("0406", "0409", 1)
+    path.write_text(text, encoding="utf-8")
+    done = field.import_findings(town, supervisor, path, ImportOptions(), now=now)
+    assert (done.n_added, done.n_same) == (0, 1)
+    assert [one.reason.field for one in done.refused] == ["code", "note"]
 
 
 def test_every_word_of_a_record_has_its_name() -> None:

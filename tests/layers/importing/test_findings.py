@@ -288,7 +288,7 @@ def test_a_key_known_with_other_content_is_refused_in_a_later_file(
     take(write(tmp_path, [row(number="1")]), key=("number",))
     done = take(write(tmp_path, [row(300, 5, number="1")], "later.csv"), key=("number",))
     assert (done.n_added, len(done.refused)) == (0, 1)
-    assert "known with other content" in str(done.refused[0].reason)
+    assert "is here with other content (position)" in str(done.refused[0].reason)
     assert n_rows(town) == 1
 
 
