@@ -363,19 +363,8 @@ def _mark(after: str | None) -> int:
 
 
 COLUMNS = (
-    "fid",
-    "uuid",
-    "scheme",
-    "code",
-    "channel",
-    "observed_at",
-    "block_id",
-    "street_id",
-    "street_name",
-    "side",
-    "p_block",
-    "ambiguous",
-    "outside",
+    *("fid", "uuid", "scheme", "code", "channel", "observed_at", "block_id", "street_id", "street_name"),
+    *("side", "p_block", "ambiguous", "outside"),
 )
 
 
