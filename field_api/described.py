@@ -38,9 +38,9 @@ def noun(name: str) -> dict[str, Any]:
     return {"abp_tags": [Tag(name=name)], "abp_security": [{"token": []}]}
 
 
-def body(content: dict[str, Any]) -> dict[str, Any]:
+def body(content: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
     """Return the description of a body that is not JSON alone, by media type."""
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def text(example: str) -> dict[str, Any]:

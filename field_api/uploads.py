@@ -15,7 +15,8 @@ from layers.field.photo_parts import OffsetError, Upload
 
 uploads = APIBlueprint("uploads", __name__, **described.noun("photos"))
 
-_PART = described.body(dict.fromkeys(sorted(PART), described.BYTES))
+# Empty, it asks to attach what is whole
+_PART = described.body(dict.fromkeys(sorted(PART), described.BYTES), required=False)
 _BEGUN: described.Responses = {201: UploadAnswer, 200: UploadAnswer, **described.WRITE}
 
 
