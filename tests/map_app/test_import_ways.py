@@ -1,6 +1,7 @@
 """Files that can be read in several ways: the page asks, says what it assumed and shows the first rows."""
 
 import warnings
+import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from io import BytesIO
@@ -124,6 +125,23 @@ def test_a_layer_without_its_reference_system_or_with_a_wrong_one(
     assert "1 new" in text
     assert str(round(LON, 5)) in text.split('id="first"')[1]
     assert "As read now" not in text
+
+
+def test_the_folders_of_a_kmz_are_offered_and_all_read_unless_one_is_chosen(
+    look: Look, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.kmz"
+    seen = f"<TimeStamp><when>2026-03-05T08:30:00Z</when></TimeStamp><Point><coordinates>{LON},{LAT}"
+    one = f"<Placemark><name>摊</name>{seen}</coordinates></Point></Placemark>"
+    folders = "".join(f"<Folder><name>{name}</name>{one}</Folder>" for name in ("东街", "西街"))
+    with zipfile.ZipFile(path, "w") as archive:
+        head = '<kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
+        archive.writestr("doc.kml", f"{head}{folders}</Document></kml>")
+    there, text = look(path, **CODE)
+    assert "<option>东街</option>" in text
+    assert "2 rows: 2 new" in text
+    _, text = look(there, **CODE, layer="西街")
+    assert "1 rows: 1 new" in text
 
 
 def test_bad_rows_name_their_row_and_field_and_the_rest_goes_through(
