@@ -117,16 +117,21 @@ def _holds_kml(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             named = [name for name in archive.namelist() if name.lower().endswith(".kml")]
-            roots = {_root(io.BytesIO(archive.read(name))) for name in named}
+            roots = {_root_in(io.BytesIO(archive.read(name))) for name in named}
     except archives.DAMAGED:
         return False
     return roots == {_ROOTS[".kml"]}
 
 
-def _root(source: Path | IO[bytes]) -> str | None:
+def _root(path: Path) -> str | None:
+    with path.open("rb") as file:
+        return _root_in(file)
+
+
+def _root_in(file: IO[bytes]) -> str | None:
     """Return the name of the first element; None for what is not XML, or declares entities."""
     try:
-        for _, element in iterparse(source, events=("start",), forbid_dtd=True):
+        for _, element in iterparse(file, events=("start",), forbid_dtd=True):
             return str(element.tag).rpartition("}")[2]
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         return None

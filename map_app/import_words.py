@@ -349,6 +349,12 @@ _ON_PAGE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "The finding %(uuid)s is known with other content": (
         lambda _: gettext("This row came before and says something else now")
     ),
+    "The finding %(uuid)s is here with other content (%(fields)s); imports change no finding": (
+        lambda params: gettext(
+            "This row came before and says something else now (%(fields)s); imports change no finding",
+            fields=", ".join(map(field_name, str(params["fields"]).split(", "))),
+        )
+    ),
     "The track %(uuid)s is known with other content": (
         lambda _: gettext("This track came before, of somebody else or read in another way")
     ),

@@ -334,7 +334,10 @@ def test_a_hotline_s_own_words_need_nothing_but_the_frame(
     for held, told in (
         (text, "1 rows: 0 new, 1 there already, 0 refused."),
         (more, "2 rows: 1 new, 1 there already, 0 refused."),
-        (more.replace("T1,2026/8/1", "T1,2026/8/2"), "This row came before and says something else now"),
+        (
+            more.replace("T1,2026/8/1", "T1,2026/8/2"),
+            "This row came before and says something else now (Observed)",
+        ),
     ):
         there = send(client, "热线.csv", held, frame="gcj02").headers["Location"]
         there = client.post(there, data={**said, "act": "look"}).headers["Location"]
