@@ -305,7 +305,9 @@ def _hold_on(conn: Connection, version: int) -> None:
     of = placement.alias("older")
     newer = placement.alias("newer")
     same = and_(newer.c.finding_id == of.c.finding_id, newer.c.network_version == version)
-    later = or_(newer.c.method_version == METHOD_VERSION, newer.c.placed_at > of.c.placed_at)
+    # what was held on before is as old as what it was copied from
+    twin = and_(newer.c.placed_at == of.c.placed_at, newer.c.method_version > of.c.method_version)
+    later = or_(newer.c.method_version == METHOD_VERSION, newer.c.placed_at > of.c.placed_at, twin)
     held = (
         select(*(literal(METHOD_VERSION) if one.name == "method_version" else one for one in of.c))
         .join(track, track.c.fid == of.c.track_id)

@@ -105,7 +105,7 @@ def test_nothing_of_the_fixes_is_left_in_the_file(driven: Site, now: datetime) -
 
 
 def test_what_was_placed_by_a_dropped_track_holds_on_when_placing_changes(
-    driven: Site, inspector: Account, now: datetime
+    driven: Site, inspector: Account, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = now - timedelta(days=100)
     on_it = replace(report(1, 205, 203, old), device="Pixel", observed_at=old - timedelta(minutes=2))
@@ -128,3 +128,6 @@ def test_what_was_placed_by_a_dropped_track_holds_on_when_placing_changes(
     assert (again["p_side"], again["placed_at"]) == (0.125, now)
     assert anew["p_side"] != 0.125
     assert (anew["placed_at"], anew["track_id"]) == (later, None)
+    monkeypatch.setattr(placements, "METHOD_VERSION", "posterior-9")
+    assert placements.add_for(driven, driven.network.version, now=later) == 1
+    assert {**before, "method_version": "posterior-9"} in placed()
