@@ -26,7 +26,10 @@ NAMES = (
     *("weeks_looked", "weeks_stood", "is_persistent"),
 )
 _ROUNDED = {"length_m": 1, "no_parking_m": 1, "vehicles": 2, "effort_km": 3, "hours": 2}
-_OF_PLACES = ("name", "near_name", "from_name", "to_name", "length_m", "advice", "vehicles", "standing")
+_OF_LISTS = (
+    *("name", "near_name", "from_name", "to_name", "length_m", "advice", "vehicles", "standing"),
+    *("standing_low", "standing_high", "bays_near", "short", "looked", "stood", "geometry"),
+)
 
 
 def headings() -> dict[str, str]:
@@ -82,21 +85,11 @@ def as_gpkg(analyst: "Analyst", asked: Asked, vehicle: str, rests: str) -> bytes
     by_block = blocks[["block_id", "name", "class", "length_m", "geometry"]].merge(
         own.drop(columns=["length_m"], errors="ignore"), on="block_id"
     )
-    chosen = [
-        *_OF_PLACES,
-        "standing_low",
-        "standing_high",
-        "bays_near",
-        "short",
-        "looked",
-        "stood",
-        "geometry",
-    ]
     layers = {
         "streets": (table(found), gettext("Streets on which any vehicle was seen.")),
         "blocks": (by_block, gettext("Blocks: vehicles seen, inspected km, bays in reach.")),
-        "paint": (found.paint[chosen], gettext("Places where bays are lacking, the surest first.")),
-        "tow": (found.tow[chosen], gettext("Places where to tow, the surest first.")),
+        "paint": (found.paint[[*_OF_LISTS]], gettext("Places where bays are lacking, the surest first.")),
+        "tow": (found.tow[[*_OF_LISTS]], gettext("Places where to tow, the surest first.")),
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "parking.gpkg"
@@ -106,7 +99,7 @@ def as_gpkg(analyst: "Analyst", asked: Asked, vehicle: str, rests: str) -> bytes
                 path,
                 layer=name,
                 driver="GPKG",
-                promote_to_multi=True,
+                promote_to_multi=name != "blocks",
                 # a list without places is a layer without rows
                 geometry_type=None if len(rows) else "MultiLineString",
                 layer_options={"IDENTIFIER": name, "DESCRIPTION": f"{told} {rests}"},

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 
 from layers.errors import ConflictError
@@ -31,7 +32,12 @@ def told(site: Site, account: Account, reports: Sequence[Report]) -> list[Told]:
     What `account` may not see differs in nothing that may be told.
     """
     there = _there(site, account, [report.uuid for report in reports])
-    return [_compared(report, there.get(report.uuid)) for report in reports]
+    at = [report.position for report in reports]
+    places = placements.lonlat_of([one.x for one in at], [one.y for one in at], [one.frame for one in at])
+    return [
+        _compared(report, place, there.get(report.uuid))
+        for report, place in zip(reports, places, strict=True)
+    ]
 
 
 def _there(site: Site, account: Account, uuids: Sequence[str]) -> dict[str, Any]:
@@ -45,7 +51,7 @@ def _there(site: Site, account: Account, uuids: Sequence[str]) -> dict[str, Any]
     return found
 
 
-def _compared(report: Report, there: Any) -> Told:
+def _compared(report: Report, place: NDArray[np.float64], there: Any) -> Told:
     if there is None:
         return ConflictError(
             "The finding %(uuid)s is known with other content", field="uuid", uuid=report.uuid
@@ -55,8 +61,6 @@ def _compared(report: Report, there: Any) -> Told:
         other.append("code")
     if abs((report.observed_at - there.observed_at).total_seconds()) >= _SAME_S:
         other.append("observed_at")
-    at = report.position
-    (place,) = placements.lonlat_of([at.x], [at.y], [at.frame])
     if not np.allclose(place, (there.geom.x, there.geom.y), rtol=0.0, atol=_SAME_DEG):
         other.append("position")
     if not other:
